@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+// Plain old syntax and no static import: this file must load on any Node, to say which one is needed.
+var needed = [22, 15]
+var found = process.versions.node
+var parts = found.split(".").map(Number)
+
+if (parts[0] > needed[0] || (parts[0] === needed[0] && parts[1] >= needed[1])) {
+  import("../dist/main.js").catch(function (cause) {
+    process.stderr.write("deltaflow: could not start: " + ((cause && cause.stack) || cause) + "\n")
+    process.exitCode = 1
+  })
+} else {
+  process.stderr.write(
+    "deltaflow needs Node " + needed.join(".") + " or newer, this is " + found + ". " +
+      "Install a newer Node from https://nodejs.org and run the command again.\n",
+  )
+  process.exitCode = 2
+}

@@ -1,0 +1,54 @@
+import { existsSync, readdirSync } from "node:fs"
+import { defineConfig } from "vitest/config"
+
+const root = import.meta.dirname
+
+// Tests read the TypeScript sources, so nothing has to be built first.
+const conditions = ["source", "node", "import", "module", "default"]
+const resolve = { conditions }
+const ssr = { resolve: { conditions } }
+
+const foldersOf = (parent: string) =>
+  existsSync(`${root}/${parent}`)
+    ? readdirSync(`${root}/${parent}`, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && existsSync(`${root}/${parent}/${entry.name}/package.json`))
+        .map((entry) => ({ name: entry.name, folder: `${parent}/${entry.name}` }))
+    : []
+
+const quick = (name: string, folder: string) => ({
+  resolve,
+  ssr,
+  test: {
+    name,
+    root: `${root}/${folder}`,
+    include: ["**/*.test.ts"],
+    exclude: ["**/*.t1.test.ts", "**/node_modules/**", "**/dist/**"],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
+})
+
+/** The large suites: minutes, not seconds. `pnpm verify` runs them, `npm test` does not. */
+const large = {
+  resolve,
+  ssr,
+  test: {
+    name: "t1",
+    root,
+    include: ["packages/**/*.t1.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**"],
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+  },
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      ...foldersOf("packages").map(({ name, folder }) => quick(name, folder)),
+      ...foldersOf("examples").map(({ name, folder }) => quick(`examples/${name}`, folder)),
+      quick("scripts", "scripts"),
+      large,
+    ],
+  },
+})
