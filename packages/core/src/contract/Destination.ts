@@ -1,0 +1,88 @@
+/**
+ * Destinations: where rows go.
+ *
+ * The engine opens one *load* per run, writes batches in order, one at a time, and commits with the checkpoint. A load whose
+ * scope closes without a final commit leaves what readers saw before the run as it was (or as the last early commit left it).
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Batch } from "../model/Batch.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import type { DestinationError } from "./Errors.ts"
+import type { ModuleReference, PluginContext, StandardSchema } from "./Plugin.ts"
+
+export const writeModes = ["append", "replace", "upsert", "merge", "scd2"] as const
+
+export type WriteMode = (typeof writeModes)[number]
+
+/**
+ * - `transactional`: rows and checkpoint commit in one transaction.
+ * - `idempotent`: the same batch twice is the same as once.
+ * - `none`: neither; each batch carries a stable id for the receiver to tell repeats.
+ */
+export type Delivery = "transactional" | "idempotent" | "none"
+
+/** Up to where a destination holds everything, as text that the engine made and reads back. */
+export interface Checkpoint {
+  readonly pipeline: string
+  readonly runId: string
+  /** Encoded cursors by source name. */
+  readonly cursors: Readonly<Record<string, string>>
+  /** Fencing token of the run's lease. A transactional destination refuses a commit with a lower one than it has seen. */
+  readonly epoch: number
+  /** Batches committed so far in this run. */
+  readonly batchId: number
+}
+
+export interface LoadRequest<Config> extends PluginContext {
+  readonly config: Config
+  /** Of the first batch. Later batches may widen it, under `schema_changes`. */
+  readonly schema: BatchSchema
+  readonly writeMode: WriteMode
+  readonly key: ReadonlyArray<string>
+  readonly schemaChanges: "evolve" | "freeze" | "discard" | "fail"
+  readonly epoch: number
+  /** What the last commit of this destination gave back as `state`, where the engine's store kept it. */
+  readonly state: unknown
+  /** Whether the run starts over: the checkpoint that the destination holds does not count. */
+  readonly fullRefresh: boolean
+}
+
+export interface CommitResult {
+  /** Kept by the engine beside the checkpoint and handed back as `state`. JSON. */
+  readonly state?: unknown
+}
+
+/** Encodes batches to bytes away from the load, on a worker thread where that pays. Its module exports a function of its options that gives `(batch) => bytes`. */
+export type Encode = (batch: Batch) => Uint8Array
+
+export interface Load {
+  /** The checkpoint that a transactional destination keeps itself; the engine believes it over its own store. */
+  readonly checkpoint?: Checkpoint
+  /** Takes the batch over. When it has returned, the rows are in the load; durable only after `commit`. */
+  readonly write: (batch: Batch) => Effect.Effect<void, DestinationError>
+  /** Where rows become bytes without looking at other rows: the engine may call `encoder` elsewhere and hand the bytes in, in order. */
+  readonly encoded?: {
+    readonly encoder: (schema: BatchSchema) => ModuleReference
+    readonly write: (bytes: Uint8Array, rows: number, schema: BatchSchema) => Effect.Effect<void, DestinationError>
+  }
+  /** Whether `commit` may be called before the end. False for a replace, which readers must see whole or not at all. */
+  readonly commitsEarly: boolean
+  /** Makes everything written so far durable, together with the checkpoint. `final` is true once, at the end of the run. */
+  readonly commit: (checkpoint: Checkpoint, final: boolean) => Effect.Effect<CommitResult, DestinationError>
+  /** For people: `filtered_users.json`. */
+  readonly label: string
+  /** Where the rows are, for the host to show: an absolute path, or nothing. */
+  readonly location?: string
+}
+
+export interface Destination<Config = any> {
+  readonly kind: "destination"
+  readonly type: string
+  readonly summary: string
+  readonly config: StandardSchema<any, Config>
+  readonly jsonSchema?: unknown
+  readonly delivery: Delivery | ((config: Config, writeMode: WriteMode) => Delivery)
+  readonly writeModes: ReadonlyArray<WriteMode>
+  readonly open: (request: LoadRequest<Config>) => Effect.Effect<Load, DestinationError, Scope.Scope>
+}

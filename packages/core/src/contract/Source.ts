@@ -1,0 +1,148 @@
+/**
+ * Sources: where rows come from.
+ *
+ * The engine opens a source once per run, within a scope that ends with the run, and pulls its stream. Between pulls the
+ * source does nothing: backpressure is the stream's. A cursor that travels with rows says: all rows up to and with these
+ * have been given. The engine stores it only after the rows are durable downstream, and hands the last stored one to the next run.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { Batch } from "../model/Batch.ts"
+import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
+import type { CursorValue } from "../model/Cursor.ts"
+import type { Value } from "../model/Value.ts"
+import type { SourceError } from "./Errors.ts"
+import type { ModuleReference, PluginContext, StandardSchema } from "./Plugin.ts"
+
+/** `column operator value`, one of the conditions that all must be true. Nulls never pass. */
+export interface PushedCondition {
+  readonly column: string
+  readonly operator: "=" | "<>" | "<" | "<=" | ">" | ">=" | "is null" | "is not null"
+  readonly type: ColumnType
+  readonly value: Value | null
+}
+
+/** What the planner offers to the source. The source may take any part and says which. */
+export interface Pushdown {
+  /** The columns that are used, in the source's order; undefined for all. */
+  readonly columns?: ReadonlyArray<string>
+  readonly conditions?: ReadonlyArray<PushedCondition>
+  readonly limit?: number
+}
+
+export interface SourceRequest<Config> extends PluginContext {
+  readonly config: Config
+  readonly batchSize: number
+  /** Declared types of columns, over any inference. */
+  readonly columns?: Readonly<Record<string, ColumnType>>
+  /** The cursor that the last run's checkpoint holds; undefined in the first run and in a full refresh. */
+  readonly cursor: CursorValue | undefined
+  /** Whether cursors will be kept. Where it is false the source need not compute them. */
+  readonly incremental: IncrementalOptions | undefined
+}
+
+export interface IncrementalOptions {
+  readonly column?: string
+  readonly initialValue?: string
+  readonly key?: ReadonlyArray<string>
+  /** Milliseconds. */
+  readonly lookback?: number
+}
+
+/** Rows, and the cursor that holds once they are durable. */
+export interface SourceBatch {
+  readonly batch: Batch
+  readonly cursor?: CursorValue
+}
+
+/** Bytes that hold whole rows, still to be decoded, here or by a worker thread. The engine takes the bytes over. */
+export interface SourceChunk {
+  readonly bytes: Uint8Array
+  readonly cursor?: CursorValue
+  /** Names the chunk's file; handed back to `located`. */
+  readonly label: string
+}
+
+/** What a decoder made of a chunk. */
+export interface DecodedChunk {
+  readonly batches: ReadonlyArray<Batch>
+  readonly rows: number
+  /** Line ends within the chunk, for places in messages. */
+  readonly lines: number
+}
+
+/** A decoder's module exports a function of its options that gives this. Pure: the same bytes give the same batches. Throws `DecodeError`. */
+export type Decode = (bytes: Uint8Array) => DecodedChunk
+
+/** A place within a chunk, which the source turns into file, line and column. */
+export interface DecodeErrorFields {
+  readonly code: SourceError["code"]
+  readonly message: string
+  /** Rows of the chunk before the bad one. */
+  readonly row: number
+  /** Line within the chunk, from 1. */
+  readonly line: number
+  /** Character within the line, from 1. */
+  readonly character?: number
+  readonly column?: string
+}
+
+/** An opened source: its schema is known before a row is read. */
+export interface SourceReader {
+  readonly schema: BatchSchema
+  /** Lines for `explain`: what was inferred from how many rows, what is read. */
+  readonly notes?: ReadonlyArray<string>
+  /** Rows in all, where the source knows; for progress. */
+  readonly totalRows?: number
+  /** Bytes in all, where the source knows; for progress. */
+  readonly totalBytes?: number
+  /** Called at most once, after the planner has seen the schema. */
+  readonly read: (offer: Pushdown) => SourceRead
+}
+
+export interface SourceRead {
+  /** Which parts of the offer are done by the source itself, exactly. The engine does the rest. */
+  readonly accepted?: {
+    readonly columns?: boolean
+    readonly conditions?: ReadonlyArray<PushedCondition>
+    readonly limit?: boolean
+  }
+  /** Lines for `explain`, such as the query that will be sent. */
+  readonly notes?: ReadonlyArray<string>
+  readonly rows: RowStream | ChunkStream
+}
+
+export interface RowStream {
+  readonly kind: "batches"
+  readonly stream: Stream.Stream<SourceBatch, SourceError>
+}
+
+/** For text formats: the engine decodes the chunks, on several threads where that pays, and keeps their order. */
+export interface ChunkStream {
+  readonly kind: "chunks"
+  readonly stream: Stream.Stream<SourceChunk, SourceError>
+  readonly decoder: ModuleReference
+  /** Called in order for each chunk that was decoded, so that the source can count rows and lines per label. Gives the number of the chunk's first row in its source, from 1. */
+  readonly decoded: (chunk: SourceChunk, result: { readonly rows: number; readonly lines: number }) => number
+  /** The error that names file, line and column. Called in order, like `decoded`. */
+  readonly located: (chunk: SourceChunk, error: DecodeErrorFields) => SourceError
+}
+
+export interface Source<Config = any> {
+  readonly kind: "source"
+  /** Equal to the connector's folder and sub-path. */
+  readonly type: string
+  readonly summary: string
+  readonly config: StandardSchema<any, Config>
+  /** JSON Schema (draft-07) of the config for editors and reference pages; derived where `config` is an Effect Schema. */
+  readonly jsonSchema?: unknown
+  /** Bumped when the stored cursor changes shape; `migrateCursor` brings older ones forward. Default 1. */
+  readonly cursorVersion?: number
+  readonly migrateCursor?: (cursor: CursorValue, fromVersion: number) => CursorValue
+  /** Parts of the config that, when changed, make stored cursors meaningless. Default: the whole config. */
+  readonly fingerprint?: (config: Config) => unknown
+  /** Whether `incremental` works with this source. Default false. */
+  readonly supportsIncremental?: boolean
+  readonly open: (request: SourceRequest<Config>) => Effect.Effect<SourceReader, SourceError, Scope.Scope>
+}

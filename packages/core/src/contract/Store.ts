@@ -1,0 +1,166 @@
+/**
+ * The store: definitions, runs, events, leases, and the checkpoints of destinations that keep none themselves.
+ *
+ * Every call is atomic and durable when it returns. All implementations pass one conformance suite. Times are milliseconds since 1970 and
+ * come from the store's own clock where it has one, else from the caller's `Clock`.
+ */
+import type * as Effect from "effect/Effect"
+import type { StoreError } from "./Errors.ts"
+
+export const runStatuses = ["pending", "running", "success", "failed", "cancelled"] as const
+export type RunStatus = (typeof runStatuses)[number]
+
+export const runTriggers = ["manual", "api", "schedule", "webhook", "dependency", "retry"] as const
+export type RunTrigger = (typeof runTriggers)[number]
+
+export interface RunStage {
+  /** `extract`, `transform: filter`, `load: users.json`. */
+  readonly name: string
+  readonly rowsIn: number
+  readonly rowsOut: number
+  readonly durationMs: number
+}
+
+export interface RunFailure {
+  readonly code: string
+  readonly message: string
+  readonly stage: "extract" | "transform" | "load" | "commit" | "validate" | null
+  readonly step: string | null
+  readonly hint: string | null
+}
+
+/** One execution of a pipeline, as stored. */
+export interface Run {
+  readonly id: string
+  readonly pipeline: string
+  readonly revision: number
+  readonly status: RunStatus
+  readonly trigger: RunTrigger
+  readonly createdAt: number
+  readonly startedAt: number | null
+  readonly completedAt: number | null
+  readonly fullRefresh: boolean
+  readonly dryRun: boolean
+  readonly rowsExtracted: number
+  readonly rowsFiltered: number
+  readonly rowsLoaded: number
+  readonly rowsRejected: number
+  readonly stages: ReadonlyArray<RunStage>
+  readonly error: RunFailure | null
+  readonly attempt: number
+  /** The run that this one retries. */
+  readonly retryOf: string | null
+  /** Names of the variables given for this run; their values are never stored. */
+  readonly variables: ReadonlyArray<string>
+}
+
+export interface RunFilter {
+  readonly pipeline?: string
+  readonly status?: ReadonlyArray<RunStatus>
+  /** Started at or after / before, milliseconds. */
+  readonly since?: number
+  readonly until?: number
+  /** Default 100. */
+  readonly limit?: number
+  readonly skip?: number
+}
+
+export interface EngineEvent {
+  /** `evt_…`; ids sort in the order of the events. */
+  readonly id: string
+  readonly type: string
+  readonly timestamp: number
+  readonly pipeline: string
+  readonly runId: string | null
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export interface EventFilter {
+  readonly pipeline?: string
+  readonly runId?: string
+  readonly types?: ReadonlyArray<string>
+  readonly since?: number
+  readonly until?: number
+  /** Only events after the one with this id. */
+  readonly after?: string
+  /** Default 1000. */
+  readonly limit?: number
+}
+
+export interface Lease {
+  readonly name: string
+  readonly owner: string
+  /** Fencing token: grows by one each time the lease changes hands, never goes back. */
+  readonly epoch: number
+  readonly expiresAt: number
+}
+
+/** The checkpoint of one destination of one pipeline. */
+export interface StoredCheckpoint {
+  readonly pipeline: string
+  readonly destination: string
+  readonly runId: string
+  readonly epoch: number
+  readonly batchId: number
+  /** Encoded cursors by source name. */
+  readonly cursors: Readonly<Record<string, string>>
+  /** Version of each source's cursor schema, by source name. */
+  readonly cursorVersions: Readonly<Record<string, number>>
+  /** Fingerprint of each source's definition, by source name. */
+  readonly fingerprints: Readonly<Record<string, string>>
+  /** The destination's own state, JSON. */
+  readonly state: unknown
+  readonly updatedAt: number
+}
+
+export interface StoredDefinition {
+  readonly name: string
+  readonly revision: number
+  /** JSON text of the definition, `${VAR}` as written. */
+  readonly definition: string
+  /** The text it came from, where that was YAML. */
+  readonly source: string | null
+  readonly paused: boolean
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+type Result<A> = Effect.Effect<A, StoreError>
+
+/** What may only look. A dry run and a preview get this: it has no way to write (invariant 6). */
+export interface StoreReader {
+  readonly getRun: (id: string) => Result<Run | undefined>
+  /** Newest first. */
+  readonly listRuns: (filter: RunFilter) => Result<{ readonly runs: ReadonlyArray<Run>; readonly total: number }>
+  /** Oldest first. */
+  readonly listEvents: (filter: EventFilter) => Result<ReadonlyArray<EngineEvent>>
+  readonly getCheckpoints: (pipeline: string) => Result<ReadonlyArray<StoredCheckpoint>>
+  readonly getDefinition: (name: string) => Result<StoredDefinition | undefined>
+  readonly listDefinitions: () => Result<ReadonlyArray<StoredDefinition>>
+  readonly getLease: (name: string) => Result<Lease | undefined>
+}
+
+export interface Store extends StoreReader {
+  /** Fails where the id is taken. */
+  readonly createRun: (run: Run) => Result<void>
+  /**
+   * Writes the run and appends the events in one step, so that a transition is durable before it is announced.
+   * A run in a terminal state is not changed any more; gives false then.
+   */
+  readonly updateRun: (id: string, change: Partial<Omit<Run, "id" | "pipeline">>, events?: ReadonlyArray<EngineEvent>) => Result<boolean>
+  readonly appendEvents: (events: ReadonlyArray<EngineEvent>) => Result<void>
+  /** The lease where it was free, expired or already this owner's (epoch kept then); undefined where another holds it. */
+  readonly acquireLease: (name: string, owner: string, ttlMs: number) => Result<Lease | undefined>
+  /** Undefined where the lease is no longer this owner's at this epoch. */
+  readonly renewLease: (lease: Lease, ttlMs: number) => Result<Lease | undefined>
+  readonly releaseLease: (lease: Lease) => Result<void>
+  /** Invariant 7: writes only while `lease` is held at its epoch and not expired; gives false otherwise. */
+  readonly saveCheckpoint: (checkpoint: StoredCheckpoint, lease: Lease) => Result<boolean>
+  readonly deleteCheckpoints: (pipeline: string, lease: Lease) => Result<boolean>
+  /** Gives the new revision: 1 for a new name, one more where the text differs, the same where it does not. */
+  readonly saveDefinition: (definition: { readonly name: string; readonly definition: string; readonly source: string | null }) => Result<StoredDefinition>
+  readonly setPaused: (name: string, paused: boolean) => Result<boolean>
+  /** Removes definition, runs, events, checkpoints. Gives false where there is no such name. */
+  readonly deleteDefinition: (name: string) => Result<boolean>
+  readonly close: () => Effect.Effect<void>
+}

@@ -1,0 +1,72 @@
+/** Stable codes with what they mean and what to do; the reference page of errors is made from this table. */
+export const errorCodes = {
+  // Definition
+  INVALID_PIPELINE: "The pipeline definition is wrong. The issues say where and how.",
+  YAML_SYNTAX: "The file is no valid YAML 1.2.",
+  YAML_LIMIT: "The YAML file is over a limit: 1 MiB, 64 levels, 100 aliases, no tags, no merge keys.",
+  DUPLICATE_KEY: "A key stands twice in one mapping.",
+  UNKNOWN_KEY: "The schema knows no such key.",
+  UNKNOWN_PLUGIN: "No plugin of this type is registered on the engine.",
+  INVALID_VALUE: "A value is not of the kind that the schema expects.",
+  MISSING_KEY: "A required key is missing.",
+  MISSING_VARIABLE: "A variable without a default has no value.",
+  CIRCULAR_DEPENDENCY: "Pipelines depend on each other in a circle.",
+  UNKNOWN_PIPELINE: "No pipeline of this name is known.",
+  FILE_NOT_FOUND: "A file that is named does not exist.",
+  PATH_OUTSIDE_PROJECT: "The path leads out of the project's folder. Connectors are confined to it unless told otherwise.",
+  UNSUPPORTED_WRITE_MODE: "The destination does not have this write mode.",
+  UNMET_GUARANTEE: "The destination cannot give the delivery guarantee that is asked for.",
+  UNSUPPORTED_FEATURE: "This is part of the format, and this version does not have it yet.",
+  // Expressions
+  EXPRESSION_SYNTAX: "The expression is no valid PostgreSQL expression.",
+  UNKNOWN_COLUMN: "The rows have no column of this name at this step.",
+  DUPLICATE_COLUMN: "Two columns would get the same name.",
+  UNKNOWN_FUNCTION: "There is no function of this name and these arguments.",
+  UNSUPPORTED_EXPRESSION: "This part of PostgreSQL's expression language is not there.",
+  EXPRESSION_TYPE: "An operator or function does not take values of these types.",
+  EXPRESSION_LIMIT: "The expression is too long or too deep.",
+  // Values at run time
+  DIVISION_BY_ZERO: "A number was divided by zero.",
+  NUMBER_OUT_OF_RANGE: "A number does not fit its type.",
+  INVALID_CAST: "A value cannot be read as the type that is asked for.",
+  INVALID_ARGUMENT: "A function got a value that it does not take.",
+  // Sources
+  SOURCE_FAILED: "The source failed while it was opened or read.",
+  SOURCE_EMPTY: "The source has no data and no header.",
+  CSV_RAGGED_ROW: "A row has more or fewer fields than the header.",
+  CSV_QUOTE: "A quote stands where RFC 4180 allows none, or is not closed.",
+  CSV_HEADER: "The header row cannot be used: a name is missing or stands twice.",
+  JSON_SYNTAX: "The text is no valid JSON.",
+  JSON_SHAPE: "The JSON is not made of objects, or nests too deeply.",
+  WRONG_ENCODING: "The bytes are not text in the encoding that is declared.",
+  ROW_TOO_LARGE: "One row is larger than the limit.",
+  CORRUPT_ARCHIVE: "The compressed file is damaged, or grows past the limit.",
+  SCHEMA_CHANGED: "The columns or types differ from what was known before.",
+  VALUE_TYPE: "A value is not of its column's type.",
+  CURSOR_INVALID: "The stored cursor cannot be used with this source.",
+  // Transforms
+  CUSTOM_STEP_FAILED: "A custom step threw, or gave something that is no row.",
+  MODULE_FAILED: "A module could not be loaded, or has no such export.",
+  // Destinations
+  DESTINATION_FAILED: "The destination failed while it was opened, written or committed.",
+  OUTPUT_NOT_WRITABLE: "The output's folder or file cannot be written.",
+  DISK_FULL: "There is no room left where the output is written.",
+  VALUE_NOT_SUPPORTED: "The destination has no way to hold this value.",
+  DEAD_LETTER_FAILED: "A rejected row could not be put into the dead letter, so the run stopped.",
+  // Engine
+  RUN_CANCELLED: "The run was cancelled.",
+  RUN_TIMEOUT: "The run took longer than its timeout.",
+  STEP_TIMEOUT: "A step did not finish within its timeout.",
+  RUN_INTERRUPTED: "The process ended while the run was going on.",
+  TOO_MANY_ERRORS: "More rows were rejected than `max_errors` allows.",
+  LEASE_HELD: "Another process runs this pipeline.",
+  LEASE_LOST: "This process lost the lease of the run, so it may not commit.",
+  DEFINITION_CHANGED: "The source's definition changed since the cursor was stored.",
+  WORKER_FAILED: "A worker thread ended unexpectedly.",
+  // Store
+  STORE_FAILED: "The store could not be read or written.",
+  STORE_NEWER: "The store was written by a newer version.",
+  STORE_CORRUPT: "The store's file is damaged.",
+} as const
+
+export type ErrorCode = keyof typeof errorCodes
