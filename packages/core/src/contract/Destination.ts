@@ -57,8 +57,6 @@ export interface CommitResult {
 export type Encode = (batch: Batch) => Uint8Array
 
 export interface Load {
-  /** The checkpoint that a transactional destination keeps itself; the engine believes it over its own store. */
-  readonly checkpoint?: Checkpoint
   /** Takes the batch over. When it has returned, the rows are in the load; durable only after `commit`. */
   readonly write: (batch: Batch) => Effect.Effect<void, DestinationError>
   /** Where rows become bytes without looking at other rows: the engine may call `encoder` elsewhere and hand the bytes in, in order. */
@@ -84,5 +82,7 @@ export interface Destination<Config = any> {
   readonly jsonSchema?: unknown
   readonly delivery: Delivery | ((config: Config, writeMode: WriteMode) => Delivery)
   readonly writeModes: ReadonlyArray<WriteMode>
+  /** The checkpoint that a transactional destination keeps beside its rows; the engine believes it over its own store. Called before `open`; must not create anything. */
+  readonly checkpoint?: (context: PluginContext & { readonly config: Config }) => Effect.Effect<Checkpoint | undefined, DestinationError>
   readonly open: (request: LoadRequest<Config>) => Effect.Effect<Load, DestinationError, Scope.Scope>
 }
