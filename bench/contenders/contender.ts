@@ -1,0 +1,25 @@
+/**
+ * What every contender that runs in Node shares: it takes `job input output threads` from the command line, and tells at its end what its process used.
+ */
+import { writeSync } from "node:fs"
+
+export interface Task {
+  readonly job: string
+  readonly input: string
+  readonly output: string
+  readonly threads: number
+}
+
+/** The harness reads this file descriptor. Without the variable, as when a contender is run by hand, the figures go to stderr. */
+const usageFile = Number(process.env.BENCH_USAGE_FD ?? 2)
+
+export async function contender(jobs: Readonly<Record<string, (task: Task) => void | Promise<void>>>): Promise<void> {
+  const [job = "", input = "", output = "", threads = "1"] = process.argv.slice(2)
+  const run = jobs[job]
+  if (run === undefined) throw new Error(`${process.argv[1]}: no job "${job}". Use one of ${Object.keys(jobs).join(", ")}.`)
+  process.on("exit", () => {
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+    writeSync(usageFile, `${JSON.stringify({ cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakMegabytes: maxRSS / 1024 })}\n`)
+  })
+  await run({ job, input, output, threads: Number(threads) })
+}

@@ -1,0 +1,39 @@
+/** J4 as a loop over lines with `JSON.parse`, streamed. */
+import { createReadStream } from "node:fs"
+import { inputColumns } from "../data.ts"
+import { contender, type Task } from "./contender.ts"
+import { TextWriter } from "./order.ts"
+
+async function run({ input, output }: Task): Promise<void> {
+  const writer = new TextWriter(output)
+  writer.write(`${inputColumns.join(",")}\n`)
+  let rest = ""
+  for await (const chunk of createReadStream(input, { encoding: "utf8", highWaterMark: 1 << 18 })) {
+    const text = rest + (chunk as string)
+    let start = 0
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+      writeRow(JSON.parse(text.slice(start, end)) as Row, writer)
+      start = end + 1
+    }
+    rest = text.slice(start)
+  }
+  if (rest !== "") writeRow(JSON.parse(rest) as Row, writer)
+  writer.close()
+}
+
+type Row = Readonly<Record<(typeof inputColumns)[number], string | number>>
+
+function writeRow(row: Row, writer: TextWriter): void {
+  if (row.status !== "paid" || !(Number(row.amount) > 50)) return
+  writer.write(
+    `${row.id},${row.customer_id},${quoted(row.first_name)},${quoted(row.last_name)},${quoted(row.email)},${quoted(row.status)},${row.amount},`
+      + `${quoted(row.currency)},${quoted(row.country)},${quoted(row.created_at)},${quoted(row.note)}\n`
+  )
+}
+
+const quoted = (value: string | number): string => {
+  const text = String(value)
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+await contender({ j4: run })
