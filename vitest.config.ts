@@ -42,8 +42,14 @@ const large = {
   },
 }
 
+/** Where a run leaves its counts for `.ci/run`, which adds up several of them. */
+const results = process.env["DELTAFLOW_RESULTS"]
+
 export default defineConfig({
   test: {
+    ...(results === undefined
+      ? {}
+      : { reporters: ["default", ["json", { outputFile: `${results}/vitest-${process.pid}-${Date.now()}.json` }]] }),
     projects: [
       ...foldersOf("packages").map(({ name, folder }) => quick(name, folder)),
       ...foldersOf("examples").map(({ name, folder }) => quick(`examples/${name}`, folder)),

@@ -54,4 +54,4 @@ const buildPackage = async (folder) => {
 }
 
 if (process.argv.includes("--package")) await buildPackage(process.cwd())
-else run("turbo", ["run", "build", "--ui=stream", "--output-logs=errors-only", "--no-daemon"], root)
+else run("turbo", ["run", "build", "--ui=stream", "--output-logs=errors-only"], root)

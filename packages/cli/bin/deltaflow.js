@@ -4,15 +4,28 @@ var needed = [22, 15]
 var found = process.versions.node
 var parts = found.split(".").map(Number)
 
+function start() {
+  return import("node:module")
+    .then(function (nodeModule) {
+      // Compiled code is kept between starts, which makes the next one faster.
+      nodeModule.enableCompileCache()
+      return import("../dist/main.js")
+    })
+    .catch(function (cause) {
+      process.stderr.write("deltaflow: could not start: " + ((cause && cause.stack) || cause) + "\n")
+      process.exitCode = 1
+    })
+}
+
 if (parts[0] > needed[0] || (parts[0] === needed[0] && parts[1] >= needed[1])) {
-  import("../dist/main.js").catch(function (cause) {
-    process.stderr.write("deltaflow: could not start: " + ((cause && cause.stack) || cause) + "\n")
-    process.exitCode = 1
-  })
+  void start()
 } else {
   process.stderr.write(
-    "deltaflow needs Node " + needed.join(".") + " or newer, this is " + found + ". " +
-      "Install a newer Node from https://nodejs.org and run the command again.\n",
+    "deltaflow needs Node " +
+      needed.join(".") +
+      " or newer, this is " +
+      found +
+      ". Install a newer Node from https://nodejs.org and run the command again.\n",
   )
   process.exitCode = 2
 }

@@ -1,0 +1,131 @@
+import { defineConfig } from "oxlint"
+
+/** Inside core, imports run one way: what beside itself each folder of packages/core/src may import. */
+const seenInCore: Record<string, ReadonlyArray<string>> = {
+  model: [],
+  text: ["model"],
+  contract: ["model"],
+  store: ["model", "contract"],
+  expression: ["model", "contract", "text"],
+  transform: ["model", "contract", "text", "expression"],
+  pipeline: ["model", "contract", "text", "expression", "transform"],
+  engine: ["model", "contract", "text", "expression", "transform", "pipeline"],
+}
+
+/** Folders that wire the others to a host. Only the modules at the top of src/, and they themselves, may import them. */
+const edges = ["node"]
+
+const coreFolders = [...Object.keys(seenInCore), ...edges]
+
+const barrel = { regex: "^effect$", message: "Import Effect by sub-path (effect/Effect, effect/Stream): the barrel loads all of it." }
+
+interface BannedImport {
+  regex: string
+  message: string
+  importNames?: Array<string>
+}
+
+/** Overrides replace a rule whole, so each list of banned imports begins with the one that holds everywhere. */
+const banned = (...patterns: ReadonlyArray<BannedImport>): { "no-restricted-imports": ["error", { patterns: Array<BannedImport> }] } => ({
+  "no-restricted-imports": ["error", { patterns: [barrel, ...patterns] }],
+})
+
+const outsideOfCore = {
+  regex: "^@deltaflow/|^deltaflow$",
+  message: "core depends on no other package of ours, and imports its own modules by relative path.",
+}
+
+const directionInCore = (folder: string, seen: ReadonlyArray<string>) => ({
+  files: [`packages/core/src/${folder}/**/*.ts`],
+  rules: banned(outsideOfCore, {
+    regex: `^(\\.\\./)+(${coreFolders.filter((other) => other !== folder && !seen.includes(other)).join("|")})/`,
+    message:
+      "Imports in core run one way: model ← contract ← expression ← transform ← pipeline ← engine; text sees model; store sees model " +
+      `and contract. So ${folder}/ may import ${seen.length === 0 ? "no other folder" : seen.map((name) => `${name}/`).join(", ")}.`,
+  }),
+})
+
+const acrossPackages = {
+  regex: "^(\\.\\./)+(core|connectors|testing|cli)(/|$)",
+  message: "Import another package by its name and a sub-path that it exports, never by its files.",
+}
+
+const engineInConnectors = {
+  regex: "^@deltaflow/core(/effect|/node)?$",
+  importNames: ["createEngine", "Engine", "Run"],
+  message: "Connectors never import the engine: what ours may not do, a stranger's need not do. Use the contracts.",
+}
+
+export default defineConfig({
+  plugins: ["typescript", "import", "unicorn", "oxc", "promise", "node", "vitest"],
+  categories: { correctness: "error" },
+  options: { typeAware: true },
+  ignorePatterns: ["**/dist/**", "**/output/**", "packages/core/kernel/**", "templates/**"],
+  rules: {
+    ...banned(acrossPackages),
+    eqeqeq: "error",
+    "no-console": "error",
+    "no-empty": "error",
+    "no-param-reassign": "off",
+    "no-throw-literal": "error",
+    "no-var": "error",
+    "prefer-const": "error",
+    "import/no-cycle": "error",
+    "import/no-default-export": "error",
+    "import/no-mutable-exports": "error",
+    "import/no-self-import": "error",
+    "node/no-process-env": "off",
+    "promise/no-return-wrap": "error",
+    "typescript/ban-ts-comment": "error",
+    "typescript/consistent-type-imports": ["error", { fixStyle: "inline-type-imports" }],
+    "typescript/no-explicit-any": "error",
+    "typescript/no-misused-promises": "error",
+    "typescript/no-unnecessary-type-assertion": "error",
+    "typescript/only-throw-error": "error",
+    "typescript/return-await": ["error", "error-handling-correctness-only"],
+    "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+
+    // An alias of `unknown` in a union (`CursorValue | undefined`) says something to the reader.
+    "typescript/no-redundant-type-constituents": "off",
+    // `String(value)` of an unknown value is how messages quote what was found.
+    "typescript/no-base-to-string": "off",
+    // Nudges, not walls: they show in an editor, and `pnpm verify` lets them pass.
+    "max-lines": ["warn", { max: 300, skipBlankLines: true, skipComments: true }],
+    "max-lines-per-function": ["warn", { max: 60, skipBlankLines: true, skipComments: true }],
+  },
+  overrides: [
+    { files: ["packages/core/src/**/*.ts"], rules: banned(outsideOfCore) },
+    ...Object.entries(seenInCore).map(([folder, seen]) => directionInCore(folder, seen)),
+    {
+      files: ["packages/core/src/**/*.ts"],
+      rules: {
+        "no-restricted-properties": [
+          "error",
+          ...["stdout", "stderr", "exit", "on", "once"].map((property) => ({
+            object: "process",
+            property,
+            message: "The engine lives inside someone's program: it prints nothing, ends nothing and listens to no signal.",
+          })),
+        ],
+      },
+    },
+    // "Any source at all" has no other spelling: the configuration of a plugin stands on both sides of the arrow.
+    { files: ["packages/core/src/contract/*.ts"], rules: { "typescript/no-explicit-any": "off" } },
+    { files: ["packages/connectors/src/**/*.ts"], rules: banned(acrossPackages, engineInConnectors) },
+    {
+      // Tests may look at every layer, and print what they measured.
+      files: ["**/*.test.ts", "packages/*/test/**", "bench/**"],
+      rules: {
+        ...banned(acrossPackages),
+        "no-console": "off",
+        "no-restricted-properties": "off",
+        "max-lines": "off",
+        "max-lines-per-function": "off",
+      },
+    },
+    { files: ["packages/cli/src/**", "scripts/**", "examples/**"], rules: { "no-console": "off" } },
+    // Plain old syntax on purpose: it must load on any Node.
+    { files: ["packages/cli/bin/*.js"], rules: { "no-var": "off", "promise/always-return": "off" } },
+    { files: ["*.config.ts"], rules: { "import/no-default-export": "off" } },
+  ],
+})
