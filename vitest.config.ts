@@ -8,6 +8,9 @@ const conditions = ["source", "node", "import", "module", "default"]
 const resolve = { conditions }
 const ssr = { resolve: { conditions } }
 
+// Worker threads that a test starts take this over, and so load the same sources.
+const execArgv = ["--conditions=source"]
+
 const foldersOf = (parent: string) =>
   existsSync(`${root}/${parent}`)
     ? readdirSync(`${root}/${parent}`, { withFileTypes: true })
@@ -21,6 +24,7 @@ const quick = (name: string, folder: string) => ({
   test: {
     name,
     root: `${root}/${folder}`,
+    execArgv,
     include: ["**/*.test.ts"],
     exclude: ["**/*.t1.test.ts", "**/node_modules/**", "**/dist/**"],
     testTimeout: 20_000,
@@ -35,6 +39,7 @@ const large = {
   test: {
     name: "t1",
     root,
+    execArgv,
     include: ["packages/**/*.t1.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     testTimeout: 600_000,
