@@ -3,13 +3,10 @@ import { defineConfig } from "vitest/config"
 
 const root = import.meta.dirname
 
-// Tests read the TypeScript sources, so nothing has to be built first.
+// Tests, and the worker threads that they start, read the TypeScript sources, so nothing has to be built first.
 const conditions = ["source", "node", "import", "module", "default"]
 const resolve = { conditions }
 const ssr = { resolve: { conditions } }
-
-// Worker threads that a test starts take this over, and so load the same sources.
-const execArgv = ["--conditions=source"]
 
 const foldersOf = (parent: string) =>
   existsSync(`${root}/${parent}`)
@@ -24,7 +21,6 @@ const quick = (name: string, folder: string) => ({
   test: {
     name,
     root: `${root}/${folder}`,
-    execArgv,
     include: ["**/*.test.ts"],
     exclude: ["**/*.t1.test.ts", "**/node_modules/**", "**/dist/**"],
     testTimeout: 20_000,
@@ -39,7 +35,6 @@ const large = {
   test: {
     name: "t1",
     root,
-    execArgv,
     include: ["packages/**/*.t1.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     testTimeout: 600_000,
