@@ -1,0 +1,61 @@
+/** How long the command line takes to start, and to run the quickstart. */
+import { cpSync, existsSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { say } from "../harness/contest.ts"
+import { measure } from "../harness/measure.ts"
+import type { Options } from "../harness/options.ts"
+import { type Budget, range, verdict } from "../harness/report.ts"
+import { spread } from "../harness/statistics.ts"
+
+const rounds = 10
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+interface Start {
+  readonly what: string
+  readonly args: ReadonlyArray<string>
+  readonly held?: number
+  readonly stretch?: number
+  readonly milliseconds: Array<number>
+}
+
+export async function measureStart({ folder }: Options): Promise<ReadonlyArray<Budget> | string> {
+  const command = commandPath()
+  if (command === undefined) return "the command line is not built; `pnpm build` builds it"
+  const project = join(folder, "quickstart")
+  rmSync(project, { recursive: true, force: true })
+  cpSync(join(root, "examples/quickstart"), project, { recursive: true, filter: (path) => !path.includes("node_modules") })
+  const starts: Array<Start> = [
+    { what: "start, `node` alone", args: ["--eval", "0"], milliseconds: [] },
+    { what: "start, `deltaflow --version`", args: [command, "--version"], held: 500, stretch: 200, milliseconds: [] },
+    { what: "`deltaflow run` of the quickstart", args: [command, "run"], held: 1000, stretch: 500, milliseconds: [] }
+  ]
+  for (let round = 0; round < rounds; round++) for (const start of starts) await time(start, project)
+  return starts.map(budget)
+}
+
+function commandPath(): string | undefined {
+  const manifest = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")) as { readonly bin?: Readonly<Record<string, string>> }
+  const file = manifest.bin?.deltaflow
+  if (file === undefined) return undefined
+  const path = join(root, "packages/cli", file)
+  return existsSync(path) && existsSync(join(root, "packages/cli/dist/main.js")) ? path : undefined
+}
+
+async function time({ args, milliseconds }: Start, cwd: string): Promise<void> {
+  // A user starts without a cache that the bench has warmed.
+  const { wallSeconds } = await measure({ file: process.execPath, args, cwd, reports: true })
+  milliseconds.push(wallSeconds * 1000)
+}
+
+function budget({ what, milliseconds, held, stretch }: Start): Budget {
+  const found = spread(milliseconds)
+  say(`${what}: ${range(found, 0)} ms`)
+  return {
+    what,
+    measured: `${range(found, 0)} ms`,
+    ...(held === undefined ? {} : { held: `≤ ${held} ms` }),
+    ...(stretch === undefined ? {} : { stretch: `≤ ${stretch} ms` }),
+    met: verdict(found.median, held, stretch)
+  }
+}
