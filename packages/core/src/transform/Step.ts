@@ -1,0 +1,165 @@
+/**
+ * The row-wise steps of a pipeline as data, and what they become when they are compiled.
+ *
+ * A `StepsSpec` goes through structured clone, so that worker threads compile the same steps; only a step whose function lives in this
+ * process keeps it here (see `isTransferable`).
+ */
+import type { ErrorCode, TransformError } from "../contract/Errors.ts"
+import type { Log, ModuleReference } from "../contract/Plugin.ts"
+import type { TransformFunction } from "../contract/Transform.ts"
+import type { Batch } from "../model/Batch.ts"
+import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
+
+/** Keeps the rows where the condition is true; false and null drop the row. */
+export interface FilterStep {
+  readonly type: "filter"
+  readonly name?: string
+  readonly condition: string
+}
+
+/** Adds or replaces columns. Every field sees the columns as they were before the step. */
+export interface MapStep {
+  readonly type: "map"
+  readonly name?: string
+  /** Column name to expression. */
+  readonly fields: Readonly<Record<string, string>>
+}
+
+export interface RenameStep {
+  readonly type: "rename"
+  readonly name?: string
+  /** Old name to new name; all at once, so that two columns may swap names. */
+  readonly columns: Readonly<Record<string, string>>
+}
+
+/** Keeps these columns, in this order. */
+export interface SelectStep {
+  readonly type: "select"
+  readonly name?: string
+  readonly columns: ReadonlyArray<string>
+}
+
+/** A function that lives in this process, by the name under which the host resolves it. */
+export interface LocalReference {
+  readonly local: string
+  readonly options?: unknown
+}
+
+/** A function of the author's own. See `contract/Transform.ts` for what each mode may do. */
+export interface CustomStep {
+  readonly type: "custom"
+  /** For messages and counts: the export's or the plugin's name. */
+  readonly name?: string
+  readonly reference: ModuleReference | LocalReference
+  /** How a plain exported function is called. Default `row`; what `defineTransform` gives says it itself. */
+  readonly mode?: TransformFunction["mode"]
+  /** Types of the columns that the step gives, over any inference. In mode `patch` also all the columns that it may add. */
+  readonly columns?: Readonly<Record<string, ColumnType>>
+  /** Calls of an async function that may be under way at once. Default 16. */
+  readonly concurrency?: number
+}
+
+export type TransparentStep = FilterStep | MapStep | RenameStep | SelectStep
+
+export type RowStep = TransparentStep | CustomStep
+
+export type Backend = "code" | "closure"
+
+export interface StepsSpec {
+  readonly steps: ReadonlyArray<RowStep>
+  /** Columns of the batches that come in. A batch with other columns is compiled for when it comes. */
+  readonly input: BatchSchema
+  /** Values of `:run_id` and the like. */
+  readonly runtime: Readonly<Record<string, unknown>>
+  /** What `NOW()` says, milliseconds since 1970. */
+  readonly now: number
+  /** `closure` where `new Function` is not allowed; see `defaultBackend`. */
+  readonly backend: Backend
+}
+
+/** Something wrong with a step, found before any row is read. */
+export interface StepIssue {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly step: number
+  /** Within the definition: `transforms[1].fields.year`. */
+  readonly path: string
+  /** Index of the character within the expression. */
+  readonly position?: number
+  readonly hint?: string
+}
+
+/** A row that a step could not compute. */
+export interface RowFailure {
+  /** Physical row of the batch that went in. After a batch function that made new rows: the nearest known row before. */
+  readonly row: number
+  readonly step: number
+  readonly error: TransformError
+}
+
+export type OnRowError = (failure: RowFailure) => void
+
+export interface StepsResult {
+  readonly batch: Batch
+  /** Rows that came out of each step. */
+  readonly passed: ReadonlyArray<number>
+  /** Rows that were dropped and reported. */
+  readonly rejected: number
+}
+
+export interface CompiledSteps {
+  /** Undefined where it is known only when the first batch has gone through a custom step. */
+  readonly output: BatchSchema | undefined
+  /** Columns after each step, as far as they are known before a row is read. */
+  readonly schemas: ReadonlyArray<BatchSchema | undefined>
+  /** Input columns that must be read: decoded, or carried to the output. */
+  readonly used: ReadonlyArray<string>
+  /** Whether `run` may give a promise. */
+  readonly isAsync: boolean
+  /** Indexes of the steps that each pass over a batch does at once. */
+  readonly passes: ReadonlyArray<ReadonlyArray<number>>
+  /**
+   * Runs the steps over one batch. Without `onRowError` the first row that fails throws a `TransformError`; with it, failing rows are
+   * dropped and reported, in the order of the steps' passes.
+   *
+   * After a custom step that has given no row yet, an empty batch has no columns.
+   */
+  readonly run: (batch: Batch, onRowError?: OnRowError) => StepsResult | Promise<StepsResult>
+}
+
+/** A custom step's function with its decoded config. */
+export interface CustomFunction {
+  readonly apply: TransformFunction
+  readonly config: unknown
+}
+
+export type ResolveCustom = (step: CustomStep) => CustomFunction | undefined
+
+/** What custom functions get from the host. */
+export interface StepsHost {
+  readonly log?: Log
+  readonly signal?: AbortSignal
+}
+
+export const isModuleReference = (reference: ModuleReference | LocalReference): reference is ModuleReference => "url" in reference
+
+/** Whether worker threads can run the steps: no function of this process is among them. */
+export const isTransferable = (steps: ReadonlyArray<RowStep>): boolean =>
+  steps.every((step) => step.type !== "custom" || isModuleReference(step.reference))
+
+let codeAllowed: boolean | undefined
+
+/** `code` where `new Function` works; found out once. A host's content policy may forbid it. */
+export const defaultBackend = (): Backend => {
+  codeAllowed ??= canGenerateCode()
+  return codeAllowed ? "code" : "closure"
+}
+
+const canGenerateCode = (): boolean => {
+  try {
+    return (new Function("return true") as () => boolean)()
+  } catch (error) {
+    if (error instanceof EvalError) return false
+    throw error
+  }
+}
