@@ -1,0 +1,3 @@
+/** What the compiled kernel offers to src/text/kernelWasm.ts, its only caller. */
+export * from "./csv"
+export * from "./json"
