@@ -1,0 +1,75 @@
+/** Sources and destinations as data: the keys that all of them share. The other keys are the connector's own config. */
+import * as Schema from "effect/Schema"
+import { writeModes } from "../contract/Destination.ts"
+import { type ColumnType, isColumnType, scalarTypes } from "../model/ColumnType.ts"
+import { Expression, Flag, Names, optional, Positive, required, Text } from "./keys.ts"
+import { Duration } from "./Units.ts"
+
+export const COLUMN_TYPE_FORM = `a column type: ${scalarTypes.join(", ")}, or one of them with [] for an array`
+
+/** `integer`, `decimal[]`. */
+export const ColumnTypeName = Schema.String.pipe(Schema.refine((text): text is ColumnType => isColumnType(text), { expected: COLUMN_TYPE_FORM })).annotate({
+  expected: COLUMN_TYPE_FORM,
+})
+
+export const Incremental = Schema.Struct({
+  column: optional(Text, "Column that grows with every change, such as `updated_at`. Its value is `:last_run` in queries."),
+  initial_value: optional(
+    Schema.Union([Text, Schema.Finite]).annotate({ expected: "text or a number" }),
+    "Where the first run begins. Default: 1970-01-01T00:00:00Z.",
+  ),
+  key: optional(Names, "Columns that tell apart rows with the same cursor value. Default: a hash of the row."),
+  lookback: optional(Duration, "How far before the cursor to read again, for rows that come late."),
+})
+
+export const sourceFields = {
+  type: required(Text, "Type of the connector, such as `csv` or `sqlite`."),
+  name: optional(Text, "Name of the source in messages, statistics and joins. Default: its type and place."),
+  batch_size: optional(Positive, "Rows that travel together. Default: `defaults.batch_size`."),
+  timeout: optional(Duration, "Longest wait for the next batch. Default: `defaults.timeout`."),
+  incremental: optional(
+    Schema.Union([Schema.Boolean, Incremental]).annotate({ expected: "true, or a mapping with column, initial_value, key and lookback" }),
+    "Read only what is new since the last successful run.",
+  ),
+  columns: optional(Schema.Record(Text, ColumnTypeName), "Column name: type. Goes over what is inferred."),
+  optional: optional(Flag, "Whether a missing input is no error. Default: false."),
+}
+
+export const MergeRule = Schema.Struct({
+  condition: required(Expression, "SQL expression over the incoming row and the stored one."),
+  action: required(Schema.Literals(["insert", "update", "delete"]), "What to do with the row."),
+  set: optional(Schema.Record(Text, Expression), "Column name: SQL expression of its new value."),
+})
+
+export const destinationFields = {
+  type: required(Text, "Type of the connector, such as `json` or `sqlite`."),
+  name: optional(Text, "Name of the destination in messages and statistics. Default: its type and place."),
+  write_mode: optional(
+    Schema.Literals(writeModes),
+    "`append` adds rows, `replace` swaps everything at once, `upsert` replaces rows with the same `key`, `merge` follows the rules of `when`, `scd2` keeps history. Default: the connector's first.",
+  ),
+  key: optional(Names, "Columns that tell rows apart, for `upsert`, `merge` and `scd2`."),
+  when: optional(Schema.NonEmptyArray(MergeRule), "Rules of `merge`, in order; the first that holds is applied."),
+  valid_from: optional(Text, "`scd2`: column with the time from which a row holds. Default: `valid_from`."),
+  valid_to: optional(Text, "`scd2`: column with the time until which a row holds. Default: `valid_to`."),
+  is_current: optional(Text, "`scd2`: column that says whether a row holds now. Default: `is_current`."),
+  hard_deletes: optional(Schema.Literals(["key", "absence"]), "How deleted rows are told: by a key in the change, or by their absence from a full load."),
+  schema_changes: optional(
+    Schema.Literals(["evolve", "freeze", "discard", "fail"]),
+    "What happens when columns change: `evolve` adds them, `freeze` leaves new ones out, `discard` leaves out rows that have them, `fail` stops. Default: `evolve`.",
+  ),
+  flush_interval: optional(Duration, "Longest time between commits. Default: 10s."),
+  delivery: optional(
+    Schema.Literals(["exactly_once", "at_least_once"]),
+    "The guarantee that is needed. Validation fails where the connector cannot give it. Default: the best that it can.",
+  ),
+}
+
+const anyOption = [Schema.Record(Schema.String, Schema.Unknown)] as const
+
+export const Source = Schema.StructWithRest(Schema.Struct(sourceFields), anyOption).annotate({ expected: "a source: a mapping with a type" })
+
+export const Destination = Schema.StructWithRest(Schema.Struct(destinationFields), anyOption).annotate({ expected: "a destination: a mapping with a type" })
+
+export type SourceDefinition = typeof Source.Encoded
+export type DestinationDefinition = typeof Destination.Encoded

@@ -1,0 +1,114 @@
+/** The steps between sources and destinations, as data. Each is a mapping with a `type`; a type of no built-in step is a transform of the host's own. */
+import * as Schema from "effect/Schema"
+import { Expression, Names, optional, Options, required, Text } from "./keys.ts"
+
+const step = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, description: string, fields: Fields) =>
+  Schema.Struct({
+    type: required(Schema.Literal(type), `\`${type}\`: ${description}`),
+    name: optional(Text, "Name of the step in messages and statistics. Default: its type and place."),
+    ...fields,
+  }).annotate({ description, expected: `a step of type ${type}` })
+
+export const FilterStep = step("filter", "Keeps the rows for which the condition is true.", {
+  condition: required(Expression, "An SQL expression that gives true or false. Rows for which it gives false or null are left out."),
+})
+
+export const MapStep = step("map", "Adds or replaces columns with the values of expressions.", {
+  fields: required(Schema.Record(Text, Expression), "Column name: SQL expression over the columns before this step."),
+})
+
+export const RenameStep = step("rename", "Gives columns other names.", {
+  columns: required(Schema.Record(Text, Text), "Old name: new name."),
+})
+
+export const SelectStep = step("select", "Keeps only the columns that are listed, in this order.", {
+  columns: required(Schema.NonEmptyArray(Text), "Names of the columns to keep."),
+})
+
+export const CustomStep = step("custom", "Runs a function of a JavaScript or TypeScript module over the rows.", {
+  module: required(Text, "Path of the module, relative to the project."),
+  export: optional(Text, "Name of the function that the module exports. Default: `default`."),
+  config: optional(Options, "Handed to the function as it is."),
+})
+
+export const AggregateStep = step("aggregate", "Groups rows and computes one row for each group.", {
+  group_by: optional(Names, "Columns that make a group. Without them all rows are one group."),
+  metrics: required(Schema.Record(Text, Expression), "Column name: SQL aggregate, such as `COUNT(*)` or `AVG(age)`."),
+})
+
+export const DeduplicateStep = step("deduplicate", "Keeps one row of those that share a key.", {
+  key: required(Names, "Columns that tell rows apart."),
+  keep: optional(Schema.Literals(["latest", "earliest", "first"]), "Which row stays: the one with the highest `by`, the lowest `by`, or the first that came. Default: `first`."),
+  by: optional(Text, "Column that `latest` and `earliest` compare."),
+})
+
+const SortOrder = Schema.Literals(["asc", "desc"])
+
+const SortColumn = Schema.Struct({
+  column: required(Text, "Column to sort by."),
+  order: optional(SortOrder, "`asc` or `desc`. Default: `asc`."),
+  nulls: optional(Schema.Literals(["first", "last"]), "Where nulls go. Default: last for `asc`, first for `desc`."),
+})
+
+export const SortStep = step("sort", "Puts the rows in order.", {
+  by: required(
+    Schema.Union([Text, Schema.NonEmptyArray(SortColumn)]).annotate({ expected: "a column name or a list of { column, order, nulls }" }),
+    "A column, or a list of columns with their order.",
+  ),
+  order: optional(SortOrder, "Order where `by` is one column: `asc` or `desc`. Default: `asc`."),
+})
+
+export const JoinStep = step("join", "Joins the rows with those of another source.", {
+  with: required(Text, "Name of the source to join with."),
+  on: required(
+    Schema.Union([Text, Schema.NonEmptyArray(Text), Schema.Record(Text, Text)]).annotate({ expected: "a column, a list of columns, or a mapping of left to right column" }),
+    "Columns that must be equal: one name, several, or left: right.",
+  ),
+  how: optional(Schema.Literals(["inner", "left", "right", "full"]), "Kind of join. Default: `inner`."),
+})
+
+export const SqlStep = step("sql", "Runs a query over all rows, which it sees as the table `input`.", {
+  query: required(Text, "The query. Sources can be named as tables too."),
+})
+
+export const UnnestStep = step("unnest", "Makes one row of each element of an array column.", {
+  column: required(Text, "The array column."),
+  as: optional(Text, "Name of the column that holds the element. Default: the column's own name."),
+})
+
+export const FlattenStep = step("flatten", "Makes columns of the keys of a JSON column.", {
+  column: required(Text, "The JSON column."),
+  separator: optional(Schema.String, "Between the column's name and the key. Default: `_`."),
+})
+
+/** The steps that are built in. */
+export const builtinSteps = [
+  FilterStep,
+  MapStep,
+  RenameStep,
+  SelectStep,
+  CustomStep,
+  AggregateStep,
+  DeduplicateStep,
+  SortStep,
+  JoinStep,
+  SqlStep,
+  UnnestStep,
+  FlattenStep,
+] as const
+
+/** Steps of the format that this version cannot run yet. */
+export const unsupportedSteps: ReadonlySet<string> = new Set(["aggregate", "deduplicate", "sort", "join", "sql", "unnest", "flatten"])
+
+/** A step whose type is a transform that the host registered; its other keys are the transform's config. */
+export const PluginStep = Schema.StructWithRest(
+  Schema.Struct({
+    type: required(Text, "Type of a transform that is registered on the engine."),
+    name: optional(Text, "Name of the step in messages and statistics. Default: its type and place."),
+  }),
+  [Schema.Record(Schema.String, Schema.Unknown)],
+)
+
+export type BuiltinStepDefinition = (typeof builtinSteps)[number]["Encoded"]
+export type PluginStepDefinition = typeof PluginStep.Encoded
+export type StepDefinition = BuiltinStepDefinition | PluginStepDefinition
