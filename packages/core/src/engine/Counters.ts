@@ -1,0 +1,137 @@
+/** The counts of one run. Invariant 5: every row read ends as loaded, filtered by a step, or rejected with a reason. */
+import type { RunStage } from "../contract/Store.ts"
+import type { DestinationProgress, RunProgress, SourceProgress, StepProgress } from "./Options.ts"
+
+interface SourceCount {
+  readonly name: string
+  rows: number
+  bytes: number
+  totalRows: number | undefined
+  totalBytes: number | undefined
+  done: boolean
+  durationMs: number
+}
+
+interface StepCount {
+  readonly name: string
+  readonly type: string
+  rowsIn: number
+  rowsOut: number
+  rejected: number
+}
+
+interface DestinationCount {
+  readonly name: string
+  label: string
+  location: string | undefined
+  rows: number
+  durationMs: number
+}
+
+export interface Totals {
+  readonly read: number
+  readonly loaded: number
+  readonly filtered: number
+  readonly rejected: number
+  readonly added: number
+}
+
+export const noTotals: Totals = { read: 0, loaded: 0, filtered: 0, rejected: 0, added: 0 }
+
+export const addTotals = (a: Totals, b: Totals): Totals => ({
+  read: a.read + b.read,
+  loaded: a.loaded + b.loaded,
+  filtered: a.filtered + b.filtered,
+  rejected: a.rejected + b.rejected,
+  added: a.added + b.added,
+})
+
+export class Counters {
+  readonly sources: ReadonlyArray<SourceCount>
+  readonly steps: ReadonlyArray<StepCount>
+  readonly destinations: ReadonlyArray<DestinationCount>
+  stage: RunProgress["stage"] = "extract"
+  loaded = 0
+  rejected = 0
+  transformMs = 0
+
+  constructor(names: {
+    readonly sources: ReadonlyArray<string>
+    readonly steps: ReadonlyArray<{ readonly name: string; readonly type: string }>
+    readonly destinations: ReadonlyArray<string>
+  }) {
+    this.sources = names.sources.map((name) => ({ name, rows: 0, bytes: 0, totalRows: undefined, totalBytes: undefined, done: false, durationMs: 0 }))
+    this.steps = names.steps.map(({ name, type }) => ({ name, type, rowsIn: 0, rowsOut: 0, rejected: 0 }))
+    this.destinations = names.destinations.map((name) => ({ name, label: name, location: undefined, rows: 0, durationMs: 0 }))
+  }
+
+  /** Counts what one pass of the steps did: `passed[i]` rows came out of step `i`. */
+  addSteps(rowsIn: number, passed: ReadonlyArray<number>, rejectedByStep: ReadonlyMap<number, number>): void {
+    let before = rowsIn
+    passed.forEach((rows, i) => {
+      const step = this.steps[i]!
+      step.rowsIn += before
+      step.rowsOut += rows
+      step.rejected += rejectedByStep.get(i) ?? 0
+      before = rows
+    })
+  }
+
+  get read(): number {
+    return this.sources.reduce((sum, source) => sum + source.rows, 0)
+  }
+
+  /** Rows that came in and did not come out of some step, rejected ones aside. */
+  get filtered(): number {
+    return this.steps.reduce((sum, step) => sum + Math.max(0, step.rowsIn - step.rejected - step.rowsOut), 0)
+  }
+
+  get added(): number {
+    return this.steps.reduce((sum, step) => sum + Math.max(0, step.rowsOut - step.rowsIn + step.rejected), 0)
+  }
+
+  /** What has ended so far: at a commit these are the durable counts. */
+  totals(): Totals {
+    return { read: this.read, loaded: this.loaded, filtered: this.filtered, rejected: this.rejected, added: this.added }
+  }
+
+  /** Everything back to zero, for a pass that starts over. */
+  reset(): void {
+    for (const source of this.sources) Object.assign(source, { rows: 0, bytes: 0, done: false })
+    for (const step of this.steps) Object.assign(step, { rowsIn: 0, rowsOut: 0, rejected: 0 })
+    for (const destination of this.destinations) destination.rows = 0
+    this.loaded = 0
+    this.rejected = 0
+  }
+
+  progress(runId: string): RunProgress {
+    return {
+      runId,
+      stage: this.stage,
+      sources: this.sources.map(({ durationMs: _, ...source }): SourceProgress => source),
+      steps: this.steps.map(({ name, type, rowsIn, rowsOut }): StepProgress => ({ name, type, rowsIn, rowsOut })),
+      destinations: this.destinations.map(({ name, label, location, rows }): DestinationProgress => ({ name, label, location, rows })),
+      read: this.read,
+      loaded: this.loaded,
+      filtered: this.filtered,
+      rejected: this.rejected,
+      added: this.added,
+    }
+  }
+
+  stages(): ReadonlyArray<RunStage> {
+    const steps = this.steps.map((step) => ({ name: `transform: ${step.name}`, rowsIn: step.rowsIn, rowsOut: step.rowsOut, durationMs: 0 }))
+    const out = this.steps.at(-1)?.rowsOut ?? this.read
+    return [
+      ...this.sources.map((source) => ({ name: `extract: ${source.name}`, rowsIn: source.rows, rowsOut: source.rows, durationMs: Math.round(source.durationMs) })),
+      // Fused steps run in one pass, so their time is known only for all of them together.
+      ...steps.map((step, i) => (i === 0 ? { ...step, durationMs: Math.round(this.transformMs) } : step)),
+      ...this.destinations.map((destination) => ({
+        name: `load: ${destination.label}`,
+        rowsIn: out,
+        rowsOut: destination.rows,
+        durationMs: Math.round(destination.durationMs),
+      })),
+    ]
+  }
+}

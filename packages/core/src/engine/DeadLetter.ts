@@ -1,0 +1,110 @@
+/** Where rejected rows go: any destination, opened when the first row is rejected. A dead letter that cannot be written fails the run. */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import type { Load } from "../contract/Destination.ts"
+import { type DeltaflowError, EngineError } from "../contract/Errors.ts"
+import { Batch } from "../model/Batch.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import type { LoadsOptions, Rejection } from "./Loads.ts"
+import type { ResolvedDestination } from "./Resolved.ts"
+
+/** The row that was set aside is kept as JSON, because rows of several shapes may end here. */
+export const deadLetterSchema: BatchSchema = {
+  columns: [
+    { name: "failed_at", type: "timestamptz", nullable: false },
+    { name: "pipeline", type: "string", nullable: false },
+    { name: "run_id", type: "string", nullable: false },
+    { name: "step", type: "string", nullable: false },
+    { name: "code", type: "string", nullable: false },
+    { name: "error", type: "string", nullable: false },
+    { name: "row_number", type: "integer", nullable: true },
+    { name: "row", type: "json", nullable: false },
+  ],
+}
+
+export class DeadLetter {
+  private readonly options: LoadsOptions
+  private readonly scope: Scope.Scope
+  private load: Load | undefined
+  private batchId = 0
+  private dirty = false
+
+  constructor(options: LoadsOptions, scope: Scope.Scope) {
+    this.options = options
+    this.scope = scope
+  }
+
+  write(rejections: ReadonlyArray<Rejection>): Effect.Effect<void, DeltaflowError> {
+    const destination = this.options.pipeline.errorHandling.deadLetter
+    if (destination === undefined) return Effect.void
+    return Effect.gen({ self: this }, function* () {
+      const load = yield* this.opened(destination)
+      yield* load.write(this.batch(rejections))
+      this.dirty = true
+    }).pipe(Effect.mapError(deadLetterFailed(destination)))
+  }
+
+  /** Makes what was rejected durable before the cursor moves past it, where the destination allows a commit before the end. */
+  flush(): Effect.Effect<void, DeltaflowError> {
+    return this.load?.commitsEarly === true && this.dirty ? this.save(false) : Effect.void
+  }
+
+  commit(): Effect.Effect<void, DeltaflowError> {
+    return this.load === undefined ? Effect.void : this.save(true)
+  }
+
+  private save(final: boolean): Effect.Effect<void, DeltaflowError> {
+    const { options } = this
+    const destination = options.pipeline.errorHandling.deadLetter!
+    const checkpoint = { pipeline: options.pipeline.name, runId: options.state.runId, cursors: {}, epoch: options.lease().epoch, batchId: ++this.batchId }
+    this.dirty = false
+    return Effect.asVoid(this.load!.commit(checkpoint, final)).pipe(Effect.mapError(deadLetterFailed(destination)))
+  }
+
+  private opened(destination: ResolvedDestination): Effect.Effect<Load, DeltaflowError> {
+    if (this.load !== undefined) return Effect.succeed(this.load)
+    const { options } = this
+    return destination.plugin
+      .open({
+        ...options.context(destination.name),
+        config: destination.config,
+        schema: deadLetterSchema,
+        writeMode: destination.writeMode,
+        key: [],
+        schemaChanges: "fail",
+        epoch: options.lease().epoch,
+        state: undefined,
+        fullRefresh: false,
+      })
+      .pipe(
+        Scope.provide(this.scope),
+        Effect.tap((load) => Effect.sync(() => void (this.load = load))),
+      )
+  }
+
+  private batch(rejections: ReadonlyArray<Rejection>): Batch {
+    const { pipeline, state, now } = this.options
+    const failedAt = new Date(now())
+    const rows = rejections.map(({ row, rowNumber, step, error }) => ({
+      failed_at: failedAt,
+      pipeline: pipeline.name,
+      run_id: state.runId,
+      step,
+      code: error.code,
+      error: error.message,
+      row_number: rowNumber,
+      row,
+    }))
+    return Batch.fromRows(rows, deadLetterSchema)
+  }
+}
+
+const deadLetterFailed =
+  (destination: ResolvedDestination) =>
+  (cause: DeltaflowError): EngineError =>
+    new EngineError({
+      code: "DEAD_LETTER_FAILED",
+      message: `${destination.name}: a rejected row could not be put into the dead letter: ${cause.message}`,
+      path: ["error_handling", "dead_letter"],
+      cause,
+    })

@@ -1,0 +1,163 @@
+/**
+ * The engine for people who do not know Effect: promises, async iterables, `await using`.
+ *
+ * It writes nothing to stdout, installs no signal handler, never ends the process, and keeps nothing global: two engines in one process do not meet.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Cause from "effect/Cause"
+import type { DeltaflowError } from "../contract/Errors.ts"
+import { EngineError } from "../contract/Errors.ts"
+import type { EngineEvent, EventFilter, Run, RunFilter, StoredCheckpoint } from "../contract/Store.ts"
+import type { PipelineInput } from "./Resolve.ts"
+import { type EngineShape, makeEngine, type Preview, type PreviewOptions, type RunResult, type Validation } from "./EngineShape.ts"
+import type { Explanation } from "../pipeline/explain.ts"
+import type { EngineOptions, RunOptions } from "./Options.ts"
+
+/** A run that has ended in anything but success. `run` has the counts and the stored failure. */
+export class RunError extends EngineError {
+  readonly run: RunResult
+  constructor(run: RunResult, error: DeltaflowError) {
+    super({ code: error.code, message: error.message, path: error.path, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) })
+    this.run = run
+  }
+}
+
+/** A run that goes on. */
+export interface RunHandle {
+  readonly id: string
+  readonly pipeline: string
+  /** The finished run, whatever its status: this promise rejects only where the store fails. */
+  readonly done: Promise<RunResult>
+  /** Ends the run at once; everything is closed when the promise resolves. */
+  readonly cancel: () => Promise<void>
+  /** Ends the run at its next cursor, so that the rows read so far count. Without `incremental` it is the same as `cancel`. */
+  readonly stop: () => Promise<void>
+}
+
+export class Engine implements AsyncDisposable {
+  private readonly scope = Scope.makeUnsafe()
+  private readonly options: EngineOptions
+  private shape: Promise<EngineShape> | undefined
+
+  constructor(options: EngineOptions) {
+    this.options = options
+  }
+
+  /** Runs a pipeline to its end. Rejects with `RunError` where it fails or is cancelled, and with `DefinitionError` where the definition is wrong. */
+  async run(pipeline: PipelineInput, options: RunOptions = {}): Promise<RunResult> {
+    const handle = await this.start(pipeline, options)
+    const result = await handle.done
+    if (result.failure !== undefined) throw new RunError(result, result.failure)
+    return result
+  }
+
+  /** Starts a run and gives a handle to it. Rejects with `DefinitionError` where the definition is wrong. */
+  async start(pipeline: PipelineInput, options: RunOptions = {}): Promise<RunHandle> {
+    const shape = await this.ready()
+    const started = await toPromise(shape.start(pipeline, options))
+    return {
+      id: started.id,
+      pipeline: started.pipeline,
+      done: toPromise(started.done),
+      cancel: () => toPromise(started.cancel),
+      stop: () => toPromise(started.stop),
+    }
+  }
+
+  /** Checks a definition without reading a row: its keys, its plugins' configs, its expressions where the columns are known. */
+  async validate(pipeline: PipelineInput, options: Pick<RunOptions, "variables"> = {}): Promise<Validation> {
+    return toPromise((await this.ready()).validate(pipeline, options))
+  }
+
+  /** The plan: what is read, what is pushed down, what is fused, which types each step gives, which guarantee holds. Opens the sources, reads at most a sample. */
+  async explain(pipeline: PipelineInput, options: Pick<RunOptions, "variables"> = {}): Promise<Explanation> {
+    return toPromise((await this.ready()).explain(pipeline, options))
+  }
+
+  /** The first rows after a step. Writes nothing and moves no state. */
+  async preview(pipeline: PipelineInput, options: PreviewOptions = {}): Promise<Preview> {
+    return toPromise((await this.ready()).preview(pipeline, options))
+  }
+
+  /** Cancels a run of this engine; false where it is not running here. */
+  async cancel(runId: string): Promise<boolean> {
+    return toPromise((await this.ready()).cancel(runId))
+  }
+
+  /** Events from now on, in order. Leave the loop, abort the signal or close the engine to end it. */
+  events(filter: EventFilter & { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<EngineEvent> {
+    return lazily(async () => (await this.ready()).events(filter, filter.signal))
+  }
+
+  async getRun(id: string): Promise<Run | undefined> {
+    return toPromise((await this.ready()).store.getRun(id))
+  }
+
+  /** Newest first. */
+  async listRuns(filter: RunFilter = {}): Promise<{ readonly runs: ReadonlyArray<Run>; readonly total: number }> {
+    return toPromise((await this.ready()).store.listRuns(filter))
+  }
+
+  /** Oldest first. */
+  async listEvents(filter: EventFilter = {}): Promise<ReadonlyArray<EngineEvent>> {
+    return toPromise((await this.ready()).store.listEvents(filter))
+  }
+
+  /** The checkpoints of a pipeline, one per destination. */
+  async getState(pipeline: string): Promise<ReadonlyArray<StoredCheckpoint>> {
+    return toPromise((await this.ready()).store.getCheckpoints(pipeline))
+  }
+
+  /** Forgets the cursors of a pipeline, so that the next run reads all. Rejects while it runs. */
+  async resetState(pipeline: string): Promise<void> {
+    return toPromise((await this.ready()).resetState(pipeline))
+  }
+
+  /** JSON Schema (draft-07) of a pipeline file with this engine's plugins. */
+  async jsonSchema(): Promise<unknown> {
+    return (await this.ready()).jsonSchema()
+  }
+
+  /** Cancels what runs, waits for it, and closes what the engine opened itself. */
+  async close(): Promise<void> {
+    await Effect.runPromise(Scope.close(this.scope, Exit.void))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private ready(): Promise<EngineShape> {
+    this.shape ??= toPromise(makeEngine(this.options).pipe(Scope.provide(this.scope)))
+    return this.shape
+  }
+}
+
+/** The entry point of the library. Nothing is opened before the first call. */
+export const createEngine = (options: EngineOptions): Engine => new Engine(options)
+
+/** Rejects with the typed error itself, or with the defect. */
+const toPromise = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
+  const exit = await Effect.runPromiseExit(effect)
+  if (Exit.isSuccess(exit)) return exit.value
+  throw Cause.squash(exit.cause)
+}
+
+const lazily = <A>(make: () => Promise<AsyncIterableIterator<A>>): AsyncIterableIterator<A> => {
+  // Listening starts at the call, not at the first `next`, so that no event in between is missed.
+  const made = make()
+  made.catch(() => undefined)
+  return {
+    next: async () => await (await made).next(),
+    return: async () => {
+      const iterator = await made
+      return (await iterator.return?.()) ?? { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}
+

@@ -1,0 +1,263 @@
+/** The engine in Effect. The Promise API in `Engine.ts` only wraps this. */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { type DeltaflowError, EngineError, type StoreError } from "../contract/Errors.ts"
+import type { Log, PluginContext } from "../contract/Plugin.ts"
+import type { EngineEvent, EventFilter, Run, Store } from "../contract/Store.ts"
+import { newRunId } from "../model/Ids.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import type { Row } from "../model/Value.ts"
+import { nodeFiles } from "../node/nodeFiles.ts"
+import { type Explanation, explainPlan } from "../pipeline/explain.ts"
+import { memoryStore } from "../store/memory.ts"
+import { EventHub } from "./Events.ts"
+import { closeOrphan, type Execution, executeRun, type Finished, leaseName, type RunEnvironment, type StopSwitch } from "./Execution.ts"
+import { dryRun } from "./DryRun.ts"
+import { openForLooking } from "./Looking.ts"
+import type { EngineOptions, RunOptions, RunProgress } from "./Options.ts"
+import { previewRows } from "./Preview.ts"
+import { type PipelineInput, type Resolved, resolve, type Validation } from "./Resolve.ts"
+import { codeGenerationWorks } from "../transform/Segment.ts"
+
+export type { Validation } from "./Resolve.ts"
+
+/** A finished run: what the store keeps, and the last counts by source, step and destination. */
+export interface RunResult extends Run {
+  readonly progress: RunProgress
+  /** The error that ended the run; undefined after success. */
+  readonly failure: DeltaflowError | undefined
+}
+
+export interface StartedRun {
+  readonly id: string
+  readonly pipeline: string
+  readonly done: Effect.Effect<RunResult, StoreError>
+  readonly cancel: Effect.Effect<void>
+  readonly stop: Effect.Effect<void>
+}
+
+export interface PreviewOptions extends Pick<RunOptions, "variables"> {
+  /** Rows at most. Default 20. */
+  readonly limit?: number
+  /** Rows after this many steps; default all. 0 shows the sources. */
+  readonly step?: number
+}
+
+export interface Preview {
+  readonly schema: BatchSchema
+  readonly rows: ReadonlyArray<Row>
+}
+
+export interface EngineShape {
+  readonly store: Store
+  readonly start: (pipeline: PipelineInput, options: RunOptions) => Effect.Effect<StartedRun, DeltaflowError>
+  readonly validate: (pipeline: PipelineInput, options: Pick<RunOptions, "variables">) => Effect.Effect<Validation, DeltaflowError>
+  readonly explain: (pipeline: PipelineInput, options: Pick<RunOptions, "variables">) => Effect.Effect<Explanation, DeltaflowError>
+  readonly preview: (pipeline: PipelineInput, options: PreviewOptions) => Effect.Effect<Preview, DeltaflowError>
+  readonly cancel: (runId: string) => Effect.Effect<boolean>
+  readonly events: (filter: EventFilter, signal?: AbortSignal) => AsyncIterableIterator<EngineEvent>
+  readonly resetState: (pipeline: string) => Effect.Effect<void, DeltaflowError>
+  readonly jsonSchema: () => unknown
+}
+
+/** Everything that is opened here ends with the scope: runs are cancelled and waited for, and the engine's own store is closed. */
+export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, DeltaflowError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const now = options.now ?? Date.now
+    const store = options.store ?? (yield* Effect.acquireRelease(Effect.sync(() => memoryStore({ now })), (it) => it.close()))
+    const hub = new EventHub()
+    const live = new EngineRuns(options, store, hub, now)
+    yield* Effect.addFinalizer(() => Effect.andThen(live.cancelAll(), Effect.sync(() => hub.close())))
+    yield* live.closeOrphans()
+    return live.shape()
+  })
+
+interface RunningRun {
+  readonly fiber: Fiber.Fiber<Finished, StoreError>
+  readonly stop: StopSwitch
+}
+
+class EngineRuns {
+  private readonly options: EngineOptions
+  private readonly store: Store
+  private readonly hub: EventHub
+  private readonly now: () => number
+  private readonly running = new Map<string, RunningRun>()
+
+  constructor(options: EngineOptions, store: Store, hub: EventHub, now: () => number) {
+    this.options = options
+    this.store = store
+    this.hub = hub
+    this.now = now
+  }
+
+  shape(): EngineShape {
+    return {
+      store: this.store,
+      start: (pipeline, options) => this.start(pipeline, options),
+      validate: (pipeline, options) => Effect.map(resolve(pipeline, this.options, options.variables), ({ validation }) => validation),
+      explain: (pipeline, options) => this.looking(pipeline, options, (execution) => Effect.map(openForLooking(execution), explainPlan)),
+      preview: (pipeline, options) => this.looking(pipeline, options, (execution) => previewRows(execution, options)),
+      cancel: (runId) => this.cancel(runId),
+      events: (filter, signal) => this.hub.listen(filter, signal),
+      resetState: (pipeline) => this.resetState(pipeline),
+      jsonSchema: () => this.jsonSchema(),
+    }
+  }
+
+  private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, DeltaflowError> {
+    return Effect.gen({ self: this }, function* () {
+      const resolved = yield* resolve(pipeline, this.options, options.variables)
+      const execution = this.execution(resolved, options)
+      yield* this.store.createRun(execution.run)
+      const stop: StopSwitch = { stopping: false, onStop: undefined }
+      const body = options.dryRun === true ? dryRun(execution) : executeRun(execution, stop)
+      const fiber = Effect.runFork(body)
+      const { id } = execution.run
+      this.running.set(id, { fiber, stop })
+      fiber.addObserver(() => void this.running.delete(id))
+      this.cancelOnAbort(fiber, options.signal)
+      return {
+        id,
+        pipeline: execution.pipeline.name,
+        done: Effect.map(Fiber.join(fiber), toResult),
+        cancel: Effect.asVoid(Effect.exit(Fiber.interrupt(fiber))),
+        stop: Effect.suspend(() => stopGracefully(execution, stop, fiber)),
+      }
+    })
+  }
+
+  private cancelOnAbort(fiber: Fiber.Fiber<Finished, StoreError>, signal: AbortSignal | undefined): void {
+    if (signal === undefined) return
+    const abort = () => void Effect.runFork(Fiber.interrupt(fiber))
+    if (signal.aborted) return abort()
+    signal.addEventListener("abort", abort, { once: true })
+    fiber.addObserver(() => signal.removeEventListener("abort", abort))
+  }
+
+  private looking<A>(
+    pipeline: PipelineInput,
+    options: Pick<RunOptions, "variables">,
+    look: (execution: Execution) => Effect.Effect<A, DeltaflowError, Scope.Scope>,
+  ): Effect.Effect<A, DeltaflowError> {
+    return Effect.flatMap(resolve(pipeline, this.options, options.variables), (resolved) => Effect.scoped(look(this.execution(resolved, options))))
+  }
+
+  private execution(resolved: Resolved, options: RunOptions): Execution {
+    const createdAt = this.now()
+    const run: Run = {
+      id: newRunId(createdAt),
+      pipeline: resolved.pipeline.name,
+      revision: 1,
+      status: "pending",
+      trigger: options.trigger ?? (options.retryOf === undefined ? "manual" : "retry"),
+      createdAt,
+      startedAt: null,
+      completedAt: null,
+      fullRefresh: options.fullRefresh ?? false,
+      dryRun: options.dryRun ?? false,
+      rowsExtracted: 0,
+      rowsFiltered: 0,
+      rowsLoaded: 0,
+      rowsRejected: 0,
+      stages: [],
+      error: null,
+      attempt: 1,
+      retryOf: options.retryOf ?? null,
+      variables: Object.keys(options.variables ?? {}),
+    }
+    return { pipeline: withRunOptions(resolved, options), run, options, environment: this.environment(resolved, run) }
+  }
+
+  private environment(resolved: Resolved, run: Run): RunEnvironment {
+    const { options } = this
+    const projectRoot = options.projectRoot ?? process.cwd()
+    const shared = {
+      projectRoot,
+      allowOutside: options.allowOutside ?? false,
+      files: options.files ?? nodeFiles(),
+      log: maskedLog(options.log, resolved.mask),
+      ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+      ...(options.stdout === undefined ? {} : { stdout: options.stdout }),
+    }
+    return {
+      store: this.store,
+      now: this.now,
+      mask: resolved.mask,
+      publish: (event) => this.hub.publish(event),
+      context: (name, signal, startedAt, runtimeValues): PluginContext => ({
+        ...shared,
+        pipeline: resolved.pipeline.name,
+        runId: run.id,
+        name,
+        signal,
+        startedAt,
+        runtimeValues,
+      }),
+      environment: options.environment ?? "development",
+      backend: options.backend ?? (codeGenerationWorks() ? "code" : "closure"),
+      loadModule: options.loadModule ?? ((url) => import(/* @vite-ignore */ url) as Promise<Record<string, unknown>>),
+      projectRoot,
+      transforms: resolved.transforms,
+    }
+  }
+
+  private cancel(runId: string): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const running = this.running.get(runId)
+      return running === undefined ? Effect.succeed(false) : Effect.as(Effect.exit(Fiber.interrupt(running.fiber)), true)
+    })
+  }
+
+  cancelAll(): Effect.Effect<void> {
+    return Effect.suspend(() => Fiber.interruptAll([...this.running.values()].map((run) => run.fiber)))
+  }
+
+  /** Invariant 8: what an earlier process left running is closed at the next start. */
+  closeOrphans(): Effect.Effect<void, StoreError> {
+    return Effect.gen({ self: this }, function* () {
+      const { runs } = yield* this.store.listRuns({ status: ["pending", "running"] })
+      for (const run of runs) {
+        const lease = yield* this.store.getLease(leaseName(run.pipeline))
+        const isAlive = lease?.owner === run.id && lease.expiresAt > this.now()
+        // A pending run may be about to take its lease.
+        const isYoung = run.status === "pending" && this.now() - run.createdAt < PENDING_MS
+        if (!isAlive && !isYoung) yield* closeOrphan({ store: this.store, now: this.now, publish: (event) => this.hub.publish(event) }, run)
+      }
+    })
+  }
+
+  private resetState(pipeline: string): Effect.Effect<void, DeltaflowError> {
+    return Effect.gen({ self: this }, function* () {
+      const lease = yield* this.store.acquireLease(leaseName(pipeline), newRunId(this.now()), 60_000)
+      const held = () => new EngineError({ code: "LEASE_HELD", message: `${pipeline}: the pipeline runs now. Reset its state when the run has ended.`, path: [pipeline] })
+      if (lease === undefined) return yield* Effect.fail(held())
+      const done = yield* this.store.deleteCheckpoints(pipeline, lease).pipe(Effect.ensuring(Effect.ignore(this.store.releaseLease(lease))))
+      if (!done) return yield* Effect.fail(held())
+    })
+  }
+}
+
+const PENDING_MS = 60_000
+
+const toResult = ({ run, progress, error }: Finished): RunResult => ({ ...run, progress, failure: error })
+
+const stopGracefully = (execution: Execution, stop: StopSwitch, fiber: Fiber.Fiber<Finished, StoreError>): Effect.Effect<void> => {
+  stop.stopping = true
+  stop.onStop?.()
+  const isIncremental = execution.pipeline.sources.every((source) => source.incremental !== undefined)
+  return Effect.asVoid(Effect.exit(isIncremental ? Fiber.await(fiber) : Fiber.interrupt(fiber)))
+}
+
+const withRunOptions = ({ pipeline }: Resolved, { workers, batchSize }: RunOptions) => ({
+  ...pipeline,
+  workers: workers ?? pipeline.workers,
+  sources: batchSize === undefined ? pipeline.sources : pipeline.sources.map((source) => ({ ...source, batchSize })),
+})
+
+const maskedLog = (log: Log | undefined, mask: (text: string) => string): Log => {
+  const write = (level: keyof Log) => (message: string, fields?: Record<string, unknown>) =>
+    log?.[level](mask(message), fields === undefined ? undefined : (JSON.parse(mask(JSON.stringify(fields))) as Record<string, unknown>))
+  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") }
+}

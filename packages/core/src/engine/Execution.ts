@@ -1,0 +1,378 @@
+/**
+ * The life of one run: pending → running → success | failed | cancelled, under a lease, each transition durable before it is announced.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { DeltaflowError, EngineError, SourceError, TransformError, DestinationError, StoreError } from "../contract/Errors.ts"
+import type { PluginContext } from "../contract/Plugin.ts"
+import { type EngineEvent, type Lease, type Run, type RunFailure, type Store, type StoredCheckpoint } from "../contract/Store.ts"
+import { newEventId } from "../model/Ids.ts"
+import { Counters } from "./Counters.ts"
+import { backoffDelay, leaseLost, makeLoads } from "./Loads.ts"
+import type { RunOptions, RunProgress } from "./Options.ts"
+import { openSources, runPass } from "./Pass.ts"
+import { preparePlan, prepareWorkers } from "./Prepare.ts"
+import { isIncremental, type ResolvedDestination, type ResolvedPipeline } from "./Resolved.ts"
+import { RunState } from "./RunState.ts"
+
+/** What the engine lends to a run. */
+export interface RunEnvironment {
+  readonly store: Store
+  readonly now: () => number
+  readonly mask: (text: string) => string
+  readonly publish: (event: EngineEvent) => void
+  readonly context: (name: string, signal: AbortSignal, startedAt: number, runtime: Readonly<Record<string, unknown>>) => PluginContext
+  readonly environment: string
+  readonly backend: "code" | "closure"
+  readonly processors: number
+  readonly loadModule: (url: string) => Promise<Record<string, unknown>>
+  readonly projectRoot: string
+  readonly transforms: ReadonlyMap<string, import("../contract/Transform.ts").Transform>
+}
+
+export interface Execution {
+  readonly pipeline: ResolvedPipeline
+  readonly run: Run
+  readonly options: RunOptions
+  readonly environment: RunEnvironment
+}
+
+/** The finished run, with the last counts. */
+export interface Finished {
+  readonly run: Run
+  readonly progress: RunProgress
+  /** The error itself, for who runs the engine in the same process. */
+  readonly error: DeltaflowError | undefined
+}
+
+const LEASE_MS = 15_000
+
+/** Asks a run to stop at its next cursor. */
+export interface StopSwitch {
+  stopping: boolean
+  onStop: (() => void) | undefined
+}
+
+export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effect<Finished, StoreError> =>
+  Effect.gen(function* () {
+    const { pipeline, run, environment, options } = execution
+    const counters = new Counters({
+      sources: pipeline.sources.map((source) => source.name),
+      steps: pipeline.steps.map((step) => ({ name: step.name ?? step.type, type: step.type })),
+      destinations: pipeline.destinations.map((destination) => destination.name),
+    })
+    const state = new RunState(run.id, counters, pipeline.errorHandling, options.onProgress)
+    const lease = yield* environment.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS)
+    if (lease === undefined) return yield* finish(execution, state, stop, Exit.fail(leaseHeld(pipeline.name)), environment.now())
+    const holder: LeaseHolder = { lease }
+    const startedAt = environment.now()
+    const body = Effect.gen(function* () {
+      yield* closeOrphans(execution)
+      yield* transition(execution, { status: "running", startedAt }, "pipeline.started", {})
+      yield* withKeepAlive(execution, holder, withTimeout(execution, attempts(execution, state, stop, holder, startedAt)))
+    })
+    const exit = yield* Effect.exit(Effect.interruptible(body))
+    const finished = yield* finish(execution, state, stop, exit, startedAt)
+    yield* environment.store.releaseLease(holder.lease)
+    return finished
+  }).pipe(Effect.uninterruptible)
+
+export const leaseName = (pipeline: string): string => `pipeline:${pipeline}`
+
+interface LeaseHolder {
+  lease: Lease
+}
+
+const leaseHeld = (pipeline: string): EngineError =>
+  new EngineError({
+    code: "LEASE_HELD",
+    message: `${pipeline}: another process runs this pipeline. Wait until it has ended; a crashed one is released after ${LEASE_MS / 1000} s.`,
+    path: [pipeline],
+    retryable: true,
+  })
+
+/** Renews the lease while the body runs, and ends the body when the lease is lost. */
+const withKeepAlive = <A>(execution: Execution, holder: LeaseHolder, body: Effect.Effect<A, DeltaflowError>): Effect.Effect<A, DeltaflowError> => {
+  const renew = Effect.gen(function* () {
+    yield* Effect.sleep(LEASE_MS / 3)
+    const renewed = yield* execution.environment.store.renewLease(holder.lease, LEASE_MS)
+    if (renewed === undefined) return yield* Effect.fail(leaseLost(execution.pipeline.name))
+    holder.lease = renewed
+  })
+  return Effect.raceFirst(body, Effect.forever(renew))
+}
+
+const withTimeout = <A>(execution: Execution, body: Effect.Effect<A, DeltaflowError>): Effect.Effect<A, DeltaflowError> => {
+  const { timeout } = execution.options
+  if (timeout === undefined) return body
+  const error = () =>
+    new EngineError({
+      code: "RUN_TIMEOUT",
+      message: `${execution.pipeline.name}: the run took longer than its timeout of ${timeout / 1000} s. Give it more time, or run it again: it goes on from the last checkpoint.`,
+      path: [execution.pipeline.name],
+    })
+  return Effect.timeoutOrElse(body, { duration: timeout, orElse: () => Effect.fail(error()) })
+}
+
+/** Invariant 8: whoever holds the lease knows that no other run of this pipeline can still be alive. */
+const closeOrphans = (execution: Execution): Effect.Effect<void, StoreError> =>
+  Effect.gen(function* () {
+    const { store } = execution.environment
+    const { runs } = yield* store.listRuns({ pipeline: execution.pipeline.name, status: ["pending", "running"] })
+    const mine = execution.run
+    yield* Effect.forEach(
+      runs.filter((run) => run.id !== mine.id && (run.status === "running" || run.createdAt < mine.createdAt)),
+      (run) => closeOrphan(execution.environment, run),
+      { discard: true },
+    )
+  })
+
+/** Ends a run whose process is gone. */
+export const closeOrphan = (environment: Pick<RunEnvironment, "store" | "now" | "publish">, run: Run): Effect.Effect<void, StoreError> => {
+  const error: RunFailure = {
+    code: "RUN_INTERRUPTED",
+    message: `${run.pipeline}: the process ended while the run was going on. Run it again: it goes on from the last checkpoint.`,
+    stage: null,
+    step: null,
+    hint: "deltaflow run --retry",
+  }
+  const event = makeEvent(environment.now(), run.pipeline, run.id, "pipeline.failed", { code: error.code, message: error.message })
+  return Effect.gen(function* () {
+    const changed = yield* environment.store.updateRun(run.id, { status: "failed", completedAt: environment.now(), error }, [event])
+    if (changed) environment.publish(event)
+  })
+}
+
+const makeEvent = (now: number, pipeline: string, runId: string, type: string, data: Readonly<Record<string, unknown>>): EngineEvent => ({
+  id: newEventId(now),
+  type,
+  timestamp: now,
+  pipeline,
+  runId,
+  data,
+})
+
+/** Invariant of the store: a transition is durable before anybody hears of it. */
+const transition = (execution: Execution, change: Partial<Omit<Run, "id" | "pipeline">>, type: string, data: Readonly<Record<string, unknown>>): Effect.Effect<boolean, StoreError> =>
+  Effect.gen(function* () {
+    const { environment, pipeline, run } = execution
+    const event = makeEvent(environment.now(), pipeline.name, run.id, type, data)
+    const changed = yield* environment.store.updateRun(run.id, change, [event])
+    if (changed) environment.publish(event)
+    return changed
+  })
+
+/** Passes until one succeeds, under the strategy `retry`; each starts from the last checkpoint. */
+const attempts = (execution: Execution, state: RunState, stop: StopSwitch, holder: LeaseHolder, startedAt: number): Effect.Effect<void, DeltaflowError> => {
+  const { errorHandling } = execution.pipeline
+  let attempt = 0
+  const once: Effect.Effect<void, DeltaflowError> = Effect.suspend(() => passes(execution, state, stop, holder, startedAt))
+  const step: Effect.Effect<void, DeltaflowError> = Effect.catch(once, (error) => {
+    if (errorHandling.strategy !== "retry" || !error.retryable || attempt >= errorHandling.maxRetries || stop.stopping) return Effect.fail(error)
+    attempt++
+    const delay = backoffDelay(errorHandling, attempt)
+    return announceRetry(execution, attempt, delay, error).pipe(
+      Effect.andThen(Effect.sleep(delay)),
+      Effect.andThen(Effect.sync(() => state.restart())),
+      Effect.andThen(Effect.suspend(() => step)),
+    )
+  })
+  return step
+}
+
+const announceRetry = (execution: Execution, attempt: number, delayMs: number, error: DeltaflowError): Effect.Effect<void, DeltaflowError> => {
+  const { environment, pipeline, run } = execution
+  const event = makeEvent(environment.now(), pipeline.name, run.id, "pipeline.retrying", {
+    attempt,
+    delay_ms: delayMs,
+    code: error.code,
+    message: environment.mask(error.message),
+  })
+  return Effect.tap(environment.store.appendEvents([event]), () => Effect.sync(() => environment.publish(event)))
+}
+
+interface PassGroup {
+  readonly cursors: Readonly<Record<string, string>>
+  readonly destinations: ReadonlyArray<ResolvedDestination>
+}
+
+/** One pass per distinct checkpoint, so that a destination that is behind catches up and none gets rows twice. */
+const passes = (execution: Execution, state: RunState, stop: StopSwitch, holder: LeaseHolder, startedAt: number): Effect.Effect<void, DeltaflowError> =>
+  Effect.gen(function* () {
+    const { pipeline, environment, options } = execution
+    const stored = yield* environment.store.getCheckpoints(pipeline.name)
+    const groups = yield* groupByCheckpoint(execution, stored, startedAt)
+    for (const group of groups) {
+      yield* onePass(execution, state, stop, holder, startedAt, group, stored)
+      if (state.stopping) break
+    }
+    void options
+  })
+
+const groupByCheckpoint = (execution: Execution, stored: ReadonlyArray<StoredCheckpoint>, startedAt: number): Effect.Effect<ReadonlyArray<PassGroup>, DeltaflowError> =>
+  Effect.gen(function* () {
+    const { pipeline, options } = execution
+    if (!isIncremental(pipeline) || options.fullRefresh === true) return [{ cursors: {}, destinations: pipeline.destinations }]
+    const groups = new Map<string, { cursors: Readonly<Record<string, string>>; destinations: Array<ResolvedDestination> }>()
+    for (const destination of pipeline.destinations) {
+      const cursors = yield* checkpointOf(execution, destination, stored, startedAt)
+      const key = JSON.stringify(Object.entries(cursors).sort(([a], [b]) => (a < b ? -1 : 1)))
+      const group = groups.get(key)
+      if (group === undefined) groups.set(key, { cursors, destinations: [destination] })
+      else group.destinations.push(destination)
+    }
+    return [...groups.values()]
+  })
+
+const checkpointOf = (
+  execution: Execution,
+  destination: ResolvedDestination,
+  stored: ReadonlyArray<StoredCheckpoint>,
+  startedAt: number,
+): Effect.Effect<Readonly<Record<string, string>>, DeltaflowError> =>
+  Effect.gen(function* () {
+    const { pipeline } = execution
+    const mine = stored.find((checkpoint) => checkpoint.destination === destination.name)
+    const context = execution.environment.context(destination.name, new AbortController().signal, startedAt, {})
+    // Invariant 2: what stands beside the rows is true, whatever the store says.
+    const own = destination.plugin.checkpoint === undefined ? undefined : yield* destination.plugin.checkpoint({ ...context, pipeline: pipeline.name, runId: execution.run.id, config: destination.config })
+    if (mine !== undefined) yield* sameDefinition(pipeline, mine)
+    const cursors = destination.plugin.checkpoint === undefined ? (mine?.cursors ?? {}) : (own?.cursors ?? {})
+    return mine === undefined ? cursors : migrated(pipeline, cursors, mine)
+  })
+
+const sameDefinition = (pipeline: ResolvedPipeline, checkpoint: StoredCheckpoint): Effect.Effect<void, DeltaflowError> => {
+  const changed = pipeline.sources.find((source) => {
+    const known = checkpoint.fingerprints[source.name]
+    return known !== undefined && known !== source.fingerprint
+  })
+  if (changed === undefined) return Effect.void
+  return Effect.fail(
+    new EngineError({
+      code: "DEFINITION_CHANGED",
+      message: `${pipeline.name} / ${changed.name}: the source's definition changed since its cursor was stored, so the cursor may be wrong. Run once with --full-refresh, or reset the state.`,
+      path: [pipeline.name, changed.name],
+      hint: "deltaflow run --full-refresh",
+    }),
+  )
+}
+
+const migrated = (pipeline: ResolvedPipeline, cursors: Readonly<Record<string, string>>, checkpoint: StoredCheckpoint): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(cursors).map(([name, cursor]) => {
+      const plugin = pipeline.sources.find((source) => source.name === name)?.plugin
+      const version = checkpoint.cursorVersions[name] ?? 1
+      if (plugin?.migrateCursor === undefined || version >= (plugin.cursorVersion ?? 1)) return [name, cursor]
+      return [name, encodeMigrated(plugin.migrateCursor, cursor, version)]
+    }),
+  )
+
+const onePass = (
+  execution: Execution,
+  state: RunState,
+  stop: StopSwitch,
+  holder: LeaseHolder,
+  startedAt: number,
+  group: PassGroup,
+  stored: ReadonlyArray<StoredCheckpoint>,
+): Effect.Effect<void, DeltaflowError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { pipeline, environment, options } = execution
+      const controller = yield* Effect.acquireRelease(
+        Effect.sync(() => new AbortController()),
+        (it) => Effect.sync(() => it.abort()),
+      )
+      stop.onStop = () => void (state.stopping = true)
+      state.stopping = stop.stopping
+      const runtime = runtimeValues(execution, startedAt, stored)
+      const context = (name: string): PluginContext => environment.context(name, controller.signal, startedAt, runtime)
+      const opened = yield* openSources(pipeline, group.cursors, context)
+      const plan = yield* preparePlan(execution, opened, runtime, startedAt)
+      const loads = yield* makeLoads({
+        pipeline,
+        destinations: group.destinations,
+        cursors: group.cursors,
+        states: new Map(stored.map((checkpoint) => [checkpoint.destination, checkpoint.state])),
+        context,
+        store: environment.store,
+        lease: () => holder.lease,
+        state,
+        fullRefresh: options.fullRefresh ?? false,
+        incremental: isIncremental(pipeline),
+        schema: plan.output,
+        now: environment.now,
+        onRetry: (attempt, delay, error) => announceRetry(execution, attempt, delay, error),
+      })
+      const workers = yield* prepareWorkers(execution, opened, plan, loads)
+      yield* runPass({ pipeline, opened, plan, loads, state, signal: controller.signal, workers })
+    }),
+  )
+
+/** `:last_run` of a source without a cursor column is the start of the last successful run. */
+const runtimeValues = (execution: Execution, _startedAt: number, stored: ReadonlyArray<StoredCheckpoint>): Readonly<Record<string, unknown>> => {
+  const { pipeline, run, environment, options } = execution
+  const last = stored.length === 0 || options.fullRefresh === true ? 0 : Math.max(...stored.map((checkpoint) => checkpoint.updatedAt))
+  return {
+    last_run: new Date(last).toISOString(),
+    run_id: run.id,
+    pipeline_name: pipeline.name,
+    environment: environment.environment,
+    payload: options.payload ?? null,
+  }
+}
+
+/** The terminal state, stored before it is announced. */
+const finish = (execution: Execution, state: RunState, stop: StopSwitch, exit: Exit.Exit<void, DeltaflowError>, startedAt: number): Effect.Effect<Finished, StoreError> =>
+  Effect.gen(function* () {
+    const { environment, run, pipeline } = execution
+    const { counters, durable } = state
+    const error = failureOf(exit, stop, pipeline.name)
+    const status = error === undefined ? "success" : error.code === "RUN_CANCELLED" ? "cancelled" : "failed"
+    const completedAt = environment.now()
+    const failure = error === undefined ? null : describeFailure(error, environment.mask)
+    const change = {
+      status,
+      startedAt,
+      completedAt,
+      rowsExtracted: durable.read,
+      rowsFiltered: durable.filtered,
+      rowsLoaded: durable.loaded,
+      rowsRejected: durable.rejected,
+      stages: counters.stages(),
+      error: failure,
+    } as const
+    const data = { rows_extracted: change.rowsExtracted, rows_loaded: change.rowsLoaded, rows_rejected: change.rowsRejected, duration_ms: completedAt - startedAt }
+    const type = status === "success" ? "pipeline.completed" : status === "cancelled" ? "pipeline.cancelled" : "pipeline.failed"
+    yield* transition(execution, change, type, failure === null ? data : { ...data, code: failure.code, message: failure.message })
+    state.report()
+    const stored = yield* environment.store.getRun(run.id)
+    return { run: stored ?? { ...run, ...change }, progress: counters.progress(run.id), error }
+  })
+
+const failureOf = (exit: Exit.Exit<void, DeltaflowError>, stop: StopSwitch, pipeline: string): DeltaflowError | undefined => {
+  if (Exit.isSuccess(exit)) return stop.stopping ? cancelled(pipeline) : undefined
+  const error = Cause.findErrorOption(exit.cause)
+  if (Option.isSome(error)) return error.value
+  if (Cause.hasInterruptsOnly(exit.cause)) return cancelled(pipeline)
+  const defect = exit.cause.reasons.find((reason) => reason._tag === "Die")?.defect
+  return new EngineError({
+    code: "RUN_INTERRUPTED",
+    message: `${pipeline}: this is a bug in Deltaflow or in a plugin: ${defect instanceof Error ? defect.message : String(defect)}. Report it with the pipeline file and this message.`,
+    path: [pipeline],
+    cause: defect,
+  })
+}
+
+const cancelled = (pipeline: string): EngineError =>
+  new EngineError({ code: "RUN_CANCELLED", message: `${pipeline}: the run was cancelled. Run it again: it goes on from the last checkpoint.`, path: [pipeline] })
+
+const describeFailure = (error: DeltaflowError, mask: (text: string) => string): RunFailure => ({
+  code: error.code,
+  message: mask(error.message),
+  stage: error instanceof SourceError ? "extract" : error instanceof TransformError ? "transform" : error instanceof DestinationError ? "load" : null,
+  step: error.path.at(-1) ?? null,
+  hint: error.hint === undefined ? null : mask(error.hint),
+})

@@ -1,0 +1,201 @@
+/** The first stage: batches from all sources in order, decoded here or by worker threads. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { type DeltaflowError, EngineError, SourceError } from "../contract/Errors.ts"
+import type { ModuleReference } from "../contract/Plugin.ts"
+import type { ChunkStream, Decode, DecodeErrorFields, RowStream, SourceBatch, SourceChunk } from "../contract/Source.ts"
+import { Batch } from "../model/Batch.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import { encodeCursor, type CursorValue } from "../model/Cursor.ts"
+import type { Memory } from "./Memory.ts"
+import type { OpenedSource, PassOptions } from "./Pass.ts"
+import type { WorkerResult, Workers } from "./Workers.ts"
+
+interface Item {
+  readonly permits: number
+  /** The source's cursor once these rows are durable, encoded. */
+  readonly cursor: { readonly source: string; readonly encoded: string } | undefined
+  readonly rowsIn: number
+}
+
+export type Extracted =
+  | (Item & { readonly kind: "batch"; readonly batch: Batch })
+  | (Item & { readonly kind: "encoded"; readonly bytes: Uint8Array; readonly rows: number; readonly passed: ReadonlyArray<number>; readonly schema: BatchSchema })
+
+export const extract = (options: PassOptions, memory: Memory): Stream.Stream<Extracted, DeltaflowError> =>
+  Stream.fromIterable(options.opened.map((opened, index) => ({ opened, index }))).pipe(
+    Stream.flatMap(({ opened, index }) => extractOne(options, opened, index, memory), { concurrency: 1 }),
+  )
+
+const extractOne = (options: PassOptions, opened: OpenedSource, index: number, memory: Memory): Stream.Stream<Extracted, DeltaflowError> => {
+  const count = options.state.counters.sources[index]!
+  count.totalBytes = opened.reader.totalBytes
+  count.totalRows = opened.reader.totalRows
+  const read = opened.reader.read(options.plan.offers[index] ?? {})
+  const items = read.rows.kind === "batches" ? fromBatches(opened, read.rows) : fromChunks(options, opened, read.rows, memory)
+  // A graceful stop waits for the next cursor, so that what was read is not read again.
+  let atCursor = true
+  const goesOn = (item: Raw): boolean => {
+    if (options.state.stopping && atCursor) return false
+    atCursor = item.cursor !== undefined
+    return true
+  }
+  return items.pipe(
+    Stream.takeWhile(goesOn),
+    Stream.mapEffect((item) => admit(options, opened, index, item, memory)),
+    Stream.onExit(() => Effect.sync(() => void (count.done = true))),
+  )
+}
+
+/** What a source gives, before the engine has counted it and found room for it. */
+type Raw =
+  | { readonly kind: "batch"; readonly batch: Batch; readonly cursor: CursorValue | undefined; readonly bytesRead: number; readonly permits?: number }
+  | {
+      readonly kind: "encoded"
+      readonly result: WorkerResult
+      readonly cursor: CursorValue | undefined
+      readonly bytesRead: number
+      readonly permits: number
+    }
+
+const admit = (options: PassOptions, opened: OpenedSource, index: number, raw: Raw, memory: Memory): Effect.Effect<Extracted, DeltaflowError> =>
+  Effect.gen(function* () {
+    const { state } = options
+    // Gives timers, signals and the other stages a turn, also where a source never waits.
+    yield* Effect.yieldNow
+    const count = state.counters.sources[index]!
+    const rowsIn = raw.kind === "batch" ? raw.batch.length : raw.result.rowsIn
+    count.rows += rowsIn
+    count.bytes += raw.bytesRead
+    state.moved("extract")
+    const cursor = raw.cursor === undefined || opened.source.incremental === undefined ? undefined : { source: opened.source.name, encoded: yield* encode(opened, raw.cursor) }
+    if (raw.kind === "encoded") {
+      const { bytes, rows, passed, schema } = raw.result
+      return { kind: "encoded", permits: raw.permits, cursor, rowsIn, bytes, rows, passed, schema } as const
+    }
+    const batch = options.plan.conform(raw.batch, index)
+    const permits = raw.permits ?? (yield* memory.take(batch.byteSize))
+    return { kind: "batch", permits, cursor, rowsIn, batch } as const
+  })
+
+const encode = (opened: OpenedSource, cursor: CursorValue): Effect.Effect<string, SourceError> =>
+  Effect.try({
+    try: () => encodeCursor(cursor),
+    catch: (cause) =>
+      new SourceError({
+        code: "CURSOR_INVALID",
+        message: `${opened.source.name}: the source gave a cursor that cannot be stored: ${cause instanceof Error ? cause.message : String(cause)}`,
+        path: [opened.source.name],
+        cause,
+      }),
+  })
+
+const fromBatches = (opened: OpenedSource, rows: RowStream): Stream.Stream<Raw, DeltaflowError> => {
+  let rowsBefore = 0
+  const toRaw = ({ batch, cursor }: SourceBatch): Raw => {
+    const numbered = batch.firstRow === 1 && rowsBefore > 0 ? batch.withFirstRow(rowsBefore + 1) : batch
+    rowsBefore += batch.length
+    return { kind: "batch", batch: numbered, cursor, bytesRead: batch.byteSize }
+  }
+  return withIdleLimit(opened, rows.stream).pipe(Stream.map(toRaw))
+}
+
+/** Fails where the source gives nothing for longer than its timeout. */
+const withIdleLimit = <A>(opened: OpenedSource, stream: Stream.Stream<A, SourceError>): Stream.Stream<A, SourceError> => {
+  const { timeout, name } = opened.source
+  if (!Number.isFinite(timeout)) return stream
+  return Stream.timeoutOrElse(stream, {
+    duration: timeout,
+    orElse: () =>
+      Stream.fail(
+        new SourceError({
+          code: "STEP_TIMEOUT",
+          message: `${name}: the source gave no rows for ${timeout / 1000} s. Raise its timeout, or see what it waits for.`,
+          path: [name],
+          retryable: true,
+        }),
+      ),
+  })
+}
+
+const fromChunks = (options: PassOptions, opened: OpenedSource, rows: ChunkStream, memory: Memory): Stream.Stream<Raw, DeltaflowError> => {
+  const chunks = withIdleLimit(opened, rows.stream).pipe(
+    Stream.mapEffect((chunk) => Effect.map(memory.take(chunk.bytes.byteLength), (permits) => ({ chunk, permits }))),
+  )
+  const local = Effect.map(loadModule<Decode>(rows.decoder), (decode) => (chunk: SourceChunk, permits: number) => decodeHere(opened, rows, decode, chunk, permits))
+  const workers = workersFor(options, opened)
+  return Stream.unwrap(
+    Effect.map(local, (decodeLocally) => {
+      if (workers === undefined) return chunks.pipe(Stream.mapEffect(({ chunk, permits }) => decodeLocally(chunk, permits)), Stream.flatMap(Stream.fromIterable))
+      return chunks.pipe(
+        Stream.mapEffect(({ chunk, permits }) => Effect.map(workers.run(chunk.bytes), (result) => ({ chunk, permits, result })), { concurrency: workers.size + 1 }),
+        Stream.mapEffect(({ chunk, permits, result }) => fromWorker(rows, chunk, permits, result, decodeLocally)),
+        Stream.flatMap(Stream.fromIterable),
+      )
+    }),
+  )
+}
+
+/** Threads pay from some size on, and only where the bytes that come back are what the destination writes. */
+const workersFor = (options: PassOptions, opened: OpenedSource): Workers | undefined =>
+  options.workers !== undefined && (opened.reader.totalBytes ?? 0) >= WORKER_BYTES ? options.workers : undefined
+
+/** Below this size a file is read sooner than threads have started. */
+const WORKER_BYTES = 16 * 1024 * 1024
+
+const fromWorker = (
+  rows: ChunkStream,
+  chunk: SourceChunk,
+  permits: number,
+  result: WorkerResult | Uint8Array,
+  decodeLocally: (chunk: SourceChunk, permits: number) => Effect.Effect<ReadonlyArray<Raw>, DeltaflowError>,
+): Effect.Effect<ReadonlyArray<Raw>, DeltaflowError> => {
+  // A worker that could not do the chunk gives it back: here row and line numbers are known, and bad rows can be set aside.
+  if (result instanceof Uint8Array) return decodeLocally({ ...chunk, bytes: result }, permits)
+  rows.decoded(chunk, { rows: result.rowsIn, lines: result.lines })
+  return Effect.succeed([{ kind: "encoded", result, cursor: chunk.cursor, bytesRead: result.bytesRead, permits }])
+}
+
+const decodeHere = (opened: OpenedSource, rows: ChunkStream, decode: Decode, chunk: SourceChunk, permits: number): Effect.Effect<ReadonlyArray<Raw>, DeltaflowError> =>
+  Effect.try({
+    try: () => {
+      const decoded = decode(chunk.bytes)
+      const firstRow = rows.decoded(chunk, decoded)
+      return numbered(decoded.batches, opened.reader.schema, firstRow, chunk, permits)
+    },
+    catch: (cause) => {
+      if (isDecodeError(cause)) return rows.located(chunk, cause)
+      if (cause instanceof SourceError) return cause
+      throw cause
+    },
+  }).pipe(Effect.withSpan("decode", { attributes: { source: opened.source.name } }))
+
+/** The chunk's room is given back with its last batch, which also carries the cursor. */
+const numbered = (batches: ReadonlyArray<Batch>, schema: BatchSchema, firstRow: number, chunk: SourceChunk, permits: number): ReadonlyArray<Raw> => {
+  if (batches.length === 0) {
+    // A chunk without rows still moves the cursor, and its room must be given back.
+    return [{ kind: "batch", batch: Batch.empty(schema), cursor: chunk.cursor, bytesRead: chunk.bytes.byteLength, permits }]
+  }
+  let next = firstRow
+  return batches.map((batch, i): Raw => {
+    const isLast = i === batches.length - 1
+    const item = batch.withFirstRow(next)
+    next += batch.rowCount
+    return { kind: "batch", batch: item, cursor: isLast ? chunk.cursor : undefined, bytesRead: isLast ? chunk.bytes.byteLength : 0, permits: isLast ? permits : 0 }
+  })
+}
+
+const isDecodeError = (cause: unknown): cause is DecodeErrorFields =>
+  typeof cause === "object" && cause !== null && "code" in cause && "line" in cause && "row" in cause && !(cause instanceof SourceError)
+
+/** Loads what a reference names: the function that the module's export makes of the options. */
+export const loadModule = <F>(reference: ModuleReference): Effect.Effect<F, EngineError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const module = (await import(/* @vite-ignore */ reference.url)) as Record<string, (options: unknown) => F>
+      const make = module[reference.name]
+      if (typeof make !== "function") throw new TypeError(`${reference.url} has no export ${reference.name}`)
+      return make(reference.options)
+    },
+    catch: (cause) => new EngineError({ code: "MODULE_FAILED", message: `${reference.url}: ${cause instanceof Error ? cause.message : String(cause)}`, cause }),
+  })

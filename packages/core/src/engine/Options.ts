@@ -1,0 +1,98 @@
+/** What a host gives the engine, and what it gives a run. */
+import type { Destination } from "../contract/Destination.ts"
+import type { Files } from "../contract/Files.ts"
+import type { Log } from "../contract/Plugin.ts"
+import type { Source } from "../contract/Source.ts"
+import type { RunTrigger, Store } from "../contract/Store.ts"
+import type { Transform } from "../contract/Transform.ts"
+
+export type Plugin = Source | Destination | Transform
+
+export interface EngineOptions {
+  /** The sources, destinations and transforms that pipelines may name. Two engines share nothing. */
+  readonly plugins: ReadonlyArray<Plugin>
+  /** Where runs, events and cursors are kept. Default: in memory, gone with the engine. A store that is given is not closed by the engine. */
+  readonly store?: Store
+  /** Folder that relative paths start from and that files are confined to. Default: the process's working directory. */
+  readonly projectRoot?: string
+  /** Lets connectors reach files outside of `projectRoot`. Default false. */
+  readonly allowOutside?: boolean
+  /** Values for `${VAR}`; the engine does not look at `process.env` by itself. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** `:environment` and `${environment}`. Default `development`. */
+  readonly environment?: string
+  /** Default: the local disk. */
+  readonly files?: Files
+  /** Default: silent. */
+  readonly log?: Log
+  /** Streams behind the path `-`. */
+  readonly stdin?: AsyncIterable<Uint8Array>
+  readonly stdout?: (bytes: Uint8Array) => Promise<void>
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number
+  /** Loads the module of a custom step. Default: dynamic import. */
+  readonly loadModule?: (url: string) => Promise<Record<string, unknown>>
+  /** `closure` where `new Function` is not allowed. Default: found out. */
+  readonly backend?: "code" | "closure"
+}
+
+export interface RunOptions {
+  /** Ignore cursors; they are replaced when the run succeeds. Default false. */
+  readonly fullRefresh?: boolean
+  /** Check that everything opens and fits; read and write nothing. Default false. */
+  readonly dryRun?: boolean
+  /** Values for `${VAR}` that come before the environment. Stored by name, never by value. */
+  readonly variables?: Readonly<Record<string, string | number | boolean>>
+  /** Cancels the run. */
+  readonly signal?: AbortSignal
+  /** Milliseconds for the whole run. Default: none. */
+  readonly timeout?: number
+  /** Worker threads for large files; 1 keeps everything in this thread. Default: the definition's, else 4, and never more than there are processors. */
+  readonly workers?: number
+  readonly batchSize?: number
+  /** The run to retry: the new one goes on from the checkpoint. */
+  readonly retryOf?: string
+  readonly trigger?: RunTrigger
+  /** `:payload` of a webhook. */
+  readonly payload?: unknown
+  /** Called as rows move, at most about every 100 ms, and once at the end. */
+  readonly onProgress?: (progress: RunProgress) => void
+}
+
+export interface SourceProgress {
+  readonly name: string
+  readonly rows: number
+  readonly bytes: number
+  readonly totalRows: number | undefined
+  readonly totalBytes: number | undefined
+  readonly done: boolean
+}
+
+export interface StepProgress {
+  readonly name: string
+  readonly type: string
+  readonly rowsIn: number
+  readonly rowsOut: number
+}
+
+export interface DestinationProgress {
+  readonly name: string
+  readonly label: string
+  readonly location: string | undefined
+  readonly rows: number
+}
+
+/** `read + added = loaded + filtered + rejected`, at the end of every run. */
+export interface RunProgress {
+  readonly runId: string
+  readonly stage: "extract" | "transform" | "load"
+  readonly sources: ReadonlyArray<SourceProgress>
+  readonly steps: ReadonlyArray<StepProgress>
+  readonly destinations: ReadonlyArray<DestinationProgress>
+  readonly read: number
+  readonly loaded: number
+  readonly filtered: number
+  readonly rejected: number
+  /** Rows that custom steps made of one row beyond the first. */
+  readonly added: number
+}

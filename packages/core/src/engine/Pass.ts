@@ -1,0 +1,166 @@
+/**
+ * One pass: from the cursors of one checkpoint to the end of all sources, into the destinations that share that checkpoint.
+ *
+ * Extract, transform and load are three stages that overlap, joined by short queues; `Memory` bounds what is between them.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
+import { type DeltaflowError, EngineError, SourceError, TransformError } from "../contract/Errors.ts"
+import type { PluginContext } from "../contract/Plugin.ts"
+import type { SourceReader } from "../contract/Source.ts"
+import type { Batch } from "../model/Batch.ts"
+import { decodeCursor } from "../model/Cursor.ts"
+import type { Plan } from "../pipeline/Plan.ts"
+import type { StepsResult } from "../transform/Step.ts"
+import { type Extracted, extract } from "./Extract.ts"
+import { type LoadItem, type Loads, type Rejection } from "./Loads.ts"
+import { makeMemory, type Memory } from "./Memory.ts"
+import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
+import type { RunState } from "./RunState.ts"
+import { type Workers } from "./Workers.ts"
+
+export interface OpenedSource {
+  readonly source: ResolvedSource
+  readonly reader: SourceReader
+}
+
+/** Opens all sources, in order. `cursors` holds encoded cursors by source name. */
+export const openSources = (
+  pipeline: ResolvedPipeline,
+  cursors: Readonly<Record<string, string>>,
+  context: (name: string) => PluginContext,
+): Effect.Effect<ReadonlyArray<OpenedSource>, DeltaflowError, Scope.Scope> =>
+  Effect.forEach(pipeline.sources, (source) =>
+    Effect.gen(function* () {
+      const stored = cursors[source.name]
+      const cursor = stored === undefined ? undefined : yield* readCursor(source, stored)
+      const reader = yield* source.plugin
+        .open({
+          ...context(source.name),
+          config: source.config,
+          batchSize: source.batchSize,
+          columns: source.columns,
+          cursor,
+          incremental: source.incremental,
+        })
+        .pipe(limitTime(source.timeout, () => openTimeout(source)))
+      return { source, reader }
+    }),
+  )
+
+const openTimeout = (source: ResolvedSource): SourceError =>
+  new SourceError({
+    code: "STEP_TIMEOUT",
+    message: `${source.name}: the source did not open within ${source.timeout / 1000} s. Raise its timeout, or see what it waits for.`,
+    path: [source.name],
+    retryable: true,
+  })
+
+const readCursor = (source: ResolvedSource, stored: string) =>
+  Effect.try({
+    try: () => decodeCursor(stored),
+    catch: (cause) =>
+      new SourceError({
+        code: "CURSOR_INVALID",
+        message: `${source.name}: the stored cursor cannot be read. Run with a full refresh, or reset the state.`,
+        path: [source.name],
+        cause,
+      }),
+  })
+
+/** Fails with `error()` where the effect takes longer; interrupts it then. */
+export const limitTime =
+  <E>(milliseconds: number, error: () => E) =>
+  <A, E2, R>(effect: Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2, R> =>
+    Number.isFinite(milliseconds) ? Effect.timeoutOrElse(effect, { duration: milliseconds, orElse: () => Effect.fail(error()) }) : effect
+
+export interface PassOptions {
+  readonly pipeline: ResolvedPipeline
+  readonly opened: ReadonlyArray<OpenedSource>
+  readonly plan: Plan
+  readonly loads: Loads
+  readonly state: RunState
+  readonly signal: AbortSignal
+  readonly workers: Workers | undefined
+}
+
+/** Runs the three stages to the end of the sources, and then the final commit. */
+export const runPass = (options: PassOptions): Effect.Effect<void, DeltaflowError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const memory = makeMemory(options.pipeline.bufferMemory)
+    const stages = extract(options, memory).pipe(
+      Stream.buffer({ capacity: QUEUE }),
+      Stream.mapEffect((item) => transform(options, item)),
+      Stream.buffer({ capacity: QUEUE }),
+      Stream.runForEach((item) => load(options, item, memory)),
+    )
+    yield* stages
+    yield* options.loads.finish
+  })
+
+/** Batches that may wait between two stages. Memory is bounded by `buffer_memory`; this only keeps the queues short. */
+const QUEUE = 4
+
+interface Transformed extends LoadItem {
+  readonly permits: number
+}
+
+const load = (options: PassOptions, item: Transformed, memory: Memory): Effect.Effect<void, DeltaflowError> =>
+  options.loads.write(item).pipe(Effect.ensuring(memory.release(item.permits)))
+
+const transform = (options: PassOptions, item: Extracted): Effect.Effect<Transformed, DeltaflowError> => {
+  const { state } = options
+  if (item.kind === "encoded") {
+    state.counters.addSteps(item.rowsIn, item.passed, NO_REJECTIONS)
+    return Effect.succeed({ ...item, rejections: [] })
+  }
+  return Effect.gen(function* () {
+    const started = performance.now()
+    const rejections: Array<Rejection> = []
+    const rejectedByStep = new Map<number, number>()
+    const source = item.batch
+    const onRowError = state.skipsRows
+      ? (failure: { readonly row: number; readonly step: number; readonly error: TransformError }) => {
+          rejections.push({ row: source.row(failure.row), rowNumber: source.firstRow + failure.row, step: stepName(options, failure.step), error: failure.error })
+          rejectedByStep.set(failure.step, (rejectedByStep.get(failure.step) ?? 0) + 1)
+        }
+      : undefined
+    const result = yield* runSteps(options, source, onRowError)
+    state.counters.addSteps(source.length, result.passed, rejectedByStep)
+    state.counters.transformMs += performance.now() - started
+    return { ...item, kind: "batch" as const, batch: result.batch, rejections }
+  })
+}
+
+const NO_REJECTIONS: ReadonlyMap<number, number> = new Map()
+
+const stepName = (options: PassOptions, step: number): string => options.pipeline.steps[step]?.type ?? `step ${step + 1}`
+
+const runSteps = (
+  options: PassOptions,
+  batch: Batch,
+  onRowError: Parameters<Plan["steps"]["run"]>[1],
+): Effect.Effect<StepsResult, DeltaflowError> => {
+  const { steps } = options.plan
+  if (!steps.isAsync) return Effect.try({ try: () => steps.run(batch, onRowError) as StepsResult, catch: transformFailure })
+  // A step that never resolves ends here: by the time limit, or by the run's signal.
+  return Effect.tryPromise({ try: async () => await steps.run(batch, onRowError), catch: transformFailure }).pipe(
+    limitTime(options.pipeline.timeout, () => stepTimeout(options, batch)),
+  )
+}
+
+const stepTimeout = (options: PassOptions, batch: Batch): TransformError => {
+  const names = options.pipeline.steps.filter((step) => step.type === "custom").map((step) => step.name ?? step.type)
+  const rows = `rows ${batch.firstRow} to ${batch.firstRow + batch.rowCount - 1}`
+  return new TransformError({
+    code: "STEP_TIMEOUT",
+    message: `${options.pipeline.name} / ${names.join(", ")}: ${rows} did not finish within ${options.pipeline.timeout / 1000} s. Raise timeout, or see what the step waits for.`,
+    path: [options.pipeline.name],
+  })
+}
+
+const transformFailure = (cause: unknown): DeltaflowError => {
+  if (cause instanceof TransformError || cause instanceof SourceError || cause instanceof EngineError) return cause
+  throw cause
+}

@@ -1,0 +1,57 @@
+/** A definition whose plugins are found, whose configs are decoded and whose variables are filled in: what a run works with. */
+import type { Delivery, Destination, WriteMode } from "../contract/Destination.ts"
+import type { IncrementalOptions, Source } from "../contract/Source.ts"
+import type { ColumnType } from "../model/ColumnType.ts"
+import type { RowStep } from "../transform/Step.ts"
+
+export interface ResolvedSource {
+  readonly name: string
+  readonly plugin: Source
+  readonly config: unknown
+  readonly batchSize: number
+  /** The longest wait for the next batch, milliseconds. */
+  readonly timeout: number
+  readonly incremental: IncrementalOptions | undefined
+  readonly columns: Readonly<Record<string, ColumnType>>
+  /** Hash of what the stored cursor depends on. */
+  readonly fingerprint: string
+}
+
+export interface ResolvedDestination {
+  readonly name: string
+  readonly plugin: Destination
+  readonly config: unknown
+  readonly writeMode: WriteMode
+  readonly key: ReadonlyArray<string>
+  readonly schemaChanges: "evolve" | "freeze" | "discard" | "fail"
+  readonly delivery: Delivery
+  /** Between early commits, milliseconds. */
+  readonly flushInterval: number
+}
+
+export interface ErrorHandling {
+  readonly strategy: "fail" | "retry" | "skip"
+  readonly maxRetries: number
+  readonly retryDelay: number
+  readonly backoff: "constant" | "linear" | "exponential"
+  /** Rejected rows that a run may have; one more fails it. */
+  readonly maxErrors: number
+  readonly deadLetter: ResolvedDestination | undefined
+}
+
+export interface ResolvedPipeline {
+  readonly name: string
+  readonly version: string
+  readonly sources: ReadonlyArray<ResolvedSource>
+  readonly steps: ReadonlyArray<RowStep>
+  readonly destinations: ReadonlyArray<ResolvedDestination>
+  readonly errorHandling: ErrorHandling
+  readonly workers: number
+  /** Bytes. */
+  readonly bufferMemory: number
+  /** The longest time that one step over one batch, one write or one commit may take, milliseconds. */
+  readonly timeout: number
+}
+
+/** Whether runs keep cursors: all sources say so. */
+export const isIncremental = (pipeline: ResolvedPipeline): boolean => pipeline.sources.every((source) => source.incremental !== undefined)

@@ -1,0 +1,72 @@
+/** What the stages of one run share: its counts, whether it was asked to stop, and how it deals with bad rows. */
+import { EngineError } from "../contract/Errors.ts"
+import { addTotals, type Counters, noTotals, type Totals } from "./Counters.ts"
+import type { RunProgress } from "./Options.ts"
+import type { ErrorHandling } from "./Resolved.ts"
+
+export class RunState {
+  readonly runId: string
+  readonly counters: Counters
+  readonly errorHandling: ErrorHandling
+  /** Set by a graceful stop: sources give nothing more after the next cursor. */
+  stopping = false
+  /** Counts of earlier attempts up to their last commit. */
+  private kept: Totals = noTotals
+  /** Counts of this attempt up to its last commit. */
+  private committedNow: Totals = noTotals
+  private readonly onProgress: ((progress: RunProgress) => void) | undefined
+  private lastProgress = 0
+
+  constructor(runId: string, counters: Counters, errorHandling: ErrorHandling, onProgress: ((progress: RunProgress) => void) | undefined) {
+    this.runId = runId
+    this.counters = counters
+    this.errorHandling = errorHandling
+    this.onProgress = onProgress
+  }
+
+  get skipsRows(): boolean {
+    return this.errorHandling.strategy === "skip"
+  }
+
+  /** Rows that are durable, with those that ended before them. Rows read after the last commit are in none of these: a retry reads them again. */
+  get durable(): Totals {
+    return addTotals(this.kept, this.committedNow)
+  }
+
+  /** All destinations hold everything that has been counted. */
+  committed(): void {
+    this.committedNow = this.counters.totals()
+  }
+
+  /** The next attempt starts from the last commit. */
+  restart(): void {
+    this.kept = this.durable
+    this.committedNow = noTotals
+    this.counters.reset()
+  }
+
+  moved(stage: RunProgress["stage"]): void {
+    this.counters.stage = stage
+    const now = performance.now()
+    if (this.onProgress === undefined || now - this.lastProgress < PROGRESS_MS) return
+    this.lastProgress = now
+    this.report()
+  }
+
+  report(): void {
+    this.onProgress?.(this.counters.progress(this.runId))
+  }
+
+  /** Counts rejected rows; the error of the first one too many, else undefined. */
+  reject(rows: number, last: { readonly message: string } | undefined): EngineError | undefined {
+    this.counters.rejected += rows
+    const { maxErrors } = this.errorHandling
+    if (this.counters.rejected <= maxErrors) return undefined
+    return new EngineError({
+      code: "TOO_MANY_ERRORS",
+      message: `${this.counters.rejected} rows were rejected, and max_errors is ${maxErrors}. The last: ${last?.message ?? "unknown"}`,
+    })
+  }
+}
+
+const PROGRESS_MS = 100

@@ -1,0 +1,138 @@
+/**
+ * Worker threads that decode a chunk, run the steps and encode the result. The bytes are moved, not copied.
+ *
+ * A chunk that a worker cannot do (a bad row, a new column) comes back whole, and the engine does it in its own thread.
+ */
+import { Worker } from "node:worker_threads"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { EngineError } from "../contract/Errors.ts"
+import type { ModuleReference } from "../contract/Plugin.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import type { StepsSpec } from "../transform/Step.ts"
+
+/** What each worker needs to know before its first chunk. Goes through structured clone. */
+export interface WorkerSetup {
+  readonly decoder: ModuleReference
+  readonly steps: StepsSpec
+  readonly encoder: ModuleReference
+  /** The schema that the encoder was made for. */
+  readonly output: BatchSchema
+}
+
+export interface WorkerResult {
+  readonly bytes: Uint8Array
+  /** Rows in the output bytes. */
+  readonly rows: number
+  readonly rowsIn: number
+  readonly lines: number
+  readonly passed: ReadonlyArray<number>
+  readonly schema: BatchSchema
+  readonly bytesRead: number
+}
+
+/** What a worker is sent and sends back. */
+export interface WorkerJob {
+  readonly id: number
+  readonly bytes: Uint8Array
+}
+
+export type WorkerAnswer =
+  | { readonly id: number; readonly result: Omit<WorkerResult, "schema" | "bytesRead"> }
+  | { readonly id: number; readonly refused: Uint8Array }
+
+export interface Workers {
+  readonly size: number
+  /** The result, or the chunk's bytes where the worker could not do it. */
+  readonly run: (bytes: Uint8Array) => Effect.Effect<WorkerResult | Uint8Array, EngineError>
+}
+
+interface Thread {
+  readonly worker: Worker
+  pending: number
+}
+
+/** Starts the threads; they end with the scope. */
+export const makeWorkers = (size: number, setup: WorkerSetup): Effect.Effect<Workers, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => new WorkerPool(size, setup)),
+      (pool) => Effect.promise(() => pool.close()),
+    ),
+    (pool) => ({ size, run: (bytes) => pool.run(bytes) }),
+  )
+
+interface Waiting {
+  readonly resume: (effect: Effect.Effect<WorkerResult | Uint8Array, EngineError>) => void
+  readonly thread: Thread
+  readonly bytesRead: number
+}
+
+class WorkerPool {
+  private readonly threads: ReadonlyArray<Thread>
+  private readonly setup: WorkerSetup
+  private readonly waiting = new Map<number, Waiting>()
+  private nextId = 0
+  private closing = false
+
+  constructor(size: number, setup: WorkerSetup) {
+    this.setup = setup
+    this.threads = Array.from({ length: size }, () => this.start())
+  }
+
+  run(bytes: Uint8Array): Effect.Effect<WorkerResult | Uint8Array, EngineError> {
+    return Effect.callback((resume) => {
+      const thread = this.threads.reduce((least, one) => (one.pending < least.pending ? one : least))
+      const id = this.nextId++
+      this.waiting.set(id, { resume, thread, bytesRead: bytes.byteLength })
+      thread.pending++
+      const owned = ownBuffer(bytes)
+      thread.worker.postMessage({ id, bytes: owned } satisfies WorkerJob, [owned.buffer as ArrayBuffer])
+      return Effect.sync(() => void this.waiting.delete(id))
+    })
+  }
+
+  async close(): Promise<void> {
+    this.closing = true
+    await Promise.all(this.threads.map((thread) => thread.worker.terminate()))
+  }
+
+  private start(): Thread {
+    const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+    // When the sources themselves are run, the worker has to find the other packages' sources too.
+    const execArgv = import.meta.url.endsWith(".ts") ? ["--conditions=source", "--disable-warning=ExperimentalWarning"] : process.execArgv
+    const worker = new Worker(url, { workerData: this.setup, execArgv, stdout: false, stderr: false })
+    const thread: Thread = { worker, pending: 0 }
+    worker.on("message", (answer: WorkerAnswer) => this.answered(thread, answer))
+    worker.on("error", (cause) => this.failed(thread, cause))
+    worker.on("exit", () => this.failed(thread, new Error("it ended")))
+    return thread
+  }
+
+  private answered(thread: Thread, answer: WorkerAnswer): void {
+    thread.pending--
+    const waiting = this.waiting.get(answer.id)
+    if (waiting === undefined) return
+    this.waiting.delete(answer.id)
+    const result = "refused" in answer ? answer.refused : { ...answer.result, schema: this.setup.output, bytesRead: waiting.bytesRead }
+    waiting.resume(Effect.succeed(result))
+  }
+
+  private failed(thread: Thread, cause: Error): void {
+    if (this.closing) return
+    const error = new EngineError({
+      code: "WORKER_FAILED",
+      message: `A worker thread ended unexpectedly: ${cause.message}. Run with workers: 1 to see the cause in the main thread.`,
+      cause,
+    })
+    for (const [id, waiting] of this.waiting) {
+      if (waiting.thread !== thread) continue
+      this.waiting.delete(id)
+      waiting.resume(Effect.fail(error))
+    }
+  }
+}
+
+/** Bytes that own their buffer whole, so that it can be moved. */
+const ownBuffer = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes)

@@ -1,0 +1,73 @@
+/** The worker thread's side of `Workers`: decode, run the steps, encode, chunk by chunk. */
+import { parentPort, workerData } from "node:worker_threads"
+import type { Encode } from "../contract/Destination.ts"
+import type { ModuleReference } from "../contract/Plugin.ts"
+import type { Decode } from "../contract/Source.ts"
+import { isSameSchema } from "../model/ColumnType.ts"
+import { loadExpressionParser } from "../expression/Parse.ts"
+import { compileSteps } from "../transform/Segment.ts"
+import { loadTransformFunctions } from "../transform/custom.ts"
+import type { CompiledSteps, StepsResult } from "../transform/Step.ts"
+import type { WorkerAnswer, WorkerJob, WorkerSetup } from "./Workers.ts"
+
+const setup = workerData as WorkerSetup
+
+interface Ready {
+  readonly decode: Decode
+  readonly encode: Encode
+  readonly steps: CompiledSteps
+}
+
+const load = async <F>(reference: ModuleReference): Promise<F> => {
+  const module = (await import(reference.url)) as Record<string, (options: unknown) => F>
+  return module[reference.name]!(reference.options)
+}
+
+const prepare = async (): Promise<Ready> => {
+  const [decode, encode] = await Promise.all([load<Decode>(setup.decoder), load<Encode>(setup.encoder), loadExpressionParser()])
+  const functions = await loadTransformFunctions(setup.steps.steps, (url) => import(url) as Promise<Record<string, unknown>>)
+  const compiled = compileSteps(setup.steps, functions)
+  if (!compiled.ok) throw new Error(compiled.issues.map((issue) => issue.message).join("\n"))
+  return { decode, encode, steps: compiled.steps }
+}
+
+const ready = prepare()
+
+const work = async (job: WorkerJob): Promise<WorkerAnswer> => {
+  const { decode, encode, steps } = await ready
+  const decoded = decode(job.bytes)
+  const passed = new Array<number>(setup.steps.steps.length).fill(0)
+  const parts: Array<Uint8Array> = []
+  let rows = 0
+  for (const batch of decoded.batches) {
+    const result: StepsResult = await steps.run(batch)
+    if (!isSameSchema(result.batch.schema, setup.output)) throw new Error("the rows have another schema than planned")
+    result.passed.forEach((count, i) => (passed[i] = passed[i]! + count))
+    rows += result.batch.length
+    if (result.batch.length > 0) parts.push(encode(result.batch))
+  }
+  return { id: job.id, result: { bytes: join(parts), rows, rowsIn: decoded.rows, lines: decoded.lines, passed } }
+}
+
+const join = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const only = parts[0]
+  if (parts.length === 1 && only !== undefined && only.byteLength === only.buffer.byteLength) return only
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.byteLength
+  }
+  return whole
+}
+
+// One chunk at a time: a step that waits must not let a later chunk in between.
+let queue: Promise<void> = Promise.resolve()
+
+parentPort?.on("message", (job: WorkerJob) => {
+  queue = queue.then(async () => {
+    const answer = await work(job).catch((): WorkerAnswer => ({ id: job.id, refused: job.bytes }))
+    const moved = "refused" in answer ? answer.refused : answer.result.bytes
+    parentPort?.postMessage(answer, [moved.buffer as ArrayBuffer])
+  })
+})
