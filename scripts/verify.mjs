@@ -37,6 +37,11 @@ const parts = [
   { name: "house", about: "words, names, line length", check: checkRules },
   { name: "types", about: "sources, tests, examples, scripts", check: checkTypes },
   { name: "unused", about: "knip: files and dependencies", check: () => run("knip", []) },
+  {
+    name: "kernel",
+    about: "the WebAssembly is what its sources give",
+    check: () => run("node", ["packages/core/kernel/build.mjs", "--check"]),
+  },
   { name: "docs", about: "generated pages are fresh", check: checkDocs },
   { name: "exports", about: "pack, publint, attw, install under Node 22 and 24", check: checkPackages },
   { name: "examples", about: "each one runs", check: checkExamples },
