@@ -1,0 +1,2 @@
+/** What needs Node itself: the file system. */
+export { nodeFiles } from "./nodeFiles.ts"
