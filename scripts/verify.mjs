@@ -44,6 +44,7 @@ const parts = [
   },
   { name: "docs", about: "generated pages are fresh", check: checkDocs },
   { name: "exports", about: "pack, publint, attw, install under Node 22 and 24", check: checkPackages },
+  { name: "bench", about: "the bench checks its contenders right", check: () => run("node", ["--test", "bench/harness/*.test.ts"]) },
   { name: "examples", about: "each one runs", check: checkExamples },
   { name: "t1", about: "the large suites", check: () => run("vitest", ["run", "--project=t1", "--passWithNoTests"]), countsItself: true },
 ]
