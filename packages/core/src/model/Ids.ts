@@ -23,13 +23,14 @@ export class IdSequence {
 
   /** `now` in milliseconds since 1970. */
   next(now: number): string {
-    if (now > this.time) this.restart(Math.trunc(now))
+    const time = Math.min(Math.max(Math.trunc(now), 0), MAX_TIME)
+    if (time > this.time) this.restart(time)
     else this.increment()
     return this.prefix + base32(this.time, 10) + base32(this.high, 8) + base32(this.low, 8)
   }
 
   private restart(time: number): void {
-    this.time = Math.min(time, MAX_TIME)
+    this.time = time
     // The top bit stays free, so that counting on does not run over.
     this.high = Math.floor(this.random() * (HALF / 2))
     this.low = Math.floor(this.random() * HALF)
