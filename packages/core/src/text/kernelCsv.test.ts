@@ -26,7 +26,7 @@ const fields = (bytes: Uint8Array, found: CsvScan): Array<Array<string>> =>
     Array.from({ length: found.columns }, (_field, field) => {
       const place = row * found.columns + field
       const ending = found.crlf && field === found.columns - 1 ? 2 : 1
-      return new TextDecoder().decode(bytes.subarray(found.offsets[place]!, found.offsets[place + 1]! - ending))
+      return new TextDecoder().decode(bytes.subarray(found.offsets[place], found.offsets[place + 1]! - ending))
     }),
   )
 
@@ -100,10 +100,14 @@ const reference = (bytes: Uint8Array, from: number, to: number, options: CsvOpti
   }
 }
 
-const expectAll = (bytes: Uint8Array, from: number, to: number, options: CsvOptions): Plain => {
+/** What each kernel says. */
+const answers = (bytes: Uint8Array, from: number, to: number, options: CsvOptions): Array<Plain> =>
+  kernels.map((kernel) => plain(kernel.scanCsv(bytes, from, to, options)))
+
+/** What each kernel should say. */
+const rules = (bytes: Uint8Array, from: number, to: number, options: CsvOptions): Array<Plain> => {
   const expected = reference(bytes, from, to, options)
-  for (const kernel of kernels) expect(plain(kernel.scanCsv(bytes, from, to, options)), kernel.name).toEqual(expected)
-  return expected
+  return kernels.map(() => expected)
 }
 
 const piece = fc.oneof(
@@ -253,7 +257,9 @@ describe("CSV, both forms against the rules", () => {
     ): void => {
       const start = utf8(before).length
       const bytes = utf8(before + text + after)
-      expectAll(bytes, start, start + utf8(text).length, { delimiter, quote, columns, final })
+      const end = start + utf8(text).length
+      const options = { delimiter, quote, columns, final }
+      expect(answers(bytes, start, end, options)).toEqual(rules(bytes, start, end, options))
     }
     fc.assert(
       fc.property(
@@ -274,8 +280,10 @@ describe("CSV, both forms against the rules", () => {
     const check = ({ rows, columns, text }: { rows: Array<Array<string>>; columns: number; text: string }): void => {
       const bytes = utf8(text)
       const options = { delimiter: COMMA, quote: QUOTE, columns, final: true }
-      expect(expectAll(bytes, 0, bytes.length, options).problem).toBeUndefined()
-      expect(fields(bytes, wasmKernel.scanCsv(bytes, 0, bytes.length, options))).toEqual(rows)
+      expect(answers(bytes, 0, bytes.length, options)).toEqual(rules(bytes, 0, bytes.length, options))
+      const found = wasmKernel.scanCsv(bytes, 0, bytes.length, options)
+      expect(found.problem).toBeUndefined()
+      expect(fields(bytes, found)).toEqual(rows)
     }
     fc.assert(fc.property(table, check), { numRuns: 1000 })
   })
@@ -284,7 +292,8 @@ describe("CSV, both forms against the rules", () => {
     const check = ({ columns, text }: { columns: number; text: string }, place: number, byte: number, final: boolean): void => {
       const bytes = utf8(text)
       if (bytes.length > 0) bytes[place % bytes.length] = byte
-      expectAll(bytes, 0, bytes.length, { delimiter: COMMA, quote: QUOTE, columns, final })
+      const options = { delimiter: COMMA, quote: QUOTE, columns, final }
+      expect(answers(bytes, 0, bytes.length, options)).toEqual(rules(bytes, 0, bytes.length, options))
     }
     fc.assert(fc.property(table, fc.nat(), fc.constantFrom(QUOTE, COMMA, LF, CR, 120), fc.boolean(), check), { numRuns: 2000 })
   })
@@ -293,13 +302,14 @@ describe("CSV, both forms against the rules", () => {
     const check = ({ rows, columns, text }: { rows: Array<Array<string>>; columns: number; text: string }): void => {
       const bytes = utf8(text)
       const options = { delimiter: COMMA, quote: QUOTE, columns }
-      for (let cut = 0; cut <= bytes.length; cut++) {
-        for (const kernel of kernels) {
-          const head = kernel.scanCsv(bytes, 0, cut, { ...options, final: false })
-          expect(head.problem).toBeUndefined()
-          const tail = kernel.scanCsv(bytes, head.consumed, bytes.length, { ...options, final: true })
-          expect([...fields(bytes, head), ...fields(bytes, tail)]).toEqual(rows)
-        }
+      const cut = (kernel: TextKernel, at: number) => {
+        const head = kernel.scanCsv(bytes, 0, at, { ...options, final: false })
+        const tail = kernel.scanCsv(bytes, head.consumed, bytes.length, { ...options, final: true })
+        return JSON.stringify([[...fields(bytes, head), ...fields(bytes, tail)], head.problem, tail.problem])
+      }
+      for (const kernel of kernels) {
+        const all = Array.from({ length: bytes.length + 1 }, (_cut, at) => cut(kernel, at))
+        expect([...new Set(all)]).toEqual([JSON.stringify([rows, undefined, undefined])])
       }
     }
     fc.assert(fc.property(table, check), { numRuns: 40 })
@@ -311,9 +321,11 @@ describe("CSV, both forms against the rules", () => {
       const filler = row.repeat(Math.floor((SLICE - overlap) / row.length))
       const rest = SLICE - overlap - filler.length
       const bytes = utf8(`${filler}${"p".repeat(rest)}${rows}${text}`)
-      expectAll(bytes, 0, bytes.length, { delimiter: COMMA, quote: QUOTE, columns, final: true })
+      const options = { delimiter: COMMA, quote: QUOTE, columns, final: true }
+      const brief = (all: Array<Plain>) => all.map((one) => ({ ...one, offsets: one.offsets.slice(-200), entries: one.offsets.length }))
+      expect(brief(answers(bytes, 0, bytes.length, options))).toEqual(brief(rules(bytes, 0, bytes.length, options)))
     }
-    fc.assert(fc.property(fc.integer({ min: 0, max: 200 }), noise, table, check), { numRuns: 100 })
+    fc.assert(fc.property(fc.integer({ min: 0, max: 200 }), noise, table, check), { numRuns: 60 })
   })
 })
 
@@ -365,9 +377,9 @@ describe.skipIf(!existsSync(spectrum))("csv-spectrum", () => {
       const options = { delimiter: COMMA, quote: QUOTE, columns: header.columns, final: true }
       const found = kernel.scanCsv(bytes, header.consumed, bytes.length, options)
       expect(found.problem).toEqual(quirks[name])
-      if (found.problem !== undefined) continue
       const columns = fields(bytes, header)[0]!.map(unquoted)
-      expect(fields(bytes, found).map((row) => Object.fromEntries(row.map((text, i) => [columns[i]!, unquoted(text)])))).toEqual(expected)
+      const rows = fields(bytes, found).map((row) => Object.fromEntries(row.map((text, i) => [columns[i]!, unquoted(text)])))
+      expect(rows).toEqual(found.problem === undefined ? expected : [])
     }
   })
 })

@@ -72,8 +72,8 @@ class CsvScanner implements CsvState {
   readonly to: number
   readonly delimiter: number
   readonly quote: number
-  /** No byte above this one means anything, so most text is passed over with one comparison. */
-  readonly highest: number
+  /** 1 for the bytes that mean something. */
+  readonly special = new Uint8Array(256)
   offsets: Uint32Array
   count = 0
   rows = 0
@@ -90,62 +90,48 @@ class CsvScanner implements CsvState {
     this.to = to
     this.delimiter = options.delimiter
     this.quote = options.quote
-    this.highest = Math.max(CR, options.delimiter, options.quote === 0xff ? 0 : options.quote)
+    for (const byte of [LF, CR, options.delimiter, options.quote]) this.special[byte] = 1
     this.columns = options.columns
     this.offsets = new Uint32Array(16 + ((to - from) >> 3))
     this.offsets[0] = from
   }
 
   run(): void {
-    let start = this.from
-    while (start < this.to) {
-      const end = this.fieldEnd(start)
-      if (end >= this.to || this.status !== CsvStatus.ok) return
-      const isRowEnd = this.bytes[end] !== this.delimiter
-      if (isRowEnd && !this.endRow(end)) return
-      start = end + 1
-      this.push(start)
-      if (isRowEnd && this.closeRow()) return
-    }
-  }
-
-  /** The delimiter or LF after the field, or `to`; or a problem. */
-  private fieldEnd(start: number): number {
-    const { bytes, to, delimiter, quote } = this
-    let at = start
-    if (bytes[at] === quote) at = this.quotedEnd(at)
-    if (this.status !== CsvStatus.ok) return at
-    for (; at < to; at++) {
+    const { bytes, to, special, delimiter } = this
+    for (let at = this.from; at < to; at++) {
       const byte = bytes[at]!
-      if (byte > this.highest && byte !== quote) continue
-      if (byte === delimiter || byte === LF) return at
-      if (byte === quote) return this.refuseQuote(at)
-      if (byte === CR && at + 1 < to && bytes[at + 1] !== LF) return this.refuse(CsvStatus.mixed, at)
+      if (special[byte] === 0) continue
+      if (byte === delimiter) this.push(at + 1)
+      else {
+        at = this.takeSpecial(byte, at)
+        if (this.status !== CsvStatus.ok) return
+      }
     }
-    return to
   }
 
-  /** What follows the closing quote: the end of the field, or a problem. */
-  private quotedEnd(start: number): number {
+  /** An LF, CR or quote. Returns the last byte that was taken with it, or leaves a `status` that ends the scan. */
+  private takeSpecial(byte: number, at: number): number {
+    if (byte === LF) {
+      this.endRow(at)
+      return at
+    }
+    if (byte === this.quote) return this.takeQuoted(at)
+    return at + 1 < this.to && this.bytes[at + 1] !== LF ? this.refuse(CsvStatus.mixed, at) : at
+  }
+
+  /** From the opening quote to the closing one, which must end the field. */
+  private takeQuoted(start: number): number {
     const { bytes, to, quote } = this
     if (this.firstQuote === NO_QUOTE) this.firstQuote = start
-    let at = start + 1
-    for (;;) {
+    if (this.offsets[this.count] !== start) return this.refuse(CsvStatus.quote, start)
+    for (let at = start + 1; ; at += 2) {
       while (at < to && bytes[at] !== quote) at++
-      if (at >= to) {
-        this.inside = true
-        return to
-      }
-      const next = ++at < to ? bytes[at]! : LF
+      this.inside = at >= to
+      if (at + 1 >= to) return to
+      const next = bytes[at + 1]!
       if (next === this.delimiter || next === LF || next === CR) return at
-      if (next !== quote) return this.refuse(CsvStatus.quote, at)
-      at++
+      if (next !== quote) return this.refuse(CsvStatus.quote, at + 1)
     }
-  }
-
-  private refuseQuote(at: number): number {
-    if (this.firstQuote === NO_QUOTE) this.firstQuote = at
-    return this.refuse(CsvStatus.quote, at)
   }
 
   private refuse(status: number, at: number): number {
@@ -154,22 +140,18 @@ class CsvScanner implements CsvState {
     return at
   }
 
-  /** Checks a row before its end is noted. */
-  private endRow(lf: number): boolean {
+  private endRow(lf: number): void {
     const crlf = lf > this.from && this.bytes[lf - 1] === CR
     if (this.rows === 0) this.crlf = crlf
+    const fields = this.count + 1 - this.rows * this.columns
     if (crlf !== this.crlf) this.refuse(CsvStatus.mixed, lf)
-    else if (this.columns !== 0 && this.count + 1 !== (this.rows + 1) * this.columns) this.refuse(CsvStatus.ragged, lf)
-    return this.status === CsvStatus.ok
-  }
+    else if (this.columns !== 0 && fields !== this.columns) this.refuse(CsvStatus.ragged, lf)
+    if (this.status !== CsvStatus.ok) return
 
-  /** Whether that was all: the first row, of which only the number of fields was wanted. */
-  private closeRow(): boolean {
+    this.push(lf + 1)
     this.rows++
-    if (this.columns !== 0) return false
-    this.columns = this.count
-    this.status = CsvStatus.oneRow
-    return true
+    if (this.columns === 0) this.status = CsvStatus.oneRow
+    this.columns = fields
   }
 
   private push(place: number): void {
@@ -183,10 +165,25 @@ class CsvScanner implements CsvState {
   }
 }
 
-export const splitCsv = (bytes: Uint8Array, from: number, to: number, quote: number, insideQuotes: boolean): CsvSplit => {
-  let quotes = 0
-  for (let at = from; at < to; at++) if (bytes[at] === quote) quotes++
-  return splitBackwards(bytes, from, to, quote, insideQuotes !== (quotes % 2 === 1))
+export const splitCsv = (bytes: Uint8Array, from: number, to: number, quote: number, insideQuotes: boolean): CsvSplit =>
+  splitBackwards(bytes, from, to, quote, insideQuotes !== hasOdd(bytes, from, to, quote))
+
+/** Whether `byte` stands an odd number of times in the text: four bytes at a time, because that is all that has to be known. */
+const hasOdd = (bytes: Uint8Array, from: number, to: number, byte: number): boolean => {
+  let odd = false
+  let at = from
+  for (; at < to && (bytes.byteOffset + at) % 4 !== 0; at++) if (bytes[at] === byte) odd = !odd
+  const words = to - at < 4 ? new Uint32Array(0) : new Uint32Array(bytes.buffer, bytes.byteOffset + at, (to - at) >> 2)
+  const wanted = Math.imul(byte, 0x01010101)
+  let zeros = 0
+  for (let i = 0; i < words.length; i++) {
+    // The top bit of each byte of `zeros` changes where the byte is the wanted one.
+    const other = words[i]! ^ wanted
+    zeros ^= ~(((other & 0x7f7f7f7f) + 0x7f7f7f7f) | other | 0x7f7f7f7f)
+  }
+  for (at += words.length * 4; at < to; at++) if (bytes[at] === byte) odd = !odd
+  const bits = (zeros >>> 31) ^ (zeros >>> 23) ^ (zeros >>> 15) ^ (zeros >>> 7)
+  return odd !== ((bits & 1) === 1)
 }
 
 /** Goes back from the end, of which it is known whether quotes are open there, to the last line end outside of quotes. */

@@ -105,56 +105,81 @@ const members = (text: string): Array<Member> => {
 
 interface Judged {
   readonly row: Array<Cell>
-  readonly problem: { readonly kind: string; readonly at?: number } | undefined
+  readonly problem: string
 }
 
-/** What a line is, by `JSON.parse` and regular expressions. The place of a syntax error is left open. */
+/** What a line is, by `JSON.parse` and regular expressions. */
 const judge = (line: string, at: number, names: ReadonlyArray<string>): Judged => {
   const indent = /^[ \t\r]*/.exec(line)![0].length
-  if (line[indent] !== "{") return { row: [], problem: { kind: "not-object", at: at + indent } }
-  if (!parses(line)) return { row: [], problem: { kind: "any" } }
+  if (line[indent] !== "{") return { row: [], problem: `not-object at ${at + indent}` }
+  if (!parses(line)) return { row: [], problem: "syntax" }
   const row = names.map((): Cell => [JsonKind.missing, ""])
   for (const member of members(line)) {
     const column = names.indexOf(member.key)
     const place = at + member.at
-    if (column < 0) return { row, problem: { kind: member.key.includes("\\") ? "escaped-key" : "unknown-key", at: place } }
-    if (row[column]![0] !== JsonKind.missing) return { row, problem: { kind: "duplicate-key", at: place } }
+    if (column < 0) return { row, problem: `${member.key.includes("\\") ? "escaped-key" : "unknown-key"} at ${place}` }
+    if (row[column]![0] !== JsonKind.missing) return { row, problem: `duplicate-key at ${place}` }
     row[column] = [kindOf(member.value), member.value]
   }
-  return { row, problem: undefined }
+  return { row, problem: "" }
 }
 
-/** Both kernels give the same bytes, and what `judge` says of each line. */
-const expectLines = (text: string, names: ReadonlyArray<string>, final: boolean, before = "", after = ""): JsonScan => {
-  const keys = names.map((name) => latin1(name))
-  const bytes = latin1(before + text + after)
-  const [wasm, javascript] = kernels.map((kernel) =>
-    kernel.scanNdjson(bytes, before.length, before.length + text.length, keys, { final }),
-  ) as [JsonScan, JsonScan]
-  expect(plain(wasm)).toEqual(plain(javascript))
+interface Answer {
+  readonly rows: ReadonlyArray<ReadonlyArray<Cell>>
+  readonly consumed: number
+  /** Of a syntax error only that there is one. */
+  readonly problem: string
+}
 
-  const found = cells(before + text, wasm, names.length)
+interface Sample {
+  readonly text: string
+  readonly names: ReadonlyArray<string>
+  readonly final: boolean
+  readonly before?: string
+  readonly after?: string
+}
+
+const scanSample = (kernel: TextKernel, { text, names, final, before = "", after = "" }: Sample): JsonScan => {
+  const bytes = latin1(before + text + after)
+  return kernel.scanNdjson(bytes, before.length, before.length + text.length, keysOfSample(names), { final })
+}
+const keysOfSample = (spelled: ReadonlyArray<string>): JsonKeys => spelled.map(latin1)
+
+/** What a kernel says, in words that `JSON.parse` knows as well. */
+const answer = (kernel: TextKernel, sample: Sample): Answer => {
+  const found = scanSample(kernel, sample)
+  const { problem } = found
+  const isGrammar = problem !== undefined && (problem.kind === "syntax" || problem.kind === "depth")
+  return {
+    rows: cells((sample.before ?? "") + sample.text, found, sample.names.length),
+    consumed: found.consumed,
+    problem: problem === undefined ? "" : isGrammar ? "syntax" : `${problem.kind} at ${problem.at}`,
+  }
+}
+
+/** What it should say. A row with two faults may be refused for either: `fault` is the one that the kernel named. */
+const expected = ({ text, names, final, before = "" }: Sample, fault: string): Answer => {
+  const rows: Array<Array<Cell>> = []
   let at = 0
-  let row = 0
   while (at < text.length) {
     const end = text.indexOf("\n", at)
     if (end < 0 && !final) break
     const line = text.slice(at, end < 0 ? text.length : end)
-    const next = end < 0 ? text.length : end + 1
     if (!/^[ \t\r]*$/.test(line)) {
       const judged = judge(line, before.length + at, names)
-      if (judged.problem !== undefined) {
-        expect(wasm.problem).toMatchObject(judged.problem.kind === "any" ? { row } : { ...judged.problem, row })
-        break
-      }
-      expect(found[row]).toEqual(judged.row)
-      row++
+      const either = judged.problem === "syntax" && fault !== "" ? fault : judged.problem
+      if (judged.problem !== "") return { rows, consumed: before.length + at, problem: either }
+      rows.push(judged.row)
     }
-    at = next
+    at = end < 0 ? text.length : end + 1
   }
-  if (wasm.problem === undefined) expect(wasm.rows).toBe(row)
-  expect(wasm.consumed).toBe(before.length + at)
-  return wasm
+  return { rows, consumed: before.length + at, problem: "" }
+}
+
+/** The answers of both kernels, and what they should be. */
+const compare = (sample: Sample): { readonly found: ReadonlyArray<Answer>; readonly wanted: ReadonlyArray<Answer> } => {
+  const found = kernels.map((kernel) => answer(kernel, sample))
+  return { found, wanted: kernels.map(() => expected(sample, found[0]!.problem)) }
 }
 
 const name = fc.constantFrom("a", "b", "id", "a much longer name of a key, of 40 bytes", "")
@@ -358,11 +383,9 @@ describe.each(kernels)("NDJSON in $name", (kernel) => {
     const text = '{"b":1}\n{}\n'.repeat(5000)
     const found = lines(kernel, text, keys)
     expect(found).toMatchObject({ rows: 10_000, consumed: text.length, problem: undefined })
-    for (let row = 0; row < 10_000; row += 2) {
-      expect(Array.from(found.kinds.subarray(2 * row, 2 * row + 4))).toEqual([0, JsonKind.integer, 0, 0])
-      const at = (row / 2) * 11
-      expect(Array.from(found.spans.subarray(4 * row, 4 * row + 8))).toEqual([0, 0, at + 5, at + 6, 0, 0, 0, 0])
-    }
+    const pairs = Array.from({ length: 5000 }, (_pair, i) => i)
+    expect(Array.from(found.kinds)).toEqual(pairs.flatMap(() => [0, JsonKind.integer, 0, 0]))
+    expect(Array.from(found.spans)).toEqual(pairs.flatMap((i) => [0, 0, 11 * i + 5, 11 * i + 6, 0, 0, 0, 0]))
   })
 
   test("counts rows when no key is wanted", () => {
@@ -402,23 +425,29 @@ describe("NDJSON, both forms against JSON.parse", () => {
       before: string,
       after: string,
     ) => {
-      const found = expectLines(text, keys, true, before, after)
-      expect(found).toMatchObject({ rows: objects.length, problem: undefined })
+      const { found, wanted } = compare({ text, names: keys, final: true, before, after })
+      expect(found).toEqual(wanted)
+      expect(found[0]).toMatchObject({ consumed: before.length + text.length, problem: "" })
+      expect(found[0]!.rows).toHaveLength(objects.length)
     }
     fc.assert(fc.property(document, fc.constantFrom("", "x", '{"'), fc.constantFrom("", "}", '"}\n{', "1"), check), { numRuns: 1000 })
   })
 
   test("agree on lines with a slip", () => {
     const check = ({ keys, text }: { keys: Array<string>; text: string }, slips: Parameters<typeof slipped>[1][], final: boolean): void => {
-      expectLines(slips.reduce(slipped, text), keys, final)
+      const sample = { text: slips.reduce(slipped, text), names: keys, final }
+      const { found, wanted } = compare(sample)
+      expect(found).toEqual(wanted)
+      expect(plain(scanSample(wasmKernel, sample))).toEqual(plain(scanSample(javascriptKernel, sample)))
     }
-    fc.assert(fc.property(document, fc.array(slip, { minLength: 1, maxLength: 2 }), fc.boolean(), check), { numRuns: 4000 })
+    fc.assert(fc.property(document, fc.array(slip, { minLength: 1, maxLength: 2 }), fc.boolean(), check), { numRuns: 2500 })
   })
 
   test("agree on lines with keys that nobody expects", () => {
     const check = ({ keys, text }: { keys: Array<string>; text: string }, drop: number, escape: boolean): void => {
       const rest = keys.filter((_key, i) => i !== drop % keys.length)
-      expectLines(escape ? text.replaceAll('"a"', '"\\u0061"') : text, rest, true)
+      const { found, wanted } = compare({ text: escape ? text.replaceAll('"a"', '"\\u0061"') : text, names: rest, final: true })
+      expect(found).toEqual(wanted)
     }
     fc.assert(fc.property(document, fc.nat(), fc.boolean(), check), { numRuns: 500 })
   })
@@ -427,14 +456,16 @@ describe("NDJSON, both forms against JSON.parse", () => {
     const check = ({ keys: spelled, text }: { keys: Array<string>; text: string }): void => {
       const keys = spelled.map(latin1)
       const bytes = latin1(text)
+      const cut = (kernel: TextKernel, at: number) => {
+        const head = kernel.scanNdjson(bytes, 0, at, keys, { final: false })
+        const tail = kernel.scanNdjson(bytes, head.consumed, bytes.length, keys, { final: true })
+        const rows = [...cells(text, head, keys.length), ...cells(text, tail, keys.length)]
+        return JSON.stringify([rows, head.problem, tail.problem])
+      }
+      const whole = cells(text, wasmKernel.scanNdjson(bytes, 0, bytes.length, keys, { final: true }), keys.length)
       for (const kernel of kernels) {
-        const whole = cells(text, kernel.scanNdjson(bytes, 0, bytes.length, keys, { final: true }), keys.length)
-        for (let cut = 0; cut <= bytes.length; cut++) {
-          const head = kernel.scanNdjson(bytes, 0, cut, keys, { final: false })
-          const tail = kernel.scanNdjson(bytes, head.consumed, bytes.length, keys, { final: true })
-          expect([head.problem, tail.problem]).toEqual([undefined, undefined])
-          expect([...cells(text, head, keys.length), ...cells(text, tail, keys.length)]).toEqual(whole)
-        }
+        const all = Array.from({ length: bytes.length + 1 }, (_cut, at) => cut(kernel, at))
+        expect([...new Set(all)]).toEqual([JSON.stringify([whole, undefined, undefined])])
       }
     }
     fc.assert(fc.property(document, check), { numRuns: 40 })
@@ -477,7 +508,7 @@ describe.each(kernels)("a JSON array in $name", (kernel) => {
 
   test("waits for the rest of an element before it says that it is wrong", () => {
     for (const text of ["", "{", '{"a', '{"a":', '{"a":tr', '{"a":"\\u0', '{"a":-', '{"a":1.', '{"a":[', '{"a":1}', '{"a":1},']) {
-      expect(elements(kernel, text, keys, true, false), text).toMatchObject({ closed: false, problem: undefined })
+      expect([text, elements(kernel, text, keys, true, false)]).toMatchObject([text, { closed: false, problem: undefined }])
     }
   })
 })
@@ -519,11 +550,13 @@ describe("a JSON array, both forms", () => {
         JsonArrayScan,
       ]
       expect(plain(wasm)).toEqual(plain(javascript))
-      if (first && wasm.closed) expect(parses(`[${text.slice(0, wasm.consumed)}`)).toBe(true)
-      if (first && wasm.problem?.kind === "syntax") expect(parses(`[${text}`)).toBe(false)
+      const isTaken = first && wasm.closed
+      const isRefused = first && wasm.problem?.kind === "syntax"
+      expect(isTaken && !parses(`[${text.slice(0, wasm.consumed)}`)).toBe(false)
+      expect(isRefused && parses(`[${text}`)).toBe(false)
     }
     const slips = fc.array(slip, { minLength: 1, maxLength: 2 })
-    fc.assert(fc.property(layout, slips, fc.boolean(), fc.boolean(), check), { numRuns: 3000 })
+    fc.assert(fc.property(layout, slips, fc.boolean(), fc.boolean(), check), { numRuns: 2000 })
   })
 })
 
@@ -539,7 +572,7 @@ describe.skipIf(!existsSync(parsing))("JSONTestSuite", () => {
     const value = readFileSync(`${parsing}/${file}`, "latin1")
     for (const kernel of kernels) {
       expect(elements(kernel, `{"v":${value}}]`, keys)).toMatchObject({ rows: 1, closed: true, problem: undefined })
-      if (!value.includes("\n")) expect(lines(kernel, `{"v":${value}}`, keys)).toMatchObject({ rows: 1, problem: undefined })
+      expect(lines(kernel, `{"v":${value.replaceAll("\n", " ")}}`, keys)).toMatchObject({ rows: 1, problem: undefined })
     }
   })
 

@@ -1,34 +1,9 @@
-/** The JSON kernel in plain JavaScript: the parser of kernel/json.ts, byte by byte. */
+/** The JSON kernel in plain JavaScript: rows and keys, as in kernel/json.ts. */
 import { type KeyTable, keyTable } from "./kernelKeys.ts"
+import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, JsonTokens, LF, OPEN_BRACE, QUOTE } from "./kernelJsonTokens.ts"
 import { jsonProblem, JsonStatus } from "./kernelProblem.ts"
 import type { JsonArrayOptions, JsonArrayScan, JsonKeys, JsonReuse, JsonScan, NdjsonOptions } from "./kernelTypes.ts"
 import { JsonKind } from "./TextRows.ts"
-
-const MAX_DEPTH = 64
-const NUL = 0
-const TAB = 0x09
-const LF = 0x0a
-const CR = 0x0d
-const SPACE = 0x20
-const QUOTE = 0x22
-const PLUS = 0x2b
-const COMMA = 0x2c
-const MINUS = 0x2d
-const DOT = 0x2e
-const ZERO = 0x30
-const COLON = 0x3a
-const BACKSLASH = 0x5c
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-
-const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
-
-const ESCAPES = bytesOf('"\\/bfnrt')
-const TRUE = bytesOf("true")
-const FALSE = bytesOf("false")
-const NULL = bytesOf("null")
 
 export const scanNdjson = (bytes: Uint8Array, from: number, to: number, keys: JsonKeys, options: NdjsonOptions): JsonScan => {
   const reader = new JsonReader(bytes, from, to, keys, false, options.final)
@@ -56,30 +31,21 @@ export const copyKinds = (kinds: Uint8Array, reuse: JsonReuse | undefined): Uint
   return result
 }
 
-/** Methods that move on return the place after what they passed, or -1 with `problem` and `problemAt` set. */
-class JsonReader {
-  readonly bytes: Uint8Array
-  readonly end: number
-  readonly array: boolean
-  readonly final: boolean
-  readonly table: KeyTable
-  readonly columns: number
+class JsonReader extends JsonTokens {
+  private readonly final: boolean
+  private readonly table: KeyTable
+  private readonly columns: number
   /** Which column came after each one last time (the last entry: at the start of a row), or -1. */
-  readonly following: Int32Array
-  spans: Uint32Array
-  kinds: Uint8Array
-  rows = 0
-  consumed: number
+  private readonly following: Int32Array
+  private spans: Uint32Array
+  private kinds: Uint8Array
+  private rows = 0
+  private consumed: number
+  private column = 0
   closed = false
-  problem: number = JsonStatus.done
-  problemAt = 0
-  kind = 0
-  column = 0
 
   constructor(bytes: Uint8Array, from: number, to: number, keys: JsonKeys, array: boolean, final: boolean) {
-    this.bytes = bytes
-    this.end = to
-    this.array = array
+    super(bytes, to, array)
     this.final = final
     this.table = keyTable(keys)
     this.columns = keys.length
@@ -159,12 +125,6 @@ class JsonReader {
     return this.fail(isMissing ? JsonStatus.expectedObject : JsonStatus.notObject, at)
   }
 
-  private fail(problem: number, at: number): number {
-    this.problem = problem
-    this.problemAt = at
-    return -1
-  }
-
   private refuse(problem: number, at: number): number {
     this.fail(problem, at)
     return this.judge()
@@ -179,20 +139,6 @@ class JsonReader {
   private lineIsComplete(at: number): boolean {
     const lf = this.bytes.indexOf(LF, at)
     return lf >= 0 && lf < this.end
-  }
-
-  /** NUL, which no token may hold, stands for the end. */
-  private byte(at: number): number {
-    return at < this.end ? this.bytes[at]! : NUL
-  }
-
-  private skipSpace(from: number): number {
-    let at = from
-    for (;;) {
-      const byte = this.byte(at)
-      if (byte > SPACE || (byte !== SPACE && byte !== TAB && byte !== CR && !(byte === LF && this.array))) return at
-      at++
-    }
   }
 
   private readRow(from: number): number {
@@ -222,7 +168,7 @@ class JsonReader {
     }
   }
 
-  /** Room for one more row, with every key missing so far. Returns where its cells begin. */
+  /** Room for one more row; new room says that every key is missing. Returns where the row's cells begin. */
   private openRow(): number {
     const { columns } = this
     const cells = this.rows * columns
@@ -234,9 +180,6 @@ class JsonReader {
       spans.set(this.spans)
       this.spans = spans
     }
-    // A row that was left as incomplete may have been here before.
-    this.kinds.fill(JsonKind.missing, cells, cells + columns)
-    this.spans.fill(0, 2 * cells, 2 * (cells + columns))
     return cells
   }
 
@@ -276,156 +219,4 @@ class JsonReader {
   private keyBefore(from: number): number {
     return this.bytes.indexOf(QUOTE, from)
   }
-
-  private skipColon(from: number): number {
-    const at = this.skipSpace(from)
-    return this.byte(at) === COLON ? this.skipSpace(at + 1) : this.fail(JsonStatus.expectedColon, at)
-  }
-
-  private skipValue(at: number): number {
-    const byte = this.byte(at)
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      const end = this.skipNested(at)
-      this.kind = byte === OPEN_BRACE ? JsonKind.object : JsonKind.array
-      return end
-    }
-    return this.skipScalar(at)
-  }
-
-  private skipScalar(at: number): number {
-    const byte = this.byte(at)
-    if (byte === QUOTE) return this.skipString(at + 1)
-    return isDigit(byte) || byte === MINUS ? this.skipNumber(at) : this.skipLiteral(at)
-  }
-
-  /** From after the opening quote to after the closing one. */
-  private skipString(from: number): number {
-    const { bytes, end } = this
-    this.kind = JsonKind.string
-    let at = from
-    for (;;) {
-      while (at < end && isPlain(bytes[at]!)) at++
-      const byte = this.byte(at)
-      if (byte === QUOTE) return at + 1
-      if (byte !== BACKSLASH) return this.fail(JsonStatus.controlCharacter, at)
-      this.kind = JsonKind.escapedString
-      at = this.skipEscape(at)
-      if (at < 0) return -1
-    }
-  }
-
-  private skipEscape(at: number): number {
-    const byte = this.byte(at + 1)
-    if (byte !== 0x75) return ESCAPES.includes(byte) ? at + 2 : this.fail(JsonStatus.badEscape, at + 1)
-    for (let i = at + 2; i < at + 6; i++) if (!isHex(this.byte(i))) return this.fail(JsonStatus.badEscape, i)
-    return at + 6
-  }
-
-  private digitsEnd(from: number): number {
-    const { bytes, end } = this
-    let at = from
-    while (at < end && isDigit(bytes[at]!)) at++
-    return at
-  }
-
-  private skipNumber(at: number): number {
-    this.kind = JsonKind.integer
-    const digits = this.byte(at) === MINUS ? at + 1 : at
-    const stop = this.digitsEnd(digits)
-    if (stop === digits) return this.fail(JsonStatus.badNumber, stop)
-    if (this.byte(digits) === ZERO && stop > digits + 1) return this.fail(JsonStatus.badNumber, digits + 1)
-    const next = this.byte(stop)
-    if (next !== DOT) return isExponent(next) ? this.skipExponent(stop) : stop
-
-    this.kind = JsonKind.number
-    const fraction = this.digitsEnd(stop + 1)
-    if (fraction === stop + 1) return this.fail(JsonStatus.badNumber, fraction)
-    return isExponent(this.byte(fraction)) ? this.skipExponent(fraction) : fraction
-  }
-
-  private skipExponent(at: number): number {
-    this.kind = JsonKind.number
-    const sign = this.byte(at + 1)
-    const digits = sign === PLUS || sign === MINUS ? at + 2 : at + 1
-    const stop = this.digitsEnd(digits)
-    return stop === digits ? this.fail(JsonStatus.badNumber, stop) : stop
-  }
-
-  private skipLiteral(at: number): number {
-    const byte = this.byte(at)
-    if (byte === TRUE[0]) return this.skipWord(at, TRUE, JsonKind.true)
-    if (byte === FALSE[0]) return this.skipWord(at, FALSE, JsonKind.false)
-    if (byte === NULL[0]) return this.skipWord(at, NULL, JsonKind.null)
-    return this.fail(JsonStatus.expectedValue, at)
-  }
-
-  private skipWord(at: number, word: Uint8Array, kind: number): number {
-    this.kind = kind
-    for (let i = 1; i < word.length; i++) if (this.byte(at + i) !== word[i]) return this.fail(JsonStatus.expectedValue, at + i)
-    return at + word.length
-  }
-
-  /** From the bracket of an object or array to what follows it. The stack tells objects from arrays. */
-  private skipNested(from: number): number {
-    const stack: Array<boolean> = []
-    let at = from
-    do {
-      at = this.skipOpening(at, stack)
-      if (at >= 0) at = this.skipClosing(at, stack)
-      if (at < 0) return -1
-    } while (stack.length > 0)
-    return at
-  }
-
-  /** Opens brackets up to the first value that is none (which is passed) or to the first empty pair (which is left open). */
-  private skipOpening(from: number, stack: Array<boolean>): number {
-    let at = from
-    for (;;) {
-      const byte = this.byte(at)
-      if (byte !== OPEN_BRACE && byte !== OPEN_BRACKET) {
-        at = this.skipScalar(at)
-        return at < 0 ? -1 : this.skipSpace(at)
-      }
-      if (stack.length === MAX_DEPTH) return this.fail(JsonStatus.tooDeep, at)
-      const isObject = byte === OPEN_BRACE
-      stack.push(isObject)
-      at = this.skipSpace(at + 1)
-      if (this.byte(at) === (isObject ? CLOSE_BRACE : CLOSE_BRACKET)) return at
-      if (isObject) at = this.skipKey(at)
-      if (at < 0) return -1
-    }
-  }
-
-  /** After a value: closes the brackets that end here. Stops after the last one, or at the value after a comma. */
-  private skipClosing(from: number, stack: Array<boolean>): number {
-    let at = from
-    for (;;) {
-      const inObject = stack.at(-1)!
-      const byte = this.byte(at)
-      if (byte === COMMA) {
-        at = this.skipSpace(at + 1)
-        return inObject ? this.skipKey(at) : at
-      }
-      if (byte !== (inObject ? CLOSE_BRACE : CLOSE_BRACKET)) {
-        return this.fail(inObject ? JsonStatus.expectedCommaOrBrace : JsonStatus.expectedCommaOrBracket, at)
-      }
-      stack.pop()
-      if (stack.length === 0) return at + 1
-      at = this.skipSpace(at + 1)
-    }
-  }
-
-  private skipKey(at: number): number {
-    if (this.byte(at) !== QUOTE) return this.fail(JsonStatus.expectedKey, at)
-    const end = this.skipString(at + 1)
-    return end < 0 ? -1 : this.skipColon(end)
-  }
 }
-
-const isDigit = (byte: number): boolean => byte >= ZERO && byte <= 0x39
-
-const isHex = (byte: number): boolean => isDigit(byte) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66)
-
-const isExponent = (byte: number): boolean => (byte | 0x20) === 0x65
-
-const isPlain = (byte: number): boolean => byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH

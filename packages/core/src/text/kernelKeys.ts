@@ -55,7 +55,8 @@ const isSame = (key: Uint8Array, bytes: Uint8Array, start: number, end: number):
   return true
 }
 
-const isRawKey = (key: Uint8Array): boolean => /^(?:[^"\\\0-\x1f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*$/.test(latin1(key))
+const isRawKey = (key: Uint8Array): boolean =>
+  key.every((byte) => byte >= 0x20) && /^(?:[^"\\]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*$/.test(latin1(key))
 
 const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")
 
