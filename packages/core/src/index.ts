@@ -1,1 +1,43 @@
-export {}
+/** Deltaflow as a library: the engine, what plugins are made with, and the values that rows hold. Nothing here needs Effect. */
+export { createEngine, Engine, RunError, type RunHandle } from "./engine/Engine.ts"
+export type { Preview, PreviewOptions, RunResult, Validation } from "./engine/EngineShape.ts"
+export type {
+  DestinationProgress,
+  EngineOptions,
+  Plugin,
+  RunOptions,
+  RunProgress,
+  SourceProgress,
+  StepProgress,
+} from "./engine/Options.ts"
+export { anyConfig, defineDestination, defineSource, defineTransform } from "./contract/define.ts"
+export type { DestinationOptions, OpenLoad, OpenRequest, SourceOptions, TransformOptions, Yielded } from "./contract/define.ts"
+export * from "./contract/Destination.ts"
+export {
+  DefinitionError,
+  DeltaflowError,
+  DestinationError,
+  EngineError,
+  errorCodes,
+  type ErrorCode,
+  type ErrorFields,
+  formatIssue,
+  type Issue,
+  SourceError,
+  StoreError,
+  TransformError,
+} from "./contract/Errors.ts"
+export type * from "./contract/Files.ts"
+export { PathError, resolveInside } from "./contract/paths.ts"
+export type * from "./contract/Plugin.ts"
+export type * from "./contract/Source.ts"
+export * from "./contract/Store.ts"
+export type * from "./contract/Transform.ts"
+export * from "./model/Batch.ts"
+export * from "./model/ColumnType.ts"
+export * from "./model/Cursor.ts"
+export { Decimal } from "./model/Decimal.ts"
+export { Interval } from "./model/Interval.ts"
+export { parseJson, stringifyJson } from "./model/Json.ts"
+export { RowSchema } from "./model/RowSchema.ts"
+export { formatValue, fromRowValue, parseValue, type Row, type RowValue, toRowValue, type Value, ValueError } from "./model/Value.ts"

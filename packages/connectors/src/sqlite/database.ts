@@ -1,0 +1,45 @@
+/** SQLite through `node:sqlite`: opening, quoting, and what its errors mean. */
+import type { DatabaseSync } from "node:sqlite"
+import type { ErrorCode, PluginContext } from "@deltaflow/core"
+import { resolveInside } from "@deltaflow/core"
+
+export type SqliteValue = null | number | bigint | string | Uint8Array
+
+/** The one function that quotes identifiers. Names come from users and may hold anything but NUL. */
+export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** Opens the file below the project's root. `mode` says whether it may be made. */
+export const openDatabase = async (context: PluginContext, path: string, mode: "read" | "write"): Promise<DatabaseSync> => {
+  const sqlite = await import("node:sqlite")
+  const absolute = await resolveInside(context.projectRoot, path, context.files, context.allowOutside)
+  return new sqlite.DatabaseSync(absolute, { readOnly: mode === "read", timeout: BUSY_MS, enableForeignKeyConstraints: true })
+}
+
+/** How long to wait for another process that writes. */
+const BUSY_MS = 10_000
+
+/** SQLite's result codes (https://www.sqlite.org/rescode.html), by what they mean for a run. */
+const codes: ReadonlyMap<number, { readonly code?: ErrorCode; readonly retryable: boolean; readonly hint: string }> = new Map([
+  [5, { retryable: true, hint: "Another process writes to the file. Try again when it is done." }],
+  [6, { retryable: true, hint: "A table is locked. Try again when its reader is done." }],
+  [8, { code: "OUTPUT_NOT_WRITABLE", retryable: false, hint: "The file or its folder cannot be written: look at its permissions." }],
+  [10, { retryable: true, hint: "The disk could not be read or written." }],
+  [11, { retryable: false, hint: "The file is damaged." }],
+  [13, { code: "DISK_FULL", retryable: false, hint: "Make room on the disk, and run again." }],
+  [14, { retryable: false, hint: "The file cannot be opened: look at its path and its permissions." }],
+  [26, { retryable: false, hint: "The file is no SQLite database." }],
+])
+
+export interface SqliteFailure {
+  readonly code: ErrorCode | undefined
+  readonly message: string
+  readonly retryable: boolean
+}
+
+export const describeSqlite = (cause: unknown): SqliteFailure => {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const errcode = typeof cause === "object" && cause !== null && "errcode" in cause ? Number(cause.errcode) : undefined
+  // The lower byte is the primary code; the rest says more.
+  const known = errcode === undefined ? undefined : codes.get(errcode & 0xff)
+  return { code: known?.code, message: known === undefined ? message : `${message}. ${known.hint}`, retryable: known?.retryable ?? false }
+}

@@ -1,0 +1,282 @@
+import { createHash } from "node:crypto"
+import type { DatabaseSync, StatementSync } from "node:sqlite"
+import {
+  Batch,
+  type BatchSchema,
+  type ColumnSchema,
+  type PushedCondition,
+  type Pushdown,
+  type Source,
+  SourceError,
+  type SourceRead,
+  type SourceReader,
+  type SourceRequest,
+  type Value,
+  ValuesColumn,
+} from "@deltaflow/core"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { describeSqlite, openDatabase, quoteName, type SqliteValue } from "./database.ts"
+import { columnType, fromSqlite, storedType, toSqlite } from "./types.ts"
+
+export const SqliteSourceConfig = Schema.Struct({
+  path: Schema.String.annotate({ description: "The database file, relative to the project." }),
+  table: Schema.optionalKey(Schema.String).annotate({ description: "The table or view to read. Either this or `query`." }),
+  query: Schema.optionalKey(Schema.String).annotate({
+    description: "The query to read. `:last_run`, `:run_id`, `:pipeline_name` and `:environment` are bound as parameters.",
+  }),
+}).check(
+  Schema.makeFilter((config) =>
+    (config.table === undefined) === (config.query === undefined) ? { path: ["table"], issue: "give either table or query" } : undefined,
+  ),
+)
+
+type Config = typeof SqliteSourceConfig.Type
+
+/** Stored between runs: only ever add optional fields. `seen` tells apart the rows that share the last value. */
+interface SqliteCursor {
+  readonly value: string | number | bigint
+  readonly seen: ReadonlyArray<string>
+}
+
+/**
+ * Rows of a SQLite table, view or query, read in one snapshot.
+ *
+ * Delivery: exactly once into a destination that can. Order: by the cursor column where `incremental` names one, else as SQLite gives them.
+ * Deletes: not seen. Late commits: SQLite has one writer at a time, but a row that is written later with an older cursor value is missed;
+ * `lookback` reads again.
+ */
+export const sqliteSource: Source<Config> = {
+  kind: "source",
+  type: "sqlite",
+  summary: "A table or query of a SQLite file",
+  config: Schema.toStandardSchemaV1(SqliteSourceConfig),
+  supportsIncremental: true,
+  open: (request) =>
+    Effect.gen(function* () {
+      const database = yield* Effect.acquireRelease(
+        Effect.tryPromise({ try: () => openDatabase(request, request.config.path, "read"), catch: failed(request) }),
+        (opened) => Effect.sync(() => opened.close()),
+      )
+      return yield* Effect.try({ try: () => makeReader(database, request), catch: failed(request) })
+    }),
+}
+
+const makeReader = (database: DatabaseSync, request: SourceRequest<Config>): SourceReader => {
+  // One snapshot for the sample, the schema and the rows.
+  database.exec("BEGIN")
+  const base = request.config.table === undefined ? `(${request.config.query})` : quoteName(request.config.table)
+  const schema = readSchema(database, base, request)
+  return {
+    schema,
+    notes: schema.columns.map((column) => `${column.name}: ${column.type}`),
+    read: (offer) => readRows(database, base, schema, request, offer),
+  }
+}
+
+/** Rows that are looked at for the type of a column that declares none. */
+const SAMPLE = 1000
+
+const readSchema = (database: DatabaseSync, base: string, request: SourceRequest<Config>): BatchSchema => {
+  const statement = prepare(database, `SELECT * FROM ${base} LIMIT ${SAMPLE}`)
+  const columns = statement.columns()
+  let sample: ReadonlyArray<Array<SqliteValue>> | undefined
+  return {
+    columns: columns.map((column, i): ColumnSchema => {
+      const declared = Object.hasOwn(request.columns ?? {}, column.name) ? request.columns![column.name] : undefined
+      const type = declared ?? columnType(column.type) ?? sampledType((sample ??= allRows(statement, request)), i)
+      return { name: column.name, type, nullable: true }
+    }),
+  }
+}
+
+const sampledType = (rows: ReadonlyArray<Array<SqliteValue>>, column: number) => {
+  const types = new Set(rows.map((row) => storedType(row[column]!)).filter((type) => type !== undefined))
+  if (types.size === 1) return [...types][0]!
+  return types.size === 2 && types.has("integer") && types.has("double") ? "double" : "string"
+}
+
+const allRows = (statement: StatementSync, request: SourceRequest<Config>): ReadonlyArray<Array<SqliteValue>> =>
+  statement.all(runtimeParameters(statement, request)) as unknown as ReadonlyArray<Array<SqliteValue>>
+
+const prepare = (database: DatabaseSync, sql: string): StatementSync => {
+  const statement = database.prepare(sql)
+  statement.setReadBigInts(true)
+  statement.setReturnArrays(true)
+  statement.setAllowUnknownNamedParameters(true)
+  return statement
+}
+
+/** Values of `:last_run` and the like; SQLite ignores those that the query does not name. */
+const runtimeParameters = (_statement: StatementSync, request: SourceRequest<Config>): Record<string, SqliteValue> =>
+  Object.fromEntries(
+    Object.entries(request.runtimeValues).map(([name, value]) => [name, value === null || typeof value === "string" ? value : JSON.stringify(value)]),
+  )
+
+const OPERATORS = new Set(["=", "<>", "<", "<=", ">", ">="])
+
+/** Only comparisons that SQLite makes just as PostgreSQL does: whole numbers, and text by its bytes. */
+const canPush = ({ type, operator }: PushedCondition): boolean =>
+  operator === "is null" || operator === "is not null" || (OPERATORS.has(operator) && (type === "integer" || type === "string"))
+
+const readRows = (database: DatabaseSync, base: string, schema: BatchSchema, request: SourceRequest<Config>, offer: Pushdown): SourceRead => {
+  const cursorColumn = request.incremental?.column
+  const kept = offer.columns === undefined ? undefined : new Set([...offer.columns, ...(cursorColumn === undefined ? [] : [cursorColumn]), ...(request.incremental?.key ?? [])])
+  const columns = schema.columns.filter((column) => kept?.has(column.name) ?? true)
+  const shape: BatchSchema = { columns }
+  const conditions = (offer.conditions ?? []).filter(canPush)
+  const cursor = request.cursor as SqliteCursor | undefined
+  const where = [...conditions.map(conditionSql), ...cursorSql(cursorColumn, cursor, request)]
+  // A limit together with ties at the cursor would leave rows out, so it is taken only without a cursor.
+  const limit = cursorColumn === undefined ? offer.limit : undefined
+  const sql = [
+    `SELECT ${columns.map((column) => quoteName(column.name)).join(", ") || "1"} FROM ${base}`,
+    where.length === 0 ? "" : `WHERE ${where.map((item) => item.sql).join(" AND ")}`,
+    cursorColumn === undefined ? "" : `ORDER BY ${quoteName(cursorColumn)}`,
+    limit === undefined ? "" : `LIMIT ${limit}`,
+  ]
+    .filter((part) => part !== "")
+    .join(" ")
+  const statement = prepare(database, sql)
+  const rows = statement.iterate(runtimeParameters(statement, request), ...where.flatMap((item) => item.values)) as unknown as Iterator<Array<SqliteValue>>
+  const follow = cursorColumn === undefined ? undefined : new CursorFollower(shape, cursorColumn, request, cursor)
+  warnOfNulls(database, base, cursorColumn, request)
+  return {
+    accepted: { columns: offer.columns !== undefined, conditions, limit: limit !== undefined },
+    notes: [sql],
+    rows: { kind: "batches", stream: Stream.unfold(1, (firstRow) => nextBatch(rows, shape, request, firstRow, follow)) },
+  }
+}
+
+interface Clause {
+  readonly sql: string
+  readonly values: ReadonlyArray<SqliteValue>
+}
+
+// A value of another type than the column's must still arrive, to be refused with its row rather than left out in silence.
+const conditionSql = ({ column, operator, type, value }: PushedCondition): Clause => {
+  const name = quoteName(column)
+  if (operator === "is null" || operator === "is not null") return { sql: `${name} ${operator.toUpperCase()}`, values: [] }
+  const stored = type === "integer" ? "integer" : "text"
+  return { sql: `(${name} ${operator} ? COLLATE BINARY OR typeof(${name}) NOT IN ('${stored}', 'null'))`, values: [toSqlite(value, type)] }
+}
+
+const cursorSql = (column: string | undefined, cursor: SqliteCursor | undefined, request: SourceRequest<Config>): ReadonlyArray<Clause> => {
+  if (column === undefined) return []
+  const from = cursor?.value ?? request.incremental?.initialValue
+  if (from === undefined) return [{ sql: `${quoteName(column)} IS NOT NULL`, values: [] }]
+  return [{ sql: `${quoteName(column)} >= ?`, values: [lookedBack(from, request.incremental?.lookback)] }]
+}
+
+/** The value to start from, earlier by `lookback` where it is a time. */
+const lookedBack = (value: string | number | bigint, lookback: number | undefined): SqliteValue => {
+  if (lookback === undefined || typeof value !== "string") return value
+  const time = Date.parse(value)
+  return Number.isNaN(time) ? value : new Date(time - lookback).toISOString().replace(/(\.\d+)?Z$/, value.endsWith("Z") ? "Z" : "")
+}
+
+const warnOfNulls = (database: DatabaseSync, base: string, column: string | undefined, request: SourceRequest<Config>): void => {
+  if (column === undefined) return
+  const [count] = allRows(prepare(database, `SELECT count(*) FROM ${base} WHERE ${quoteName(column)} IS NULL`), request)[0] ?? [0n]
+  if (count !== 0n) request.log.warn(`${request.name}: ${count} rows have no value in the cursor column ${column}, so they are not read`, { rows: String(count) })
+}
+
+/** Follows the cursor, and leaves out rows that an earlier run has given. */
+class CursorFollower {
+  private readonly index: number
+  private readonly keys: ReadonlyArray<number>
+  private readonly before: ReadonlySet<string>
+  private readonly lookback: boolean
+  private value: SqliteCursor["value"] | undefined
+  private seen: Set<string>
+
+  constructor(shape: BatchSchema, column: string, request: SourceRequest<Config>, cursor: SqliteCursor | undefined) {
+    this.index = shape.columns.findIndex((item) => item.name === column)
+    this.keys = (request.incremental?.key ?? []).map((key) => shape.columns.findIndex((item) => item.name === key))
+    this.before = new Set(cursor?.seen)
+    this.value = cursor?.value
+    this.seen = new Set(cursor?.seen)
+    this.lookback = request.incremental?.lookback !== undefined
+  }
+
+  /** Whether the row is new; remembers it. */
+  take(row: Array<SqliteValue>): boolean {
+    const value = row[this.index] as SqliteCursor["value"]
+    const mark = this.markOf(row)
+    if (this.before.has(mark)) return false
+    if (this.value === undefined || this.compare(value, this.value) > 0) {
+      this.value = value
+      // With a lookback rows from before the cursor come again, so their marks are kept as well.
+      if (!this.lookback) this.seen = new Set()
+    }
+    this.seen.add(mark)
+    return true
+  }
+
+  cursor(): SqliteCursor | undefined {
+    return this.value === undefined ? undefined : { value: this.value, seen: [...this.seen] }
+  }
+
+  private compare(a: SqliteCursor["value"], b: SqliteCursor["value"]): number {
+    return a < b ? -1 : a > b ? 1 : 0
+  }
+
+  private markOf(row: Array<SqliteValue>): string {
+    const values = this.keys.length === 0 ? row : [row[this.index]!, ...this.keys.map((key) => row[key]!)]
+    const text = JSON.stringify(values.map((value) => (typeof value === "bigint" ? `i${value}` : value instanceof Uint8Array ? `b${Buffer.from(value).toString("hex")}` : value)))
+    return createHash("sha256").update(text).digest("base64").slice(0, 22)
+  }
+}
+
+const nextBatch = (rows: Iterator<Array<SqliteValue>>, shape: BatchSchema, request: SourceRequest<Config>, firstRow: number, follow: CursorFollower | undefined) =>
+  Effect.try({
+    try: () => {
+      const values: Array<Array<Value | null>> = shape.columns.map(() => [])
+      let count = 0
+      let taken = 0
+      while (count < request.batchSize) {
+        const next = rows.next()
+        if (next.done === true) break
+        count++
+        if (follow !== undefined && !follow.take(next.value)) continue
+        addRow(values, next.value, shape, request, firstRow + taken)
+        taken++
+      }
+      if (count === 0) return undefined
+      const columns = shape.columns.map((column, i) => new ValuesColumn(column.type, values[i]!))
+      const batch = new Batch({ schema: shape, columns, rowCount: taken, firstRow, byteSize: taken * shape.columns.length * VALUE_BYTES })
+      const cursor = follow?.cursor()
+      return [cursor === undefined ? { batch } : { batch, cursor }, firstRow + taken] as const
+    },
+    catch: failed(request),
+  })
+
+/** A rough size of one value in memory. */
+const VALUE_BYTES = 24
+
+const addRow = (values: Array<Array<Value | null>>, row: Array<SqliteValue>, shape: BatchSchema, request: SourceRequest<Config>, rowNumber: number): void => {
+  for (let i = 0; i < values.length; i++) {
+    const column = shape.columns[i]!
+    try {
+      values[i]!.push(fromSqlite(row[i]!, column.type))
+    } catch (cause) {
+      throw new SourceError({
+        code: "VALUE_TYPE",
+        message: `${request.name}: row ${rowNumber}, column ${column.name}: ${cause instanceof Error ? cause.message : String(cause)}. Give the column's type under columns.`,
+        path: [request.name],
+        row: rowNumber,
+        column: column.name,
+        cause,
+      })
+    }
+  }
+}
+
+const failed =
+  (request: SourceRequest<Config>) =>
+  (cause: unknown): SourceError => {
+    if (cause instanceof SourceError) return cause
+    const { message, retryable } = describeSqlite(cause)
+    return new SourceError({ code: "SOURCE_FAILED", message: `${request.name} (${request.config.path}): ${message}`, path: [request.name], retryable, cause })
+  }
