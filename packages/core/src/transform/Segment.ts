@@ -1,0 +1,133 @@
+/**
+ * Compiles the row-wise steps of a pipeline: neighbouring transparent steps (filter, map, rename, select) become one pass over each batch, a
+ * custom step stands for itself.
+ *
+ * Everything that can be known without a row is checked here. Past a custom step whose columns nobody declared, checking waits for the first
+ * batch; the same happens where a batch comes with other columns than planned.
+ */
+import { type Batch } from "../model/Batch.ts"
+import type { BatchSchema, ColumnSchema, ColumnType } from "../model/ColumnType.ts"
+import { CustomStage } from "./customStage.ts"
+import { RowReporter } from "./failure.ts"
+import { checkTransparent, FusedStage } from "./fusedStage.ts"
+import type { Pass } from "./pass.ts"
+import { isPromise, type Stage, type StageResult } from "./stage.ts"
+import type { CompiledSteps, CustomStep, OnRowError, ResolveCustom, StepIssue, StepsHost, StepsResult, StepsSpec } from "./Step.ts"
+
+export type CompileResult = { readonly ok: true; readonly steps: CompiledSteps } | { readonly ok: false; readonly issues: ReadonlyArray<StepIssue> }
+
+/** `loadExpressionParser` must have resolved before. */
+export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: StepsHost = {}): CompileResult => {
+  const groups = groupSteps(spec)
+  const checks = checkGroups(spec, groups)
+  const issues = [...checks.flatMap((check) => check.issues), ...unresolved(spec, resolve)].sort((a, b) => a.step - b.step)
+  if (issues.length > 0) return { ok: false, issues }
+  const stages = groups.map((steps, i) => makeStage(spec, steps, checks[i]!, resolve, host))
+  return {
+    ok: true,
+    steps: {
+      output: checks.length === 0 ? spec.input : checks.at(-1)!.output,
+      schemas: checks.flatMap((check) => check.schemas),
+      used: usedColumns(spec, checks[0]?.pass),
+      isAsync: stages.some((stage) => stage.isAsync),
+      passes: groups,
+      run: (batch, onRowError) => runStages(stages, batch, onRowError),
+    },
+  }
+}
+
+/** Indexes of the steps that run together. */
+const groupSteps = (spec: StepsSpec): ReadonlyArray<ReadonlyArray<number>> => {
+  const groups: Array<Array<number>> = []
+  spec.steps.forEach((step, index) => {
+    const last = groups.at(-1)
+    const joins = step.type !== "custom" && last !== undefined && spec.steps[last[0]!]!.type !== "custom"
+    if (joins) last.push(index)
+    else groups.push([index])
+  })
+  return groups
+}
+
+interface GroupCheck {
+  readonly issues: ReadonlyArray<StepIssue>
+  readonly output: BatchSchema | undefined
+  readonly schemas: ReadonlyArray<BatchSchema | undefined>
+  readonly pass: Pass | undefined
+}
+
+const checkGroups = (spec: StepsSpec, groups: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray<GroupCheck> => {
+  let schema: BatchSchema | undefined = spec.input
+  return groups.map((steps) => {
+    const check = checkGroup(spec, steps, schema)
+    schema = check.output
+    return check
+  })
+}
+
+const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: BatchSchema | undefined): GroupCheck => {
+  const first = spec.steps[steps[0]!]!
+  if (first.type === "custom") {
+    const output = schema === undefined ? undefined : customOutput(first, schema)
+    return { issues: [], output, schemas: [output], pass: undefined }
+  }
+  const unknown = { issues: [], output: undefined, schemas: steps.map(() => undefined), pass: undefined }
+  if (schema === undefined) return unknown
+  const result = checkTransparent(spec, steps, schema)
+  return result.ok ? { issues: [], output: result.pass.output, schemas: result.pass.schemas, pass: result.pass } : { ...unknown, issues: result.issues }
+}
+
+/** A patch that declares what it adds is the one custom step whose columns are known before a row has gone through. */
+const customOutput = (step: CustomStep, input: BatchSchema): BatchSchema | undefined => {
+  if (step.mode !== "patch" || step.columns === undefined) return undefined
+  const declared = new Map(Object.entries(step.columns))
+  const kept = input.columns.map((column) => retyped(column, declared.get(column.name)))
+  const added = Array.from(declared, ([name, type]): ColumnSchema => ({ name, type, nullable: true })).filter(
+    (column) => !input.columns.some(({ name }) => name === column.name),
+  )
+  return { columns: [...kept, ...added] }
+}
+
+const retyped = (column: ColumnSchema, type: ColumnType | undefined): ColumnSchema => (type === undefined ? column : { ...column, type })
+
+const unresolved = (spec: StepsSpec, resolve: ResolveCustom): ReadonlyArray<StepIssue> =>
+  spec.steps.flatMap((step, index): ReadonlyArray<StepIssue> => {
+    if (step.type !== "custom" || resolve(step) !== undefined) return []
+    const message = `The function \`${step.name ?? nameOf(step)}\` is not there. Register it on the engine, or name a module and its export.`
+    return [{ code: "UNKNOWN_PLUGIN", message, step: index, path: `transforms[${index}]` }]
+  })
+
+const nameOf = ({ reference }: CustomStep): string => ("url" in reference ? reference.name : reference.local)
+
+const makeStage = (spec: StepsSpec, steps: ReadonlyArray<number>, check: GroupCheck, resolve: ResolveCustom, host: StepsHost): Stage => {
+  const first = spec.steps[steps[0]!]!
+  return first.type === "custom" ? new CustomStage(spec, steps[0]!, resolve(first)!, host) : new FusedStage(spec, steps, check.pass)
+}
+
+/** Only the first pass can leave columns out: a custom step may look at all that is there. */
+const usedColumns = (spec: StepsSpec, pass: Pass | undefined): ReadonlyArray<string> =>
+  spec.input.columns.filter((_, index) => pass === undefined || pass.used.has(index)).map((column) => column.name)
+
+const runStages = (stages: ReadonlyArray<Stage>, batch: Batch, onRowError: OnRowError | undefined): StepsResult | Promise<StepsResult> => {
+  const reporter = new RowReporter(batch, onRowError)
+  const passed: Array<number> = []
+  const from = (start: Batch, index: number): StepsResult | Promise<StepsResult> => {
+    let current = start
+    for (let i = index; i < stages.length; i++) {
+      const result = runStage(stages[i]!, current, reporter)
+      if (isPromise(result)) {
+        return Promise.resolve(result).then((done) => {
+          passed.push(...done.passed)
+          return from(done.batch, i + 1)
+        })
+      }
+      passed.push(...result.passed)
+      current = result.batch
+    }
+    return { batch: current, passed, rejected: reporter.rejected }
+  }
+  return from(batch, 0)
+}
+
+/** After a custom step that has given no row yet there are no columns to compile for, and no rows that would need it. */
+const runStage = (stage: Stage, batch: Batch, reporter: RowReporter): StageResult | Promise<StageResult> =>
+  batch.length === 0 && batch.schema.columns.length === 0 ? { batch, passed: stage.steps.map(() => 0) } : stage.run(batch, reporter)

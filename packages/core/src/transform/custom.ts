@@ -1,0 +1,87 @@
+/** Finds the functions of custom steps: exports of modules, loaded once, with their configs decoded. */
+import { messageOf } from "../contract/define.ts"
+import { TransformError } from "../contract/Errors.ts"
+import type { StandardIssue } from "../contract/Plugin.ts"
+import type { Transform, TransformFunction } from "../contract/Transform.ts"
+import { didYouMean } from "../model/nearestName.ts"
+import { pathOf, placeOf, sentence } from "./failure.ts"
+import { type CustomFunction, type CustomStep, isModuleReference, type ResolveCustom, type RowStep } from "./Step.ts"
+
+export type LoadModule = (url: string) => Promise<Record<string, unknown>>
+
+/** What may stand behind a custom step: a plain function, what `defineTransform` gives, or a function with its mode. */
+export type CustomExport = Transform | TransformFunction | TransformFunction["run"]
+
+/**
+ * Loads what the custom steps name. `local` holds the functions of this process by name. The result knows these very step objects. Throws
+ * `TransformError`.
+ */
+export const loadTransformFunctions = async (
+  steps: ReadonlyArray<RowStep>,
+  load: LoadModule,
+  local: ReadonlyMap<string, CustomExport> = new Map(),
+): Promise<ResolveCustom> => {
+  const functions = new Map<CustomStep, CustomFunction>()
+  for (const [index, step] of steps.entries()) {
+    if (step.type !== "custom") continue
+    const found = isModuleReference(step.reference) ? await fromModule(steps, index, step, load) : local.get(step.reference.local)
+    if (found !== undefined) functions.set(step, await asFunction(steps, index, step, found))
+  }
+  return (step) => functions.get(step)
+}
+
+const fromModule = async (steps: ReadonlyArray<RowStep>, index: number, step: CustomStep, load: LoadModule): Promise<unknown> => {
+  const { reference } = step
+  if (!isModuleReference(reference)) return undefined
+  let module: Record<string, unknown>
+  try {
+    module = await load(reference.url)
+  } catch (cause) {
+    throw failed(steps, index, `the module ${reference.url} could not be loaded: ${sentence(messageOf(cause))}`, cause)
+  }
+  if (Object.hasOwn(module, reference.name)) return module[reference.name]
+  const names = Object.keys(module)
+  const known = didYouMean(reference.name, names) || ` It exports ${names.length === 0 ? "nothing" : names.join(", ")}.`
+  throw failed(steps, index, `the module ${reference.url} has no export \`${reference.name}\`.${known}`)
+}
+
+const MODES: ReadonlyArray<unknown> = ["row", "patch", "batch"] satisfies ReadonlyArray<TransformFunction["mode"]>
+
+const asFunction = async (steps: ReadonlyArray<RowStep>, index: number, step: CustomStep, found: unknown): Promise<CustomFunction> => {
+  const config = step.reference.options
+  if (typeof found === "function") return { apply: { mode: step.mode ?? "row", run: found } as TransformFunction, config }
+  if (isTransform(found)) return { apply: found.apply, config: await decodeConfig(steps, index, found, config) }
+  if (isFunctionWithMode(found)) return { apply: found, config }
+  throw failed(steps, index, "the export is no function. Export a function of a row, or what defineTransform gives.")
+}
+
+const isTransform = (value: unknown): value is Transform =>
+  typeof value === "object" && value !== null && "kind" in value && value.kind === "transform" && "apply" in value && "config" in value
+
+const isFunctionWithMode = (value: unknown): value is TransformFunction =>
+  typeof value === "object" && value !== null && "mode" in value && MODES.includes(value.mode) && "run" in value && typeof value.run === "function"
+
+const decodeConfig = async (steps: ReadonlyArray<RowStep>, index: number, transform: Transform, config: unknown): Promise<unknown> => {
+  const result = await transform.config["~standard"].validate(config ?? {})
+  if (result.issues === undefined) return result.value
+  throw failed(steps, index, `config: ${result.issues.map(describeIssue).join("; ")}.`, undefined, "INVALID_VALUE")
+}
+
+const describeIssue = ({ path, message }: StandardIssue): string => {
+  const keys = (path ?? []).map((part) => String(typeof part === "object" ? part.key : part))
+  return keys.length === 0 ? message : `${keys.join(".")}: ${message}`
+}
+
+const failed = (
+  steps: ReadonlyArray<RowStep>,
+  index: number,
+  what: string,
+  cause?: unknown,
+  code: "MODULE_FAILED" | "INVALID_VALUE" = "MODULE_FAILED",
+): TransformError =>
+  new TransformError({
+    code,
+    message: `${placeOf({ steps, runtime: {} }, index)}: ${what}`,
+    path: pathOf(steps[index]!, index),
+    ...(cause === undefined ? {} : { cause }),
+  })

@@ -1,0 +1,69 @@
+/** Plain objects from the rows of a batch, for functions that want whole rows. */
+import { type Batch, type Column, setOwn } from "../model/Batch.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import { type Row, type RowValue, toRowValue } from "../model/Value.ts"
+import { Constants, ColumnSources, physicalKey } from "./columnCode.ts"
+import type { Backend } from "./Step.ts"
+
+export interface RowReader {
+  /** The row as an object of its own. Throws `ValueError`. */
+  readonly read: (row: number) => Row
+  /** For each column the values that were given out, by physical row. */
+  readonly given: ReadonlyArray<ReadonlyArray<RowValue>>
+}
+
+type MakeReader = (columns: ReadonlyArray<Column>, rowCount: number) => RowReader
+
+/** Readers for batches of one schema. */
+export const rowReaders = (schema: BatchSchema, backend: Backend): ((batch: Batch) => RowReader) => {
+  if (backend === "closure") return (batch) => plainReader(schema, batch)
+  const all = schema.columns.map((_, i) => i)
+  let lastKey: string | undefined
+  let make: MakeReader | undefined
+  return (batch) => {
+    const key = physicalKey(batch.columns, all)
+    if (make === undefined || key !== lastKey) make = generate(schema, batch.columns)
+    lastKey = key
+    return make(batch.columns, batch.rowCount)
+  }
+}
+
+const plainReader = ({ columns }: BatchSchema, batch: Batch): RowReader => {
+  const given = columns.map(() => new Array<RowValue>(batch.rowCount))
+  const read = (row: number): Row => {
+    const object: Row = {}
+    for (let i = 0; i < columns.length; i++) {
+      const { name, type } = columns[i]!
+      setOwn(object, name, (given[i]![row] = toRowValue(batch.columns[i]!.value(row), type)))
+    }
+    return object
+  }
+  return { read, given }
+}
+
+const generate = (schema: BatchSchema, columns: ReadonlyArray<Column>): MakeReader => {
+  const constants = new Constants()
+  const sources = new ColumnSources(columns, constants)
+  const fields = schema.columns.map(({ name, type }, i) => {
+    const { read } = sources.of(i)
+    const value = IS_ROW_VALUE.has(type) ? read : `${constants.name(toRowValue)}(${read}, ${JSON.stringify(type)})`
+    // In brackets `__proto__` is a key like any other.
+    return `${name === "__proto__" ? `["__proto__"]` : JSON.stringify(name)}: d${i}[r] = ${value}`
+  })
+  const given = schema.columns.map((_, i) => `d${i}`)
+  const source = [
+    `"use strict"`,
+    constants.declaration(),
+    "return (columns, rowCount) => {",
+    ...[...sources.perBatch, ...given.map((name) => `${name} = new Array(rowCount)`)].map((part) => `const ${part}`),
+    "let s = 0, e = 0, v",
+    `return { given: [${given.join(", ")}], read: (r) => {`,
+    sources.perRow.length === 0 ? "" : `const ${sources.perRow.join(", ")}`,
+    `return { ${fields.join(", ")} }`,
+    "} } }",
+  ].join("\n")
+  return (new Function("constants", source) as (constants: ReadonlyArray<unknown>) => MakeReader)(constants.values)
+}
+
+/** Types whose values JavaScript sees as they are. */
+const IS_ROW_VALUE: ReadonlySet<string> = new Set(["boolean", "integer", "double", "decimal", "string", "bytes", "interval", "uuid"])
