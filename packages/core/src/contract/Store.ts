@@ -1,14 +1,20 @@
 /**
  * The store: definitions, runs, events, leases, and the checkpoints of destinations that keep none themselves.
  *
- * Every call is atomic and durable when it returns. All implementations pass one conformance suite. Times are milliseconds since 1970 and
- * come from the store's own clock where it has one, else from the caller's `Clock`.
+ * Every call is atomic and durable when it returns. All implementations pass one conformance suite, `storeLaws` of `@deltaflow/testing`.
+ * Times are whole milliseconds since 1970; those of leases and definitions come from the store's own clock.
+ *
+ * Text may hold any Unicode character, NUL too. Data, state and stages come back as JSON would give them. What a call gives is
+ * the caller's own: changing it changes nothing in the store.
  */
 import type * as Effect from "effect/Effect"
 import type { StoreError } from "./Errors.ts"
 
 export const runStatuses = ["pending", "running", "success", "failed", "cancelled"] as const
 export type RunStatus = (typeof runStatuses)[number]
+
+/** Whether a run in this state has ended, so that nothing changes it any more. */
+export const isTerminal = (status: RunStatus): boolean => status === "success" || status === "failed" || status === "cancelled"
 
 export const runTriggers = ["manual", "api", "schedule", "webhook", "dependency", "retry"] as const
 export type RunTrigger = (typeof runTriggers)[number]
@@ -57,8 +63,9 @@ export interface Run {
 export interface RunFilter {
   readonly pipeline?: string
   readonly status?: ReadonlyArray<RunStatus>
-  /** Started at or after / before, milliseconds. */
+  /** Started at or after this time; a run that has not started counts as of its creation. */
   readonly since?: number
+  /** Started before this time. */
   readonly until?: number
   /** Default 100. */
   readonly limit?: number
@@ -66,7 +73,7 @@ export interface RunFilter {
 }
 
 export interface EngineEvent {
-  /** `evt_…`; ids sort in the order of the events. */
+  /** `evt_…`, from `newEventId`: those of one process sort in the order of the events. */
   readonly id: string
   readonly type: string
   readonly timestamp: number
@@ -79,9 +86,14 @@ export interface EventFilter {
   readonly pipeline?: string
   readonly runId?: string
   readonly types?: ReadonlyArray<string>
+  /** At or after this time. */
   readonly since?: number
+  /** Before this time. */
   readonly until?: number
-  /** Only events after the one with this id. */
+  /**
+   * Only events that the store took after the one with this id: whoever asks again and again with the last id that came gets each event
+   * once, also where several processes write. Where that event is gone, those with a greater id.
+   */
   readonly after?: string
   /** Default 1000. */
   readonly limit?: number
@@ -90,7 +102,7 @@ export interface EventFilter {
 export interface Lease {
   readonly name: string
   readonly owner: string
-  /** Fencing token: grows by one each time the lease changes hands, never goes back. */
+  /** Fencing token, from 1: grows by one each time the lease is taken anew, never goes back, also not when pipelines are deleted. */
   readonly epoch: number
   readonly expiresAt: number
 }
@@ -127,16 +139,27 @@ export interface StoredDefinition {
 
 type Result<A> = Effect.Effect<A, StoreError>
 
+/** A part of a list. */
+export interface Page {
+  /** Default: all. */
+  readonly limit?: number
+  readonly skip?: number
+}
+
 /** What may only look. A dry run and a preview get this: it has no way to write (invariant 6). */
 export interface StoreReader {
   readonly getRun: (id: string) => Result<Run | undefined>
-  /** Newest first. */
+  /** Newest first, by the time that `since` and `until` look at, then by creation. `total` counts all that match. */
   readonly listRuns: (filter: RunFilter) => Result<{ readonly runs: ReadonlyArray<Run>; readonly total: number }>
-  /** Oldest first. */
+  /** In the order in which the store took them. */
   readonly listEvents: (filter: EventFilter) => Result<ReadonlyArray<EngineEvent>>
+  /** Sorted by destination. */
   readonly getCheckpoints: (pipeline: string) => Result<ReadonlyArray<StoredCheckpoint>>
   readonly getDefinition: (name: string) => Result<StoredDefinition | undefined>
-  readonly listDefinitions: () => Result<ReadonlyArray<StoredDefinition>>
+  /** Sorted by name, by code point. */
+  readonly listDefinitions: (page?: Page) => Result<ReadonlyArray<StoredDefinition>>
+  readonly countDefinitions: () => Result<number>
+  /** As it was last taken or renewed, expired or not; undefined where nobody holds it. */
   readonly getLease: (name: string) => Result<Lease | undefined>
 }
 
@@ -145,22 +168,35 @@ export interface Store extends StoreReader {
   readonly createRun: (run: Run) => Result<void>
   /**
    * Writes the run and appends the events in one step, so that a transition is durable before it is announced.
-   * A run in a terminal state is not changed any more; gives false then.
+   * A run in a terminal state is not changed any more; gives false then, and where there is no such run, and appends nothing.
    */
   readonly updateRun: (id: string, change: Partial<Omit<Run, "id" | "pipeline">>, events?: ReadonlyArray<EngineEvent>) => Result<boolean>
+  /** An event whose id is there already stays as it is, so that a call of unknown outcome may be made again. */
   readonly appendEvents: (events: ReadonlyArray<EngineEvent>) => Result<void>
-  /** The lease where it was free, expired or already this owner's (epoch kept then); undefined where another holds it. */
+  /**
+   * The lease where it was free or expired (with a new epoch), or already this owner's (epoch kept); undefined where another holds it.
+   * Two holders at once must never share an owner's name: a run's id is one.
+   */
   readonly acquireLease: (name: string, owner: string, ttlMs: number) => Result<Lease | undefined>
-  /** Undefined where the lease is no longer this owner's at this epoch. */
+  /**
+   * Undefined where the lease is no longer this owner's at this epoch. One that expired and that nobody took meanwhile is revived: a
+   * laptop that slept may go on.
+   */
   readonly renewLease: (lease: Lease, ttlMs: number) => Result<Lease | undefined>
+  /** Does nothing where the lease is no longer this owner's at this epoch. */
   readonly releaseLease: (lease: Lease) => Result<void>
   /** Invariant 7: writes only while `lease` is held at its epoch and not expired; gives false otherwise. */
   readonly saveCheckpoint: (checkpoint: StoredCheckpoint, lease: Lease) => Result<boolean>
   readonly deleteCheckpoints: (pipeline: string, lease: Lease) => Result<boolean>
-  /** Gives the new revision: 1 for a new name, one more where the text differs, the same where it does not. */
+  /**
+   * Revision 1 for a new name, one more where `definition` differs, the same where it does not; `source` is replaced in any case.
+   * Gives what is stored now.
+   */
   readonly saveDefinition: (definition: { readonly name: string; readonly definition: string; readonly source: string | null }) => Result<StoredDefinition>
+  /** Gives false where there is no such name. */
   readonly setPaused: (name: string, paused: boolean) => Result<boolean>
-  /** Removes definition, runs, events, checkpoints. Gives false where there is no such name. */
+  /** Removes definition, runs, events and checkpoints; the lease keeps its epoch. Gives false where there was none of these. */
   readonly deleteDefinition: (name: string) => Result<boolean>
+  /** Frees what the store holds; every later call fails. May be called twice. */
   readonly close: () => Effect.Effect<void>
 }

@@ -35,6 +35,7 @@ export const errorCodes = {
   SOURCE_EMPTY: "The source has no data and no header.",
   CSV_RAGGED_ROW: "A row has more or fewer fields than the header.",
   CSV_QUOTE: "A quote stands where RFC 4180 allows none, or is not closed.",
+  CSV_LINE_END: "A carriage return stands inside an unquoted field.",
   CSV_HEADER: "The header row cannot be used: a name is missing or stands twice.",
   JSON_SYNTAX: "The text is no valid JSON.",
   JSON_SHAPE: "The JSON is not made of objects, or nests too deeply.",

@@ -1,16 +1,8 @@
 /** Sources and destinations as data: the keys that all of them share. The other keys are the connector's own config. */
 import * as Schema from "effect/Schema"
 import { writeModes } from "../contract/Destination.ts"
-import { type ColumnType, isColumnType, scalarTypes } from "../model/ColumnType.ts"
-import { Expression, Flag, Names, optional, Positive, required, Text } from "./keys.ts"
+import { ColumnTypeName, Expression, Flag, listOf, Names, optional, Positive, required, Text } from "./keys.ts"
 import { Duration } from "./Units.ts"
-
-export const COLUMN_TYPE_FORM = `a column type: ${scalarTypes.join(", ")}, or one of them with [] for an array`
-
-/** `integer`, `decimal[]`. */
-export const ColumnTypeName = Schema.String.pipe(Schema.refine((text): text is ColumnType => isColumnType(text), { expected: COLUMN_TYPE_FORM })).annotate({
-  expected: COLUMN_TYPE_FORM,
-})
 
 export const Incremental = Schema.Struct({
   column: optional(Text, "Column that grows with every change, such as `updated_at`. Its value is `:last_run` in queries."),
@@ -49,7 +41,7 @@ export const destinationFields = {
     "`append` adds rows, `replace` swaps everything at once, `upsert` replaces rows with the same `key`, `merge` follows the rules of `when`, `scd2` keeps history. Default: the connector's first.",
   ),
   key: optional(Names, "Columns that tell rows apart, for `upsert`, `merge` and `scd2`."),
-  when: optional(Schema.NonEmptyArray(MergeRule), "Rules of `merge`, in order; the first that holds is applied."),
+  when: optional(listOf(MergeRule, "a list of rules"), "Rules of `merge`, in order; the first that holds is applied."),
   valid_from: optional(Text, "`scd2`: column with the time from which a row holds. Default: `valid_from`."),
   valid_to: optional(Text, "`scd2`: column with the time until which a row holds. Default: `valid_to`."),
   is_current: optional(Text, "`scd2`: column that says whether a row holds now. Default: `is_current`."),

@@ -5,8 +5,8 @@
  * same, decoded: durations in milliseconds, sizes in bytes.
  */
 import * as Schema from "effect/Schema"
-import { ColumnTypeName, Destination, type DestinationDefinition, Source, type SourceDefinition } from "./ConnectorDefinition.ts"
-import { Count, Flag, optional, Positive, required, Text } from "./keys.ts"
+import { Destination, type DestinationDefinition, Source, type SourceDefinition } from "./ConnectorDefinition.ts"
+import { ColumnTypeName, Count, Flag, listOf, optional, Positive, required, Text } from "./keys.ts"
 import { Auth, Events, Logging, Monitoring, Notifications, Plugins, Scheduler, triggers } from "./ServiceDefinition.ts"
 import { builtinSteps, type BuiltinStepDefinition, PluginStep, type PluginStepDefinition, type StepDefinition } from "./StepDefinition.ts"
 import { Duration, Size } from "./Units.ts"
@@ -15,7 +15,7 @@ export type { BuiltinStepDefinition, DestinationDefinition, PluginStepDefinition
 
 export const NAME_FORM = "a name of lower-case letters, digits, - and _, at most 64 long, beginning with a letter or digit"
 
-export const PipelineName = Schema.String.check(Schema.isPattern(/^[a-z0-9][a-z0-9_-]{0,63}$/, { expected: NAME_FORM })).annotate({ expected: NAME_FORM })
+export const PipelineName = Schema.String.check(Schema.isPattern(/^[a-z0-9][a-z0-9_-]{0,63}$/u, { expected: NAME_FORM })).annotate({ expected: NAME_FORM })
 
 export const Defaults = Schema.Struct({
   batch_size: optional(Positive, "Rows that travel together. Default: 5000."),
@@ -43,7 +43,7 @@ export const ColumnRule = Schema.Struct({
   pattern: optional(Text, "Regular expression that the text must match."),
   min: optional(Schema.Finite, "Least value, or least length of text."),
   max: optional(Schema.Finite, "Greatest value, or greatest length of text."),
-  values: optional(Schema.NonEmptyArray(Schema.Union([Schema.String, Schema.Finite, Schema.Boolean])), "The values that are allowed."),
+  values: optional(listOf(Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]), "a list of values"), "The values that are allowed."),
 })
 
 const Step = Schema.Union([...builtinSteps, PluginStep]).annotate({ expected: "a step: a mapping with a type" })
@@ -62,13 +62,13 @@ export const pipelineFields = {
   version: optional(Text, "Version of the definition, for people."),
   description: optional(Schema.String, "What the pipeline is for."),
   mode: optional(Schema.Literals(["batch", "streaming"]), "`batch` ends when the sources have no more, `streaming` goes on. Default: `batch`."),
-  sources: required(Schema.NonEmptyArray(Source).annotate({ expected: "a list of sources, at least one" }), "Where rows come from. Rows of several sources are put one after the other."),
+  sources: required(listOf(Source, "a list of sources"), "Where rows come from. Rows of several sources are put one after the other."),
   transforms: optional(Schema.Array(Step).annotate({ expected: "a list of steps" }), "Steps that rows go through, in order."),
   schema: optional(Schema.Record(Text, ColumnRule), "Column name: what its values must be after the transforms."),
-  destinations: required(Schema.NonEmptyArray(Destination).annotate({ expected: "a list of destinations, at least one" }), "Where rows go. Each destination gets all rows."),
+  destinations: required(listOf(Destination, "a list of destinations"), "Where rows go. Each destination gets all rows."),
   schedule: optional(Text, "When to run: a cron expression of 5 fields, or 6 with seconds first."),
   timezone: optional(Text, "IANA time zone of the schedule, such as `Europe/Berlin`. Default: `UTC`."),
-  depends_on: optional(Schema.Union([Text, Schema.NonEmptyArray(Text)]).annotate({ expected: "the name of a pipeline or a list of names" }), "Pipelines that must succeed before this one starts. Short for a `trigger` of type pipeline."),
+  depends_on: optional(Schema.Union([Text, listOf(Text, "a list of pipeline names")]).annotate({ expected: "the name of a pipeline or a list of names" }), "Pipelines that must succeed before this one starts. Short for a `trigger` of type pipeline."),
   trigger: optional(Schema.Union(triggers).annotate({ expected: "a trigger: a mapping with type pipeline or webhook" }), "What starts the pipeline beside its schedule."),
   scheduler: optional(Scheduler, "How many runs go on at once, and what happens to more."),
   error_handling: optional(ErrorHandling, "What happens when something fails."),

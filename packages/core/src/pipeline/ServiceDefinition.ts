@@ -1,6 +1,6 @@
 /** What surrounds a pipeline: when it starts, whom it tells, what it watches. These keys do not change rows or delivery. */
 import * as Schema from "effect/Schema"
-import { Count, Expression, Flag, Names, optional, Options, Port, Positive, required, Text } from "./keys.ts"
+import { Count, Expression, Flag, listOf, Names, optional, Options, Port, Positive, required, Text } from "./keys.ts"
 import { Duration } from "./Units.ts"
 
 /** Names of the events that webhooks and streams can ask for. */
@@ -24,7 +24,7 @@ export const Dependency = Schema.Struct({
 
 const PipelineTrigger = Schema.Struct({
   type: required(Schema.Literal("pipeline"), "`pipeline`: starts after other pipelines."),
-  depends_on: required(Schema.NonEmptyArray(Dependency), "The pipelines to wait for."),
+  depends_on: required(listOf(Dependency, "a list of { name, status }"), "The pipelines to wait for."),
 })
 
 const WebhookTrigger = Schema.Struct({
@@ -71,7 +71,7 @@ export const Notifications = Schema.Struct({
 const Alert = Schema.Struct({
   name: required(Text, "Name of the alert."),
   condition: required(Expression, "SQL expression over the run's figures, such as `duration_seconds > 300`."),
-  channels: required(Schema.NonEmptyArray(Text), "Names of channels under `channels`."),
+  channels: required(listOf(Text, "a list of channel names"), "Names of channels under `channels`."),
 })
 
 const Channels = Schema.Struct({
@@ -116,7 +116,7 @@ export const Logging = Schema.Struct({
 
 const EventWebhook = Schema.Struct({
   url: required(Text, "Address that gets a POST for each event."),
-  events: optional(Schema.NonEmptyArray(Schema.Literals(eventTypes)), "Types of events to send. Default: all."),
+  events: optional(listOf(Schema.Literals(eventTypes), "a list of event types"), "Types of events to send. Default: all."),
   secret: optional(Text, "Signs the requests, as Standard Webhooks says."),
   retry: optional(Flag, "Whether to try again when the receiver does not answer. Default: true."),
 })
@@ -134,7 +134,7 @@ export const Auth = Schema.Struct({
   provider: required(Schema.Literals(["api_key", "oauth2"]), "`api_key`: keys of this server. `oauth2`: tokens of an OpenID Connect issuer."),
   issuer: optional(Text, "`oauth2`: address of the issuer."),
   audience: optional(Names, "`oauth2`: audience that tokens must name."),
-  algorithms: optional(Schema.NonEmptyArray(Text), "`oauth2`: signature algorithms that are accepted. Default: RS256 and ES256."),
+  algorithms: optional(listOf(Text, "a list of algorithms"), "`oauth2`: signature algorithms that are accepted. Default: RS256 and ES256."),
   role_claim: optional(Text, "`oauth2`: claim that holds the roles. Default: `roles`."),
   role_mapping: optional(Schema.Record(Text, Schema.Literals(["viewer", "editor", "admin"])), "`oauth2`: value of the claim: role here."),
   clock_tolerance: optional(Duration, "`oauth2`: how far clocks may differ. Default: 30s."),

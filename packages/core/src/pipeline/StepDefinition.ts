@@ -1,6 +1,6 @@
 /** The steps between sources and destinations, as data. Each is a mapping with a `type`; a type of no built-in step is a transform of the host's own. */
 import * as Schema from "effect/Schema"
-import { Expression, Names, optional, Options, required, Text } from "./keys.ts"
+import { ColumnTypeName, Expression, listOf, Names, optional, Options, Positive, required, Text } from "./keys.ts"
 
 const step = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, description: string, fields: Fields) =>
   Schema.Struct({
@@ -22,13 +22,19 @@ export const RenameStep = step("rename", "Gives columns other names.", {
 })
 
 export const SelectStep = step("select", "Keeps only the columns that are listed, in this order.", {
-  columns: required(Schema.NonEmptyArray(Text), "Names of the columns to keep."),
+  columns: required(listOf(Text, "a list of column names"), "Names of the columns to keep."),
 })
 
 export const CustomStep = step("custom", "Runs a function of a JavaScript or TypeScript module over the rows.", {
   module: required(Text, "Path of the module, relative to the project."),
   export: optional(Text, "Name of the function that the module exports. Default: `default`."),
   config: optional(Options, "Handed to the function as it is."),
+  mode: optional(
+    Schema.Literals(["row", "patch", "batch"]),
+    "What the function gets: a `row` to give back, a row of which it gives only what changes (`patch`), or a list of rows (`batch`). Default: `row`, or what `defineTransform` says.",
+  ),
+  columns: optional(Schema.Record(Text, ColumnTypeName), "Column name: type of the columns that the function gives. Default: taken from the rows."),
+  concurrency: optional(Positive, "Calls of an async function that may be under way at once. Default: 16."),
 })
 
 export const AggregateStep = step("aggregate", "Groups rows and computes one row for each group.", {
@@ -52,7 +58,7 @@ const SortColumn = Schema.Struct({
 
 export const SortStep = step("sort", "Puts the rows in order.", {
   by: required(
-    Schema.Union([Text, Schema.NonEmptyArray(SortColumn)]).annotate({ expected: "a column name or a list of { column, order, nulls }" }),
+    Schema.Union([Text, listOf(SortColumn, "a list of { column, order, nulls }")]).annotate({ expected: "a column name or a list of { column, order, nulls }" }),
     "A column, or a list of columns with their order.",
   ),
   order: optional(SortOrder, "Order where `by` is one column: `asc` or `desc`. Default: `asc`."),
@@ -61,7 +67,7 @@ export const SortStep = step("sort", "Puts the rows in order.", {
 export const JoinStep = step("join", "Joins the rows with those of another source.", {
   with: required(Text, "Name of the source to join with."),
   on: required(
-    Schema.Union([Text, Schema.NonEmptyArray(Text), Schema.Record(Text, Text)]).annotate({ expected: "a column, a list of columns, or a mapping of left to right column" }),
+    Schema.Union([Text, listOf(Text, "a list of column names"), Schema.Record(Text, Text)]).annotate({ expected: "a column, a list of columns, or a mapping of left to right column" }),
     "Columns that must be equal: one name, several, or left: right.",
   ),
   how: optional(Schema.Literals(["inner", "left", "right", "full"]), "Kind of join. Default: `inner`."),

@@ -57,7 +57,7 @@ const measured = (form: string, parse: (written: string | number) => number | un
     )
 
 /** Decodes to milliseconds. */
-export const Duration = measured(DURATION_FORM, parseDuration, formatDuration, /^\s*\d+(\.\d+)?\s*([mM][sS]|[sSmMhHdD])?\s*$/)
+export const Duration = measured(DURATION_FORM, parseDuration, formatDuration, /^\s*\d+(\.\d+)?\s*([mM][sS]|[sSmMhHdD])?\s*$/u)
 
 /** Decodes to bytes. */
-export const Size = measured(SIZE_FORM, parseSize, formatSize, /^\s*\d+(\.\d+)?\s*([kKmMgGtT]?[bB])?\s*$/)
+export const Size = measured(SIZE_FORM, parseSize, formatSize, /^\s*\d+(\.\d+)?\s*([kKmMgGtT]?[bB])?\s*$/u)

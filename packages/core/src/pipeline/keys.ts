@@ -1,5 +1,7 @@
 /** Building blocks of the definition's schema. Every key has a description: editors, the reference page and messages show it. */
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import { type ArrayType, scalarTypes } from "../model/ColumnType.ts"
 
 /** A key that may be left out. */
 export const optional = <S extends Schema.Top>(schema: S, description: string) => Schema.optionalKey(described(schema, description))
@@ -7,10 +9,11 @@ export const optional = <S extends Schema.Top>(schema: S, description: string) =
 /** A key that must be there. */
 export const required = <S extends Schema.Top>(schema: S, description: string) => described(schema, description)
 
-const described = <S extends Schema.Top>(schema: S, description: string): S["Rebuild"] => schema.annotate({ description })
+// On the side that people write, so that editors show it where the value is decoded to something else.
+const described = <S extends Schema.Top>(schema: S, description: string): S["Rebuild"] => schema.pipe(Schema.annotateEncoded({ description }))
 
 /** Text with something in it. */
-export const Text = Schema.String.check(Schema.isNonEmpty({ expected: "text that is not empty" })).annotate({ expected: "text" })
+export const Text = Schema.String.check(Schema.isNonEmpty({ expected: "text that is not empty" }))
 
 export const Flag = Schema.Boolean.annotate({ expected: "true or false" })
 
@@ -20,11 +23,27 @@ export const Positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annot
 
 export const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 })).annotate({ expected: "a port from 1 to 65535" })
 
-/** An SQL expression as text; a plain number or truth value is an expression too. */
-export const Expression = Schema.Union([Text, Schema.Finite, Schema.Boolean]).annotate({ expected: "an SQL expression as text" })
+/** An SQL expression as text; a plain number or truth value is an expression too. Decodes to text. */
+export const Expression = Schema.Union([Text, Schema.Finite, Schema.Boolean])
+  .annotate({ expected: "an SQL expression as text" })
+  .pipe(
+    Schema.decodeTo(Schema.String, {
+      decode: SchemaGetter.transform((written: string | number | boolean) => String(written)),
+      encode: SchemaGetter.transform((text: string): string | number | boolean => text),
+    }),
+  )
+
+/** A list of at least one. */
+export const listOf = <S extends Schema.Top>(item: S, expected: string) =>
+  Schema.Array(item).check(Schema.isMinLength(1, { expected: `${expected}, at least one` })).annotate({ expected })
 
 /** One name, or a list of them. */
-export const Names = Schema.Union([Text, Schema.NonEmptyArray(Text)]).annotate({ expected: "a name or a list of names" })
+export const Names = Schema.Union([Text, listOf(Text, "a list of names")]).annotate({ expected: "a name or a list of names" })
 
 /** Options that nobody here knows better. */
 export const Options = Schema.Record(Schema.String, Schema.Unknown).annotate({ expected: "a mapping" })
+
+/** `integer`, `decimal[]`. */
+export const ColumnTypeName = Schema.Literals([...scalarTypes, ...scalarTypes.map((type): ArrayType => `${type}[]`)]).annotate({
+  expected: `a column type: ${scalarTypes.join(", ")}, or one of them with [] for an array`,
+})

@@ -1,0 +1,101 @@
+/** A definition that has been checked: variables filled in, plugins found, configs decoded, units in milliseconds and bytes, defaults applied. */
+import type { Delivery, Destination, WriteMode } from "../contract/Destination.ts"
+import type { IncrementalOptions, Source } from "../contract/Source.ts"
+import type { Transform } from "../contract/Transform.ts"
+import type { ColumnType } from "../model/ColumnType.ts"
+import type { Auth, Events, Logging, Monitoring, Notifications, Scheduler, triggers } from "./ServiceDefinition.ts"
+import type { ColumnRule, PipelineDefinition } from "./Definition.ts"
+import type { builtinSteps } from "./StepDefinition.ts"
+
+export interface DecodedSource {
+  /** The name that the definition gives, or `sources[0]`. */
+  readonly name: string
+  readonly plugin: Source
+  readonly config: unknown
+  readonly batchSize: number
+  /** The longest wait for the next batch, milliseconds. */
+  readonly timeout: number
+  readonly incremental: IncrementalOptions | undefined
+  readonly columns: Readonly<Record<string, ColumnType>>
+  /** Whether a missing input is no error. */
+  readonly optional: boolean
+}
+
+/** A built-in step with its keys, expressions as text. */
+export type BuiltinStep = (typeof builtinSteps)[number]["Type"]
+
+export type DecodedStep =
+  | { readonly kind: "builtin"; readonly step: BuiltinStep }
+  | { readonly kind: "plugin"; readonly name: string | undefined; readonly plugin: Transform; readonly config: unknown }
+
+export interface DecodedDestination {
+  /** The name that the definition gives, or `destinations[0]`; `dead_letter` for the dead letter. */
+  readonly name: string
+  readonly plugin: Destination
+  readonly config: unknown
+  readonly writeMode: WriteMode
+  readonly key: ReadonlyArray<string>
+  readonly schemaChanges: "evolve" | "freeze" | "discard" | "fail"
+  /** What the destination can do in this write mode. */
+  readonly delivery: Delivery
+  /** Between early commits, milliseconds. */
+  readonly flushInterval: number
+}
+
+export interface DecodedErrorHandling {
+  readonly strategy: "fail" | "retry" | "skip"
+  readonly maxRetries: number
+  /** Milliseconds. */
+  readonly retryDelay: number
+  readonly backoff: "constant" | "linear" | "exponential"
+  /** `Infinity` without a limit. */
+  readonly maxErrors: number
+  readonly deadLetter: DecodedDestination | undefined
+}
+
+/** What holds where a step says nothing itself. */
+export interface DecodedDefaults {
+  readonly batchSize: number
+  readonly workers: number
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly retryCount: number
+  /** Milliseconds. */
+  readonly retryDelay: number
+  /** Bytes. */
+  readonly bufferMemory: number
+}
+
+export interface DecodedDependency {
+  readonly name: string
+  readonly status: "success" | "failed" | "completed"
+}
+
+export interface DecodedPipeline {
+  readonly name: string
+  /** As written, or empty. */
+  readonly version: string
+  readonly description: string
+  /** The definition as it was written, `${VAR}` and all: what is stored and shown. */
+  readonly written: PipelineDefinition
+  readonly sources: ReadonlyArray<DecodedSource>
+  readonly steps: ReadonlyArray<DecodedStep>
+  readonly destinations: ReadonlyArray<DecodedDestination>
+  readonly defaults: DecodedDefaults
+  readonly errorHandling: DecodedErrorHandling
+  readonly schema: Readonly<Record<string, typeof ColumnRule.Type>>
+  readonly schedule: string | undefined
+  /** `UTC` where none is given. */
+  readonly timezone: string
+  /** From `depends_on` and from a trigger of type pipeline. */
+  readonly dependsOn: ReadonlyArray<DecodedDependency>
+  readonly trigger: (typeof triggers)[number]["Type"] | undefined
+  readonly scheduler: typeof Scheduler.Type
+  readonly notifications: typeof Notifications.Type
+  readonly monitoring: typeof Monitoring.Type
+  readonly logging: typeof Logging.Type
+  readonly events: typeof Events.Type
+  readonly auth: typeof Auth.Type | undefined
+  /** Names of the variables that the definition uses; never their values. */
+  readonly variables: ReadonlyArray<string>
+}

@@ -1,0 +1,191 @@
+/**
+ * From a definition as data to a pipeline that can run, or to everything that is wrong with it, at once.
+ *
+ * Variables are filled in, plugins found, configs checked by the plugins' own schemas, units read, defaults applied. Nothing is opened and no expression is
+ * looked at: that takes the columns, and happens when the plan is made.
+ */
+import { DefinitionError, type Issue } from "../contract/Errors.ts"
+import { type ConnectorContext, decodeDestination, decodeSource, listOfNames, notYet, type Plugin, sharedNames } from "./decodeConnectors.ts"
+import type { DecodedDefaults, DecodedDependency, DecodedErrorHandling, DecodedPipeline } from "./DecodedPipeline.ts"
+import { asList, asMapping, type Decoded, decodeKeys } from "./decodeKeys.ts"
+import { decodeStep } from "./decodeSteps.ts"
+import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Definition.ts"
+import { type InheritedSettings, mergeSettings } from "./inherit.ts"
+import { isMapping, type Path } from "./path.ts"
+import { plainCopy } from "./plainCopy.ts"
+import { distinct, type Locate, type Problem, toIssue, wrongValue } from "./problem.ts"
+import { cronProblems, timezoneProblems } from "./schedule.ts"
+import { Secrets } from "./Secrets.ts"
+import { fillVariables, type VariableLayers } from "./variables.ts"
+
+export type { Plugin }
+
+export interface DecodeOptions {
+  /** Sources, destinations and transforms that the definition may name. */
+  readonly plugins: ReadonlyArray<Plugin>
+  /** Where the values of `${VAR}` come from, the strongest first. Default: nowhere. */
+  readonly variables?: VariableLayers
+  /** Learns every value that may not be shown. Messages are masked with it. */
+  readonly secrets?: Secrets
+  /** What the project hands on to its pipelines. */
+  readonly inherited?: InheritedSettings
+  /** What goes over the file: flags and the environment. */
+  readonly overrides?: InheritedSettings
+  /** Finds the place of a problem in the text that the definition came from. */
+  readonly locate?: Locate
+  /** What was found wrong before, such as in the text itself. */
+  readonly problems?: ReadonlyArray<Problem>
+}
+
+export type DecodeResult =
+  | { readonly ok: true; readonly pipeline: DecodedPipeline }
+  | { readonly ok: false; readonly issues: ReadonlyArray<Issue> }
+
+export const decodeDefinition = async (value: unknown, options: DecodeOptions): Promise<DecodeResult> => {
+  const secrets = options.secrets ?? new Secrets()
+  const problems: Array<Problem> = [...(options.problems ?? [])]
+  const report = (more: ReadonlyArray<Problem>) => void problems.push(...more)
+  const copy = plainCopy(value, report)
+  const filled = fillVariables(copy, options.variables ?? [], secrets)
+  const missing = new Set(filled.problems.map((problem) => JSON.stringify(problem.path)))
+  // A text with a variable that has no value is wrong once, not once more for what it would have been.
+  const reportOthers = (more: ReadonlyArray<Problem>) => report(more.filter(({ path }) => !missing.has(JSON.stringify(path))))
+  report(filled.problems)
+  const context: ConnectorContext = { plugins: options.plugins, secrets, whole: filled.whole, report: reportOthers }
+  const pipeline = await decodePipeline(filled.value, { written: copy as PipelineDefinition, used: filled.used }, options, context)
+  if (problems.length === 0 && pipeline !== undefined) return { ok: true, pipeline }
+  return { ok: false, issues: distinct(problems).map((problem) => toIssue(problem, options.locate, (text) => secrets.mask(text))).toSorted(byPlace) }
+}
+
+/** The same; throws `DefinitionError` where something is wrong. */
+export const decodeDefinitionOrThrow = async (value: unknown, options: DecodeOptions): Promise<DecodedPipeline> => {
+  const result = await decodeDefinition(value, options)
+  if (result.ok) return result.pipeline
+  throw new DefinitionError(result.issues)
+}
+
+const byPlace = (a: Issue, b: Issue): number => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+
+interface Origin {
+  readonly written: PipelineDefinition
+  readonly used: ReadonlyArray<string>
+}
+
+const decodePipeline = async (value: unknown, origin: Origin, options: DecodeOptions, context: ConnectorContext): Promise<DecodedPipeline | undefined> => {
+  if (value === undefined || value === null) context.report([emptyDefinition])
+  const root = value === undefined || value === null ? undefined : asMapping(value, [], "a pipeline: a mapping with name, sources and destinations", context)
+  if (root === undefined) return undefined
+  const keys = decodeKeys(pipelineFields, root, [], context, { elsewhere: ["sources", "transforms", "destinations", "error_handling"] })
+  const settings = mergeSettings(options.overrides ?? {}, keys, options.inherited ?? {})
+  const defaults = withBuiltin(settings.defaults)
+  const moving = await decodeMoving(root, defaults, context)
+  const errorHandling = await decodeErrorHandling(root["error_handling"] ?? {}, defaults, context)
+  context.report([...nameProblems(root), ...featureProblems(root, keys), ...dependencyProblems(keys), ...(await timeProblems(keys))])
+  return { ...describePipeline(keys, origin), ...settings, ...moving, defaults, errorHandling, dependsOn: dependenciesOf(keys) }
+}
+
+const emptyDefinition: Problem = {
+  code: "MISSING_KEY",
+  message: "there is no pipeline here: the definition is empty.",
+  path: [],
+  hint: "A pipeline has at least `name`, `sources` and `destinations`.",
+}
+
+type Keys = Decoded<typeof pipelineFields>
+
+const describePipeline = (keys: Keys, { written, used }: Origin) => ({
+  name: keys.name ?? "",
+  version: keys.version ?? "",
+  description: keys.description ?? "",
+  written,
+  variables: used,
+  schema: keys.schema ?? {},
+  schedule: keys.schedule,
+  timezone: keys.timezone ?? "UTC",
+  trigger: keys.trigger,
+  scheduler: keys.scheduler ?? {},
+  events: keys.events ?? {},
+  auth: keys.auth,
+})
+
+/** Sources, steps and destinations: what moves rows. */
+const decodeMoving = async (root: Root, defaults: DecodedDefaults, context: ConnectorContext) => ({
+  sources: await decodeEach(root, "sources", context, (entry, path, name) => decodeSource(entry, path, name, defaults, context)),
+  steps: await decodeEach(root, "transforms", context, (entry, path) => decodeStep(entry, path, context)),
+  destinations: await decodeEach(root, "destinations", context, (entry, path, name) => decodeDestination(entry, path, name, context)),
+})
+
+type Root = Readonly<Record<string, unknown>>
+
+/** The entries of a list that could be decoded. */
+const decodeEach = async <A>(
+  root: Root,
+  key: "sources" | "transforms" | "destinations",
+  context: ConnectorContext,
+  decode: (entry: unknown, path: Path, name: string) => Promise<A | undefined>,
+): Promise<ReadonlyArray<A>> => {
+  const least = key === "transforms" ? 0 : 1
+  const expected = key === "transforms" ? "a list of steps" : `a list of ${key}, at least one`
+  const list = root[key] === undefined ? undefined : asList(root[key], [key], expected, context)
+  if (list !== undefined && list.length < least) context.report([wrongValue([key], expected, list)])
+  const decoded: Array<A> = []
+  for (const [i, entry] of (list ?? []).entries()) {
+    const one = await decode(entry, [key, i], `${key}[${i}]`)
+    if (one !== undefined) decoded.push(one)
+  }
+  return decoded
+}
+
+const withBuiltin = (settings: InheritedSettings["defaults"]): DecodedDefaults => ({
+  batchSize: settings?.batch_size ?? 5000,
+  workers: settings?.workers ?? 4,
+  timeout: settings?.timeout ?? 300_000,
+  retryCount: settings?.retry_count ?? 3,
+  retryDelay: settings?.retry_delay ?? 10_000,
+  bufferMemory: settings?.buffer_memory ?? 256 * 1024 ** 2,
+})
+
+const decodeErrorHandling = async (value: unknown, defaults: DecodedDefaults, context: ConnectorContext): Promise<DecodedErrorHandling> => {
+  const path = ["error_handling"]
+  const entry = asMapping(value, path, "a mapping with strategy, max_retries, retry_delay, backoff, max_errors and dead_letter", context) ?? {}
+  const keys = decodeKeys(ErrorHandling.fields, entry, path, context, { elsewhere: ["dead_letter"] })
+  const letter = entry["dead_letter"]
+  return {
+    strategy: keys.strategy ?? "fail",
+    maxRetries: keys.max_retries ?? defaults.retryCount,
+    retryDelay: keys.retry_delay ?? defaults.retryDelay,
+    backoff: keys.backoff ?? "exponential",
+    maxErrors: keys.max_errors ?? Number.POSITIVE_INFINITY,
+    deadLetter: letter === undefined ? undefined : await decodeDestination(letter, [...path, "dead_letter"], "dead_letter", context),
+  }
+}
+
+const nameProblems = (root: Root): ReadonlyArray<Problem> =>
+  (["sources", "destinations"] as const).flatMap((key) => {
+    const list = root[key]
+    return Array.isArray(list) ? sharedNames(list, [key], key) : []
+  })
+
+/** Keys of the format that change rows or delivery, and that this version does not carry out. */
+const featureProblems = (root: Root, keys: Keys): ReadonlyArray<Problem> => [
+  ...(keys.mode === "streaming" ? [notYet("`mode: streaming`", ["mode"])] : []),
+  ...(isMapping(root["schema"]) && Object.keys(root["schema"]).length > 0 ? [{ ...notYet("the section `schema`", ["schema"]), at: "key" as const }] : []),
+]
+
+const dependenciesOf = ({ depends_on, trigger }: Keys): ReadonlyArray<DecodedDependency> => {
+  const short = listOfNames(depends_on).map((name): DecodedDependency => ({ name, status: "success" }))
+  const long = trigger?.type === "pipeline" ? trigger.depends_on.map(({ name, status }): DecodedDependency => ({ name, status: status ?? "success" })) : []
+  return [...short, ...long]
+}
+
+const dependencyProblems = (keys: Keys): ReadonlyArray<Problem> => {
+  const { name } = keys
+  if (name === undefined || dependenciesOf(keys).every((dependency) => dependency.name !== name)) return []
+  const path = listOfNames(keys.depends_on).includes(name) ? ["depends_on"] : ["trigger", "depends_on"]
+  return [{ code: "CIRCULAR_DEPENDENCY", message: `${name} depends on itself: ${name} → ${name}. Take it out of its own dependencies.`, path }]
+}
+
+const timeProblems = async ({ schedule, timezone }: Keys): Promise<ReadonlyArray<Problem>> => [
+  ...(schedule === undefined ? [] : await cronProblems(schedule, ["schedule"])),
+  ...(timezone === undefined ? [] : timezoneProblems(timezone, ["timezone"])),
+]

@@ -1,0 +1,59 @@
+/** Decodes the steps between sources and destinations: built-in ones by the definition's schema, all others by the transform that is registered. */
+import { didYouMean } from "../model/nearestName.ts"
+import { type ConnectorContext, decodeConfig, notYet, type Plugin } from "./decodeConnectors.ts"
+import { asMapping, decodeKeys, type Fields } from "./decodeKeys.ts"
+import type { BuiltinStep, DecodedStep } from "./DecodedPipeline.ts"
+import type { Path } from "./path.ts"
+import { missingKey, type Problem, wrongValue } from "./problem.ts"
+import { builtinSteps, PluginStep, unsupportedSteps } from "./StepDefinition.ts"
+
+const builtins = new Map<string, (typeof builtinSteps)[number]>(builtinSteps.map((step) => [step.fields.type.literal, step]))
+
+/** One entry of `transforms`. Undefined where something is wrong, which is reported. */
+export const decodeStep = async (value: unknown, path: Path, context: ConnectorContext): Promise<DecodedStep | undefined> => {
+  const entry = asMapping(value, path, "a step: a mapping with a type", context)
+  if (entry === undefined) return undefined
+  const { type } = entry
+  const transform = context.plugins.find((plugin) => plugin.kind === "transform" && plugin.type === type)
+  // A transform of the host's own stands in for a step that is not there yet, never for one that is.
+  const isBuiltin = typeof type === "string" && builtins.has(type) && (transform === undefined || !unsupportedSteps.has(type))
+  if (isBuiltin) return decodeBuiltin(type, entry, path, context)
+  if (transform?.kind === "transform") return await decodePluginStep(transform, entry, path, context)
+  context.report([unknownType(entry, path, context.plugins)])
+  return undefined
+}
+
+const decodeBuiltin = (type: string, entry: Readonly<Record<string, unknown>>, path: Path, context: ConnectorContext): DecodedStep | undefined => {
+  if (unsupportedSteps.has(type)) context.report([notYet(`the step \`${type}\``, [...path, "type"])])
+  let isWhole = true
+  const report = (problems: ReadonlyArray<Problem>) => {
+    isWhole &&= problems.length === 0
+    context.report(problems)
+  }
+  const step = decodeKeys(builtins.get(type)!.fields as Fields, entry, path, { ...context, report })
+  return isWhole ? { kind: "builtin", step: step as unknown as BuiltinStep } : undefined
+}
+
+const decodePluginStep = async (
+  plugin: Extract<Plugin, { kind: "transform" }>,
+  entry: Readonly<Record<string, unknown>>,
+  path: Path,
+  context: ConnectorContext,
+): Promise<DecodedStep | undefined> => {
+  const { name } = decodeKeys(PluginStep.schema.fields, entry, path, context, { others: "allowed" })
+  const config = await decodeConfig(plugin, entry, PluginStep.schema.fields, path, context)
+  return config.ok ? { kind: "plugin", name, plugin, config: config.value } : undefined
+}
+
+const unknownType = ({ type }: Readonly<Record<string, unknown>>, path: Path, plugins: ReadonlyArray<Plugin>): Problem => {
+  const types = [...builtins.keys(), ...plugins.filter((plugin) => plugin.kind === "transform").map((plugin) => plugin.type)]
+  const place = [...path, "type"]
+  if (type === undefined) return missingKey(place, `one of ${types.join(", ")}.`)
+  if (typeof type !== "string") return wrongValue(place, `one of ${types.join(", ")}`, type)
+  return {
+    code: "UNKNOWN_PLUGIN",
+    message: `no step of type \`${type}\` is known.${didYouMean(type, types)}`,
+    path: place,
+    hint: `Known steps: ${types.join(", ")}.`,
+  }
+}

@@ -1,0 +1,87 @@
+/** What is wrong in a definition, before it is known where that stands in a file. */
+import type { ErrorCode, Issue } from "../contract/Errors.ts"
+import { didYouMean } from "../model/nearestName.ts"
+import { formatPath, type Path } from "./path.ts"
+
+export interface Problem {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly path: Path
+  readonly hint?: string
+  /** Whether the key is wrong rather than its value. Default: the value. */
+  readonly at?: "key"
+  /** Part of the value's text that is meant. */
+  readonly part?: string
+}
+
+/** Where something stands in a text. */
+export interface Place {
+  readonly file?: string
+  readonly line: number
+  readonly column: number
+  readonly frame: string
+}
+
+/** Finds a problem's place; undefined where the definition came from no text. */
+export type Locate = (problem: Problem) => Place | undefined
+
+export const toIssue = (problem: Problem, locate: Locate | undefined, mask: (text: string) => string): Issue => {
+  const { code, message, path, hint } = problem
+  const place = locate?.(problem)
+  return {
+    code,
+    message: mask(message),
+    path: formatPath(path),
+    ...(place === undefined ? {} : { ...place, frame: mask(place.frame) }),
+    ...(hint === undefined ? {} : { hint: mask(hint) }),
+  }
+}
+
+/** `the text "abc"`, `the number 5`, `a list`: what was found, for messages. */
+export const describeValue = (value: unknown): string => {
+  if (value === undefined || value === null) return "nothing"
+  if (typeof value === "string") return value === "" ? "empty text" : `the text ${JSON.stringify(shorten(value))}`
+  if (typeof value === "number" || typeof value === "bigint") return `the number ${value}`
+  if (typeof value === "boolean") return String(value)
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list"
+  return typeof value === "function" ? "a function" : "a mapping"
+}
+
+const shorten = (text: string): string => (text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text)
+
+const LONGEST_QUOTE = 60
+
+export const unknownKey = (path: Path, known: Iterable<string>): Problem => {
+  const key = String(path.at(-1))
+  const names = [...known]
+  return {
+    code: "UNKNOWN_KEY",
+    message: `unknown key \`${shorten(key)}\`.${didYouMean(key, names)}`,
+    path,
+    at: "key",
+    ...(names.length === 0 ? {} : { hint: `Known keys: ${names.join(", ")}.` }),
+  }
+}
+
+/** The path is that of the missing key itself. */
+export const missingKey = (path: Path, description: string | undefined): Problem => ({
+  code: "MISSING_KEY",
+  message: `the key \`${String(path.at(-1))}\` is missing.`,
+  path,
+  ...(description === undefined ? {} : { hint: `\`${String(path.at(-1))}\`: ${description}` }),
+})
+
+export const wrongValue = (path: Path, expected: string, value: unknown, more = ""): Problem => ({
+  code: "INVALID_VALUE",
+  message: `expected ${expected}, got ${describeValue(value)}.${more}`,
+  path,
+})
+
+/** The messages and places of a list of problems count once each. */
+export const distinct = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
+  const seen = new Set<string>()
+  return problems.filter(({ code, message, path }) => {
+    const text = JSON.stringify([code, message, path])
+    return seen.has(text) ? false : seen.add(text) !== undefined
+  })
+}

@@ -1,0 +1,49 @@
+/** Checks of cron expressions and time zones. */
+import { nearestName } from "../model/nearestName.ts"
+import type { Path } from "./path.ts"
+import type { Problem } from "./problem.ts"
+
+const FIELDS = ["minute", "hour", "day of month", "month", "day of week"]
+
+/** What is wrong with a cron expression of 5 fields, or 6 with seconds first. */
+export const cronProblems = async (expression: string, path: Path): Promise<ReadonlyArray<Problem>> => {
+  const fields = expression.trim().split(/\s+/)
+  if (fields.length !== 5 && fields.length !== 6) {
+    const message = `expected a cron expression of 5 fields (${FIELDS.join(", ")}), or 6 with seconds first; got ${fields.length} in ${JSON.stringify(expression)}.`
+    return [{ code: "INVALID_VALUE", message, path, hint: 'Every six hours is "0 */6 * * *".' }]
+  }
+  // Few definitions have a schedule, so the parser is loaded when the first one does.
+  const { CronExpressionParser } = await import("cron-parser")
+  try {
+    const parsed = CronExpressionParser.parse(expression, { tz: "UTC" })
+    parsed.next()
+    return []
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause)
+    return [{ code: "INVALID_VALUE", message: `${JSON.stringify(expression)} is no cron expression: ${reason}.`, path, hint: `Fields: ${fields.length === 6 ? "second, " : ""}${FIELDS.join(", ")}.` }]
+  }
+}
+
+/** What is wrong with the name of a time zone. */
+export const timezoneProblems = (timezone: string, path: Path): ReadonlyArray<Problem> => {
+  if (isTimezone(timezone)) return []
+  const nearest = nearestName(timezone, Intl.supportedValuesOf("timeZone"))
+  return [
+    {
+      code: "INVALID_VALUE",
+      message: `expected an IANA time zone, got ${JSON.stringify(timezone)}.${nearest === undefined ? "" : ` Did you mean \`${nearest}\`?`}`,
+      path,
+      hint: "Names look like UTC, Europe/Berlin or America/New_York.",
+    },
+  ]
+}
+
+const isTimezone = (timezone: string): boolean => {
+  // Offsets such as +02:00 are accepted by Intl, and know no daylight saving time: a schedule asks for a zone.
+  if (!/^[A-Za-z]/.test(timezone)) return false
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: timezone }).resolvedOptions().timeZone !== ""
+  } catch {
+    return false
+  }
+}

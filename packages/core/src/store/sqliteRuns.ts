@@ -1,0 +1,85 @@
+/** Runs in SQLite: pages without walking the table, totals without counting it. */
+import type { SQLInputValue } from "node:sqlite"
+import { StoreError } from "../contract/Errors.ts"
+import { type EngineEvent, isTerminal, type Run, type RunFilter, type RunStatus, runStatuses } from "../contract/Store.ts"
+import { changedRun } from "./runs.ts"
+import type { Database } from "./sqliteDatabase.ts"
+import { appendEvents } from "./sqliteEvents.ts"
+import { runTable } from "./sqliteTables.ts"
+
+export const getRun = (database: Database, id: string): Run | undefined => {
+  const row = database.prepare(`SELECT ${runTable.columns} FROM runs WHERE id = ?`).get(id)
+  return row === undefined ? undefined : runTable.read(row)
+}
+
+export const createRun = (database: Database, run: Run): void => {
+  if (getRun(database, run.id) !== undefined) {
+    throw new StoreError({ code: "STORE_FAILED", message: `${database.path}: there is a run ${JSON.stringify(run.id)} already. Ids of runs are new ones.` })
+  }
+  database.prepare(runTable.insert).run(...runTable.values(run))
+}
+
+export const updateRun = (
+  database: Database,
+  id: string,
+  change: Partial<Omit<Run, "id" | "pipeline">>,
+  events: ReadonlyArray<EngineEvent>,
+): boolean => {
+  const run = getRun(database, id)
+  if (run === undefined || isTerminal(run.status)) return false
+  database.prepare(runTable.upsert).run(...runTable.values(changedRun(run, change)))
+  appendEvents(database, events)
+  return true
+}
+
+export const listRuns = (database: Database, filter: RunFilter): { readonly runs: ReadonlyArray<Run>; readonly total: number } => {
+  const statuses = runStatuses.filter((status) => filter.status?.includes(status) ?? true)
+  if (statuses.length === 0) return { runs: [], total: 0 }
+  return { runs: pageOfRuns(database, filter, statuses), total: countRuns(database, filter, statuses) }
+}
+
+/** One scan per status, each in the order of its index and merged by SQLite, which stops when the page is full. */
+const pageOfRuns = (database: Database, filter: RunFilter, statuses: ReadonlyArray<RunStatus>): ReadonlyArray<Run> => {
+  const scans = statuses.map((status) => scanOf(filter, status, "at, seq"))
+  const sql = `SELECT ${runTable.columns}
+    FROM (${scans.map(({ sql }) => sql).join(" UNION ALL ")} ORDER BY at DESC, seq DESC LIMIT ? OFFSET ?) AS page
+    JOIN runs ON runs.seq = page.seq ORDER BY page.at DESC, page.seq DESC`
+  const parameters = [...scans.flatMap(({ parameters }) => parameters), filter.limit ?? 100, filter.skip ?? 0]
+  return database
+    .prepare(sql)
+    .all(...parameters)
+    .map((row) => runTable.read(row))
+}
+
+const countRuns = (database: Database, filter: RunFilter, statuses: ReadonlyArray<RunStatus>): number => {
+  if (filter.since === undefined && filter.until === undefined) return countAll(database, filter.pipeline, statuses)
+  return statuses.reduce((sum, status) => {
+    const { sql, parameters } = scanOf(filter, status, "count(*) AS runs")
+    return sum + Number(database.prepare(sql).get(...parameters)?.["runs"] ?? 0)
+  }, 0)
+}
+
+const countAll = (database: Database, pipeline: string | undefined, statuses: ReadonlyArray<RunStatus>): number => {
+  const rows =
+    pipeline === undefined
+      ? database.prepare("SELECT status, runs FROM run_totals").all()
+      : database.prepare("SELECT status, runs FROM run_counts WHERE pipeline = ?").all(pipeline)
+  return rows.filter(({ status }) => statuses.includes(status as RunStatus)).reduce((sum, { runs }) => sum + Number(runs), 0)
+}
+
+/** The part of an index that holds the runs of one status. */
+const scanOf = (filter: RunFilter, status: RunStatus, columns: string): { readonly sql: string; readonly parameters: Array<SQLInputValue> } => {
+  const { pipeline, since, until } = filter
+  const conditions: ReadonlyArray<readonly [sql: string, value: SQLInputValue | undefined]> = [
+    ["pipeline = ?", pipeline],
+    ["status = ?", status],
+    ["at >= ?", since],
+    ["at < ?", until],
+  ]
+  const given = conditions.filter(([, value]) => value !== undefined)
+  const index = pipeline === undefined ? "runs_by_status" : "runs_by_pipeline"
+  return {
+    sql: `SELECT ${columns} FROM runs INDEXED BY ${index} WHERE ${given.map(([sql]) => sql).join(" AND ")}`,
+    parameters: given.map(([, value]) => value!),
+  }
+}
