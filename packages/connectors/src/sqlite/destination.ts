@@ -173,7 +173,7 @@ class SqliteLoad {
 
   private prepareTable(schema: BatchSchema): void {
     const { table } = this.request.config
-    const existing = this.database.prepare(`PRAGMA table_xinfo(${quoteName(table)})`).all() as ReadonlyArray<{ readonly name: string }>
+    const existing = this.database.prepare(`PRAGMA table_xinfo(${quoteName(table)})`).all() as unknown as ReadonlyArray<{ readonly name: string }>
     if (existing.length === 0) return this.createTable(schema)
     const names = new Set(existing.map((column) => column.name.toLowerCase()))
     const missing = schema.columns.filter((column) => !names.has(column.name.toLowerCase()))

@@ -175,9 +175,10 @@ export interface Store extends StoreReader {
   readonly appendEvents: (events: ReadonlyArray<EngineEvent>) => Result<void>
   /**
    * The lease where it was free or expired (with a new epoch), or already this owner's (epoch kept); undefined where another holds it.
-   * Two holders at once must never share an owner's name: a run's id is one.
+   * Two holders at once must never share an owner's name: a run's id is one. The epoch is at least `minimumEpoch`, also where the
+   * owner holds the lease already: a destination may know a higher one than a store that was made anew.
    */
-  readonly acquireLease: (name: string, owner: string, ttlMs: number) => Result<Lease | undefined>
+  readonly acquireLease: (name: string, owner: string, ttlMs: number, minimumEpoch?: number) => Result<Lease | undefined>
   /**
    * Undefined where the lease is no longer this owner's at this epoch. One that expired and that nobody took meanwhile is revived: a
    * laptop that slept may go on.

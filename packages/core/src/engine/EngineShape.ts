@@ -9,16 +9,18 @@ import { newRunId } from "../model/Ids.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
 import { nodeFiles } from "../node/nodeFiles.ts"
-import { type Explanation, explainPlan } from "../pipeline/explain.ts"
+import type { Explanation } from "../pipeline/explain.ts"
+import { pipelineJsonSchema } from "../pipeline/JsonSchema.ts"
+import { Secrets } from "../pipeline/Secrets.ts"
+import { defaultBackend } from "../transform/Step.ts"
 import { memoryStore } from "../store/memory.ts"
 import { EventHub } from "./Events.ts"
 import { closeOrphan, type Execution, executeRun, type Finished, leaseName, type RunEnvironment, type StopSwitch } from "./Execution.ts"
 import { dryRun } from "./DryRun.ts"
-import { openForLooking } from "./Looking.ts"
+import { explainExecution, previewRows } from "./Looking.ts"
 import type { EngineOptions, RunOptions, RunProgress } from "./Options.ts"
-import { previewRows } from "./Preview.ts"
-import { type PipelineInput, type Resolved, resolve, type Validation } from "./Resolve.ts"
-import { codeGenerationWorks } from "../transform/Segment.ts"
+import { type PipelineInput, readyPipeline, resolve, type Validation, validationOf } from "./Resolve.ts"
+import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
 
 export type { Validation } from "./Resolve.ts"
 
@@ -83,6 +85,7 @@ class EngineRuns {
   private readonly store: Store
   private readonly hub: EventHub
   private readonly now: () => number
+  private readonly secrets: Secrets
   private readonly running = new Map<string, RunningRun>()
 
   constructor(options: EngineOptions, store: Store, hub: EventHub, now: () => number) {
@@ -90,25 +93,26 @@ class EngineRuns {
     this.store = store
     this.hub = hub
     this.now = now
+    this.secrets = options.secrets ?? new Secrets()
   }
 
   shape(): EngineShape {
     return {
       store: this.store,
       start: (pipeline, options) => this.start(pipeline, options),
-      validate: (pipeline, options) => Effect.map(resolve(pipeline, this.options, options.variables), ({ validation }) => validation),
-      explain: (pipeline, options) => this.looking(pipeline, options, (execution) => Effect.map(openForLooking(execution), explainPlan)),
+      validate: (pipeline, options) => Effect.map(this.decode(pipeline, options), validationOf),
+      explain: (pipeline, options) => this.looking(pipeline, options, explainExecution),
       preview: (pipeline, options) => this.looking(pipeline, options, (execution) => previewRows(execution, options)),
       cancel: (runId) => this.cancel(runId),
       events: (filter, signal) => this.hub.listen(filter, signal),
       resetState: (pipeline) => this.resetState(pipeline),
-      jsonSchema: () => this.jsonSchema(),
+      jsonSchema: () => pipelineJsonSchema(this.options.plugins),
     }
   }
 
   private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, DeltaflowError> {
     return Effect.gen({ self: this }, function* () {
-      const resolved = yield* resolve(pipeline, this.options, options.variables)
+      const resolved = yield* this.decode(pipeline, options)
       const execution = this.execution(resolved, options)
       yield* this.store.createRun(execution.run)
       const stop: StopSwitch = { stopping: false, onStop: undefined }
@@ -141,14 +145,18 @@ class EngineRuns {
     options: Pick<RunOptions, "variables">,
     look: (execution: Execution) => Effect.Effect<A, DeltaflowError, Scope.Scope>,
   ): Effect.Effect<A, DeltaflowError> {
-    return Effect.flatMap(resolve(pipeline, this.options, options.variables), (resolved) => Effect.scoped(look(this.execution(resolved, options))))
+    return Effect.flatMap(this.decode(pipeline, options), (resolved) => Effect.scoped(look(this.execution(resolved, options))))
   }
 
-  private execution(resolved: Resolved, options: RunOptions): Execution {
+  private decode(pipeline: PipelineInput, { variables }: Pick<RunOptions, "variables">): Effect.Effect<DecodedPipeline, DeltaflowError> {
+    return resolve(pipeline, this.options, this.secrets, variables)
+  }
+
+  private execution(decoded: DecodedPipeline, options: RunOptions): Execution {
     const createdAt = this.now()
     const run: Run = {
       id: newRunId(createdAt),
-      pipeline: resolved.pipeline.name,
+      pipeline: decoded.name,
       revision: 1,
       status: "pending",
       trigger: options.trigger ?? (options.retryOf === undefined ? "manual" : "retry"),
@@ -167,28 +175,31 @@ class EngineRuns {
       retryOf: options.retryOf ?? null,
       variables: Object.keys(options.variables ?? {}),
     }
-    return { pipeline: withRunOptions(resolved, options), run, options, environment: this.environment(resolved, run) }
+    const environment = this.options.environment ?? "development"
+    const runtime = { pipeline_name: run.pipeline, run_id: run.id, environment }
+    const { pipeline, functions } = readyPipeline(decoded, this.options, runtime, options)
+    return { pipeline, functions, run, options, environment: this.environment(run) }
   }
 
-  private environment(resolved: Resolved, run: Run): RunEnvironment {
+  private environment(run: Run): RunEnvironment {
     const { options } = this
     const projectRoot = options.projectRoot ?? process.cwd()
     const shared = {
       projectRoot,
       allowOutside: options.allowOutside ?? false,
       files: options.files ?? nodeFiles(),
-      log: maskedLog(options.log, resolved.mask),
+      log: maskedLog(options.log, this.secrets),
       ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
       ...(options.stdout === undefined ? {} : { stdout: options.stdout }),
     }
     return {
       store: this.store,
       now: this.now,
-      mask: resolved.mask,
+      mask: (text) => this.secrets.mask(text),
       publish: (event) => this.hub.publish(event),
       context: (name, signal, startedAt, runtimeValues): PluginContext => ({
         ...shared,
-        pipeline: resolved.pipeline.name,
+        pipeline: run.pipeline,
         runId: run.id,
         name,
         signal,
@@ -196,10 +207,8 @@ class EngineRuns {
         runtimeValues,
       }),
       environment: options.environment ?? "development",
-      backend: options.backend ?? (codeGenerationWorks() ? "code" : "closure"),
+      backend: options.backend ?? defaultBackend(),
       loadModule: options.loadModule ?? ((url) => import(/* @vite-ignore */ url) as Promise<Record<string, unknown>>),
-      projectRoot,
-      transforms: resolved.transforms,
     }
   }
 
@@ -228,16 +237,25 @@ class EngineRuns {
     })
   }
 
+  /** Stores empty cursors with a new epoch, so that a destination that keeps its own checkpoint is overruled too. */
   private resetState(pipeline: string): Effect.Effect<void, DeltaflowError> {
     return Effect.gen({ self: this }, function* () {
-      const lease = yield* this.store.acquireLease(leaseName(pipeline), newRunId(this.now()), 60_000)
-      const held = () => new EngineError({ code: "LEASE_HELD", message: `${pipeline}: the pipeline runs now. Reset its state when the run has ended.`, path: [pipeline] })
-      if (lease === undefined) return yield* Effect.fail(held())
-      const done = yield* this.store.deleteCheckpoints(pipeline, lease).pipe(Effect.ensuring(Effect.ignore(this.store.releaseLease(lease))))
-      if (!done) return yield* Effect.fail(held())
+      const lease = yield* this.store.acquireLease(leaseName(pipeline), newRunId(this.now()), RESET_MS)
+      if (lease === undefined) return yield* Effect.fail(stateHeld(pipeline))
+      const stored = yield* this.store.getCheckpoints(pipeline)
+      const highest = Math.max(0, ...stored.map((checkpoint) => checkpoint.epoch))
+      const raised = lease.epoch > highest ? lease : ((yield* this.store.acquireLease(lease.name, lease.owner, RESET_MS, highest + 1)) ?? lease)
+      const save = Effect.forEach(stored, (checkpoint) => this.store.saveCheckpoint({ ...checkpoint, cursors: {}, state: null, epoch: raised.epoch, updatedAt: this.now() }, raised))
+      const saved = yield* save.pipe(Effect.ensuring(Effect.ignore(this.store.releaseLease(raised))))
+      if (saved.includes(false)) return yield* Effect.fail(stateHeld(pipeline))
     })
   }
 }
+
+const RESET_MS = 60_000
+
+const stateHeld = (pipeline: string): EngineError =>
+  new EngineError({ code: "LEASE_HELD", message: `${pipeline}: the pipeline runs now. Reset its state when the run has ended.`, path: [pipeline] })
 
 const PENDING_MS = 60_000
 
@@ -250,14 +268,8 @@ const stopGracefully = (execution: Execution, stop: StopSwitch, fiber: Fiber.Fib
   return Effect.asVoid(Effect.exit(isIncremental ? Fiber.await(fiber) : Fiber.interrupt(fiber)))
 }
 
-const withRunOptions = ({ pipeline }: Resolved, { workers, batchSize }: RunOptions) => ({
-  ...pipeline,
-  workers: workers ?? pipeline.workers,
-  sources: batchSize === undefined ? pipeline.sources : pipeline.sources.map((source) => ({ ...source, batchSize })),
-})
-
-const maskedLog = (log: Log | undefined, mask: (text: string) => string): Log => {
+const maskedLog = (log: Log | undefined, secrets: Secrets): Log => {
   const write = (level: keyof Log) => (message: string, fields?: Record<string, unknown>) =>
-    log?.[level](mask(message), fields === undefined ? undefined : (JSON.parse(mask(JSON.stringify(fields))) as Record<string, unknown>))
+    log?.[level](secrets.mask(message), fields === undefined ? undefined : secrets.maskAll(fields))
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") }
 }

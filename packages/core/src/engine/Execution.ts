@@ -8,7 +8,9 @@ import * as Option from "effect/Option"
 import { DeltaflowError, EngineError, SourceError, TransformError, DestinationError, StoreError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import { type EngineEvent, type Lease, type Run, type RunFailure, type Store, type StoredCheckpoint } from "../contract/Store.ts"
+import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newEventId } from "../model/Ids.ts"
+import type { CustomExport } from "../transform/custom.ts"
 import { Counters } from "./Counters.ts"
 import { backoffDelay, leaseLost, makeLoads } from "./Loads.ts"
 import type { RunOptions, RunProgress } from "./Options.ts"
@@ -26,14 +28,13 @@ export interface RunEnvironment {
   readonly context: (name: string, signal: AbortSignal, startedAt: number, runtime: Readonly<Record<string, unknown>>) => PluginContext
   readonly environment: string
   readonly backend: "code" | "closure"
-  readonly processors: number
   readonly loadModule: (url: string) => Promise<Record<string, unknown>>
-  readonly projectRoot: string
-  readonly transforms: ReadonlyMap<string, import("../contract/Transform.ts").Transform>
 }
 
 export interface Execution {
   readonly pipeline: ResolvedPipeline
+  /** Functions of steps that live in this process. */
+  readonly functions: ReadonlyMap<string, CustomExport>
   readonly run: Run
   readonly options: RunOptions
   readonly environment: RunEnvironment
@@ -57,15 +58,10 @@ export interface StopSwitch {
 
 export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effect<Finished, StoreError> =>
   Effect.gen(function* () {
-    const { pipeline, run, environment, options } = execution
-    const counters = new Counters({
-      sources: pipeline.sources.map((source) => source.name),
-      steps: pipeline.steps.map((step) => ({ name: step.name ?? step.type, type: step.type })),
-      destinations: pipeline.destinations.map((destination) => destination.name),
-    })
-    const state = new RunState(run.id, counters, pipeline.errorHandling, options.onProgress)
+    const { pipeline, run, environment } = execution
+    const state = newRunState(execution)
     const lease = yield* environment.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS)
-    if (lease === undefined) return yield* finish(execution, state, stop, Exit.fail(leaseHeld(pipeline.name)), environment.now())
+    if (lease === undefined) return yield* finishRun(execution, state, stop, Exit.fail(leaseHeld(pipeline.name)), environment.now())
     const holder: LeaseHolder = { lease }
     const startedAt = environment.now()
     const body = Effect.gen(function* () {
@@ -74,10 +70,19 @@ export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effec
       yield* withKeepAlive(execution, holder, withTimeout(execution, attempts(execution, state, stop, holder, startedAt)))
     })
     const exit = yield* Effect.exit(Effect.interruptible(body))
-    const finished = yield* finish(execution, state, stop, exit, startedAt)
+    const finished = yield* finishRun(execution, state, stop, exit, startedAt)
     yield* environment.store.releaseLease(holder.lease)
     return finished
   }).pipe(Effect.uninterruptible)
+
+export const newRunState = ({ pipeline, run, options }: Execution): RunState => {
+  const counters = new Counters({
+    sources: pipeline.sources.map((source) => source.name),
+    steps: pipeline.steps.map((step) => ({ name: step.name ?? step.type, type: step.type })),
+    destinations: pipeline.destinations.map((destination) => destination.name),
+  })
+  return new RunState(run.id, counters, pipeline.errorHandling, options.onProgress)
+}
 
 export const leaseName = (pipeline: string): string => `pipeline:${pipeline}`
 
@@ -155,7 +160,7 @@ const makeEvent = (now: number, pipeline: string, runId: string, type: string, d
 })
 
 /** Invariant of the store: a transition is durable before anybody hears of it. */
-const transition = (execution: Execution, change: Partial<Omit<Run, "id" | "pipeline">>, type: string, data: Readonly<Record<string, unknown>>): Effect.Effect<boolean, StoreError> =>
+export const transition = (execution: Execution, change: Partial<Omit<Run, "id" | "pipeline">>, type: string, data: Readonly<Record<string, unknown>>): Effect.Effect<boolean, StoreError> =>
   Effect.gen(function* () {
     const { environment, pipeline, run } = execution
     const event = makeEvent(environment.now(), pipeline.name, run.id, type, data)
@@ -201,23 +206,22 @@ interface PassGroup {
 /** One pass per distinct checkpoint, so that a destination that is behind catches up and none gets rows twice. */
 const passes = (execution: Execution, state: RunState, stop: StopSwitch, holder: LeaseHolder, startedAt: number): Effect.Effect<void, DeltaflowError> =>
   Effect.gen(function* () {
-    const { pipeline, environment, options } = execution
+    const { pipeline, environment } = execution
     const stored = yield* environment.store.getCheckpoints(pipeline.name)
-    const groups = yield* groupByCheckpoint(execution, stored, startedAt)
+    const groups = yield* groupByCheckpoint(execution, holder, stored, startedAt)
     for (const group of groups) {
       yield* onePass(execution, state, stop, holder, startedAt, group, stored)
       if (state.stopping) break
     }
-    void options
   })
 
-const groupByCheckpoint = (execution: Execution, stored: ReadonlyArray<StoredCheckpoint>, startedAt: number): Effect.Effect<ReadonlyArray<PassGroup>, DeltaflowError> =>
+const groupByCheckpoint = (execution: Execution, holder: LeaseHolder, stored: ReadonlyArray<StoredCheckpoint>, startedAt: number): Effect.Effect<ReadonlyArray<PassGroup>, DeltaflowError> =>
   Effect.gen(function* () {
     const { pipeline, options } = execution
     if (!isIncremental(pipeline) || options.fullRefresh === true) return [{ cursors: {}, destinations: pipeline.destinations }]
     const groups = new Map<string, { cursors: Readonly<Record<string, string>>; destinations: Array<ResolvedDestination> }>()
     for (const destination of pipeline.destinations) {
-      const cursors = yield* checkpointOf(execution, destination, stored, startedAt)
+      const cursors = yield* checkpointOf(execution, holder, destination, stored, startedAt)
       const key = JSON.stringify(Object.entries(cursors).sort(([a], [b]) => (a < b ? -1 : 1)))
       const group = groups.get(key)
       if (group === undefined) groups.set(key, { cursors, destinations: [destination] })
@@ -228,6 +232,7 @@ const groupByCheckpoint = (execution: Execution, stored: ReadonlyArray<StoredChe
 
 const checkpointOf = (
   execution: Execution,
+  holder: LeaseHolder,
   destination: ResolvedDestination,
   stored: ReadonlyArray<StoredCheckpoint>,
   startedAt: number,
@@ -239,8 +244,19 @@ const checkpointOf = (
     // Invariant 2: what stands beside the rows is true, whatever the store says.
     const own = destination.plugin.checkpoint === undefined ? undefined : yield* destination.plugin.checkpoint({ ...context, pipeline: pipeline.name, runId: execution.run.id, config: destination.config })
     if (mine !== undefined) yield* sameDefinition(pipeline, mine)
-    const cursors = destination.plugin.checkpoint === undefined ? (mine?.cursors ?? {}) : (own?.cursors ?? {})
+    if (own !== undefined && own.epoch >= holder.lease.epoch) yield* raiseEpoch(execution, holder, own.epoch + 1)
+    // A reset of the state is stored with a higher epoch than what the destination has.
+    const isReset = mine !== undefined && own !== undefined && mine.epoch > own.epoch
+    const cursors = destination.plugin.checkpoint === undefined || isReset ? (mine?.cursors ?? {}) : (own?.cursors ?? {})
     return mine === undefined ? cursors : migrated(pipeline, cursors, mine)
+  })
+
+/** A store that was made anew starts its epochs from one, and the destination refuses what is older than its own. */
+const raiseEpoch = (execution: Execution, holder: LeaseHolder, epoch: number): Effect.Effect<void, DeltaflowError> =>
+  Effect.gen(function* () {
+    const raised = yield* execution.environment.store.acquireLease(holder.lease.name, holder.lease.owner, LEASE_MS, epoch)
+    if (raised === undefined) return yield* Effect.fail(leaseLost(execution.pipeline.name))
+    holder.lease = raised
   })
 
 const sameDefinition = (pipeline: ResolvedPipeline, checkpoint: StoredCheckpoint): Effect.Effect<void, DeltaflowError> => {
@@ -265,7 +281,7 @@ const migrated = (pipeline: ResolvedPipeline, cursors: Readonly<Record<string, s
       const plugin = pipeline.sources.find((source) => source.name === name)?.plugin
       const version = checkpoint.cursorVersions[name] ?? 1
       if (plugin?.migrateCursor === undefined || version >= (plugin.cursorVersion ?? 1)) return [name, cursor]
-      return [name, encodeMigrated(plugin.migrateCursor, cursor, version)]
+      return [name, encodeCursor(plugin.migrateCursor(decodeCursor(cursor), version))]
     }),
   )
 
@@ -287,10 +303,10 @@ const onePass = (
       )
       stop.onStop = () => void (state.stopping = true)
       state.stopping = stop.stopping
-      const runtime = runtimeValues(execution, startedAt, stored)
+      const runtime = runtimeValues(execution, stored)
       const context = (name: string): PluginContext => environment.context(name, controller.signal, startedAt, runtime)
       const opened = yield* openSources(pipeline, group.cursors, context)
-      const plan = yield* preparePlan(execution, opened, runtime, startedAt)
+      const plan = yield* preparePlan(execution, { opened, context: context(pipeline.name) })
       const loads = yield* makeLoads({
         pipeline,
         destinations: group.destinations,
@@ -306,13 +322,15 @@ const onePass = (
         now: environment.now,
         onRetry: (attempt, delay, error) => announceRetry(execution, attempt, delay, error),
       })
-      const workers = yield* prepareWorkers(execution, opened, plan, loads)
-      yield* runPass({ pipeline, opened, plan, loads, state, signal: controller.signal, workers })
+      // With the columns known, outputs open before the first row is read: a folder that cannot be written is found at once.
+      const open = plan.output === undefined ? [] : yield* loads.open(plan.output)
+      const startWorkers = prepareWorkers(execution, opened, plan, open)
+      yield* runPass({ pipeline, opened, plan, loads, state, startWorkers })
     }),
   )
 
 /** `:last_run` of a source without a cursor column is the start of the last successful run. */
-const runtimeValues = (execution: Execution, _startedAt: number, stored: ReadonlyArray<StoredCheckpoint>): Readonly<Record<string, unknown>> => {
+export const runtimeValues = (execution: Execution, stored: ReadonlyArray<StoredCheckpoint>): Readonly<Record<string, unknown>> => {
   const { pipeline, run, environment, options } = execution
   const last = stored.length === 0 || options.fullRefresh === true ? 0 : Math.max(...stored.map((checkpoint) => checkpoint.updatedAt))
   return {
@@ -325,7 +343,7 @@ const runtimeValues = (execution: Execution, _startedAt: number, stored: Readonl
 }
 
 /** The terminal state, stored before it is announced. */
-const finish = (execution: Execution, state: RunState, stop: StopSwitch, exit: Exit.Exit<void, DeltaflowError>, startedAt: number): Effect.Effect<Finished, StoreError> =>
+export const finishRun = (execution: Execution, state: RunState, stop: StopSwitch, exit: Exit.Exit<void, DeltaflowError>, startedAt: number): Effect.Effect<Finished, StoreError> =>
   Effect.gen(function* () {
     const { environment, run, pipeline } = execution
     const { counters, durable } = state

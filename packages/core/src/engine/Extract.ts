@@ -7,9 +7,19 @@ import type { ChunkStream, Decode, DecodeErrorFields, RowStream, SourceBatch, So
 import { Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import { encodeCursor, type CursorValue } from "../model/Cursor.ts"
+import type { Plan } from "../pipeline/Plan.ts"
 import type { Memory } from "./Memory.ts"
-import type { OpenedSource, PassOptions } from "./Pass.ts"
-import type { WorkerResult, Workers } from "./Workers.ts"
+import type { OpenedSource } from "./Pass.ts"
+import { WORKER_BYTES, type WorkerStart } from "./Prepare.ts"
+import type { RunState } from "./RunState.ts"
+import type { WorkerResult } from "./Workers.ts"
+
+export interface ExtractOptions {
+  readonly opened: ReadonlyArray<OpenedSource>
+  readonly plan: Plan
+  readonly state: RunState
+  readonly startWorkers: WorkerStart | undefined
+}
 
 interface Item {
   readonly permits: number
@@ -22,12 +32,12 @@ export type Extracted =
   | (Item & { readonly kind: "batch"; readonly batch: Batch })
   | (Item & { readonly kind: "encoded"; readonly bytes: Uint8Array; readonly rows: number; readonly passed: ReadonlyArray<number>; readonly schema: BatchSchema })
 
-export const extract = (options: PassOptions, memory: Memory): Stream.Stream<Extracted, DeltaflowError> =>
+export const extract = (options: ExtractOptions, memory: Memory): Stream.Stream<Extracted, DeltaflowError> =>
   Stream.fromIterable(options.opened.map((opened, index) => ({ opened, index }))).pipe(
     Stream.flatMap(({ opened, index }) => extractOne(options, opened, index, memory), { concurrency: 1 }),
   )
 
-const extractOne = (options: PassOptions, opened: OpenedSource, index: number, memory: Memory): Stream.Stream<Extracted, DeltaflowError> => {
+const extractOne = (options: ExtractOptions, opened: OpenedSource, index: number, memory: Memory): Stream.Stream<Extracted, DeltaflowError> => {
   const count = options.state.counters.sources[index]!
   count.totalBytes = opened.reader.totalBytes
   count.totalRows = opened.reader.totalRows
@@ -58,7 +68,7 @@ type Raw =
       readonly permits: number
     }
 
-const admit = (options: PassOptions, opened: OpenedSource, index: number, raw: Raw, memory: Memory): Effect.Effect<Extracted, DeltaflowError> =>
+const admit = (options: ExtractOptions, opened: OpenedSource, index: number, raw: Raw, memory: Memory): Effect.Effect<Extracted, DeltaflowError> =>
   Effect.gen(function* () {
     const { state } = options
     // Gives timers, signals and the other stages a turn, also where a source never waits.
@@ -118,14 +128,15 @@ const withIdleLimit = <A>(opened: OpenedSource, stream: Stream.Stream<A, SourceE
   })
 }
 
-const fromChunks = (options: PassOptions, opened: OpenedSource, rows: ChunkStream, memory: Memory): Stream.Stream<Raw, DeltaflowError> => {
+const fromChunks = (options: ExtractOptions, opened: OpenedSource, rows: ChunkStream, memory: Memory): Stream.Stream<Raw, DeltaflowError> => {
   const chunks = withIdleLimit(opened, rows.stream).pipe(
     Stream.mapEffect((chunk) => Effect.map(memory.take(chunk.bytes.byteLength), (permits) => ({ chunk, permits }))),
   )
   const local = Effect.map(loadModule<Decode>(rows.decoder), (decode) => (chunk: SourceChunk, permits: number) => decodeHere(opened, rows, decode, chunk, permits))
-  const workers = workersFor(options, opened)
   return Stream.unwrap(
-    Effect.map(local, (decodeLocally) => {
+    Effect.gen(function* () {
+      const decodeLocally = yield* local
+      const workers = isLarge(opened) && options.startWorkers !== undefined ? yield* options.startWorkers(rows.decoder) : undefined
       if (workers === undefined) return chunks.pipe(Stream.mapEffect(({ chunk, permits }) => decodeLocally(chunk, permits)), Stream.flatMap(Stream.fromIterable))
       return chunks.pipe(
         Stream.mapEffect(({ chunk, permits }) => Effect.map(workers.run(chunk.bytes), (result) => ({ chunk, permits, result })), { concurrency: workers.size + 1 }),
@@ -136,12 +147,8 @@ const fromChunks = (options: PassOptions, opened: OpenedSource, rows: ChunkStrea
   )
 }
 
-/** Threads pay from some size on, and only where the bytes that come back are what the destination writes. */
-const workersFor = (options: PassOptions, opened: OpenedSource): Workers | undefined =>
-  options.workers !== undefined && (opened.reader.totalBytes ?? 0) >= WORKER_BYTES ? options.workers : undefined
-
-/** Below this size a file is read sooner than threads have started. */
-const WORKER_BYTES = 16 * 1024 * 1024
+/** Threads pay from some size on. */
+const isLarge = (opened: OpenedSource): boolean => (opened.reader.totalBytes ?? 0) >= WORKER_BYTES
 
 const fromWorker = (
   rows: ChunkStream,

@@ -9,7 +9,7 @@ import { Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
 import { DeadLetter } from "./DeadLetter.ts"
-import { limitTime } from "./Pass.ts"
+import { limitTime } from "./limitTime.ts"
 import type { ErrorHandling, ResolvedDestination, ResolvedPipeline } from "./Resolved.ts"
 import type { RunState } from "./RunState.ts"
 

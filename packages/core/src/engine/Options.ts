@@ -5,6 +5,7 @@ import type { Log } from "../contract/Plugin.ts"
 import type { Source } from "../contract/Source.ts"
 import type { RunTrigger, Store } from "../contract/Store.ts"
 import type { Transform } from "../contract/Transform.ts"
+import type { Secrets } from "../pipeline/Secrets.ts"
 
 export type Plugin = Source | Destination | Transform
 
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly now?: () => number
   /** Loads the module of a custom step. Default: dynamic import. */
   readonly loadModule?: (url: string) => Promise<Record<string, unknown>>
+  /** Values that are never shown; shared with whoever loaded the project. Default: the engine's own. */
+  readonly secrets?: Secrets
   /** `closure` where `new Function` is not allowed. Default: found out. */
   readonly backend?: "code" | "closure"
 }

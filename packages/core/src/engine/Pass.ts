@@ -13,12 +13,11 @@ import type { Batch } from "../model/Batch.ts"
 import { decodeCursor } from "../model/Cursor.ts"
 import type { Plan } from "../pipeline/Plan.ts"
 import type { StepsResult } from "../transform/Step.ts"
-import { type Extracted, extract } from "./Extract.ts"
-import { type LoadItem, type Loads, type Rejection } from "./Loads.ts"
+import { extract, type Extracted, type ExtractOptions } from "./Extract.ts"
+import type { LoadItem, Loads, Rejection } from "./Loads.ts"
+import { limitTime } from "./limitTime.ts"
 import { makeMemory, type Memory } from "./Memory.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
-import type { RunState } from "./RunState.ts"
-import { type Workers } from "./Workers.ts"
 
 export interface OpenedSource {
   readonly source: ResolvedSource
@@ -69,20 +68,9 @@ const readCursor = (source: ResolvedSource, stored: string) =>
       }),
   })
 
-/** Fails with `error()` where the effect takes longer; interrupts it then. */
-export const limitTime =
-  <E>(milliseconds: number, error: () => E) =>
-  <A, E2, R>(effect: Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2, R> =>
-    Number.isFinite(milliseconds) ? Effect.timeoutOrElse(effect, { duration: milliseconds, orElse: () => Effect.fail(error()) }) : effect
-
-export interface PassOptions {
+export interface PassOptions extends ExtractOptions {
   readonly pipeline: ResolvedPipeline
-  readonly opened: ReadonlyArray<OpenedSource>
-  readonly plan: Plan
   readonly loads: Loads
-  readonly state: RunState
-  readonly signal: AbortSignal
-  readonly workers: Workers | undefined
 }
 
 /** Runs the three stages to the end of the sources, and then the final commit. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
+import { anyConfig } from "../contract/define.ts"
 import { DefinitionError, type DeltaflowError } from "../contract/Errors.ts"
 import type { ModuleReference } from "../contract/Plugin.ts"
 import { stringifyJson } from "../model/Json.ts"
@@ -12,7 +13,8 @@ import type { PipelineDefinition } from "../pipeline/Definition.ts"
 import { loadPipelineText } from "../pipeline/PipelineFile.ts"
 import { Secrets } from "../pipeline/Secrets.ts"
 import { fillRuntime, type RuntimeTexts } from "../pipeline/variables.ts"
-import type { CustomFunction, LocalReference, RowStep } from "../transform/Step.ts"
+import type { CustomExport } from "../transform/custom.ts"
+import type { LocalReference, RowStep } from "../transform/Step.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 import type { ResolvedDestination, ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 
@@ -24,11 +26,6 @@ export interface Validation {
   readonly name: string
   readonly version: string
   readonly destinations: ReadonlyArray<{ readonly name: string; readonly type: string; readonly writeMode: string; readonly guarantee: string }>
-}
-
-export interface Resolved {
-  readonly decoded: DecodedPipeline
-  readonly secrets: Secrets
 }
 
 /** Decodes the definition. All issues come at once, in a `DefinitionError`. */
@@ -63,7 +60,7 @@ export const validationOf = (pipeline: DecodedPipeline): Validation => ({
 })
 
 /** The functions of steps that live in this process, by the name of their reference. */
-export type LocalFunctions = ReadonlyMap<string, CustomFunction>
+export type LocalFunctions = ReadonlyMap<string, CustomExport>
 
 export interface ReadyPipeline {
   readonly pipeline: ResolvedPipeline
@@ -72,7 +69,7 @@ export interface ReadyPipeline {
 
 /** Fills in what is known only now: the run's id in paths, modules of custom steps. */
 export const readyPipeline = (decoded: DecodedPipeline, options: EngineOptions, runtime: RuntimeTexts, run: Pick<RunOptions, "workers" | "batchSize">): ReadyPipeline => {
-  const functions = new Map<string, CustomFunction>()
+  const functions = new Map<string, CustomExport>()
   const root = options.projectRoot ?? process.cwd()
   const pipeline: ResolvedPipeline = {
     name: decoded.name,
@@ -113,11 +110,11 @@ const readyDestination = (destination: DecodedDestination, runtime: RuntimeTexts
   config: fillRuntime(destination.config, runtime),
 })
 
-const readyStep = (decoded: DecodedStep, index: number, root: string, functions: Map<string, CustomFunction>): RowStep => {
+const readyStep = (decoded: DecodedStep, index: number, root: string, functions: Map<string, CustomExport>): RowStep => {
   if (decoded.kind === "plugin") {
     const local = `step ${index}`
-    functions.set(local, { apply: decoded.plugin.apply, config: decoded.config })
-    return { type: "custom", name: decoded.name ?? decoded.plugin.type, reference: { local } satisfies LocalReference }
+    functions.set(local, { ...decoded.plugin, config: anyConfig() })
+    return { type: "custom", name: decoded.name ?? decoded.plugin.type, reference: { local, options: decoded.config } satisfies LocalReference }
   }
   const { step } = decoded
   switch (step.type) {

@@ -1,0 +1,68 @@
+/** Between opening the sources and reading them: functions loaded, plan made, worker threads started where they pay. */
+import { availableParallelism } from "node:os"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Load } from "../contract/Destination.ts"
+import { DefinitionError, type DeltaflowError, EngineError, TransformError } from "../contract/Errors.ts"
+import type { ModuleReference, PluginContext } from "../contract/Plugin.ts"
+import { messageOf } from "../contract/define.ts"
+import { loadExpressionParser } from "../expression/Expression.ts"
+import { makePlan, type Plan } from "../pipeline/Plan.ts"
+import { loadTransformFunctions } from "../transform/custom.ts"
+import { isTransferable } from "../transform/Step.ts"
+import type { Execution } from "./Execution.ts"
+import type { OpenedSource } from "./Pass.ts"
+import { makeWorkers, type Workers } from "./Workers.ts"
+
+export interface PlanOptions {
+  readonly opened: ReadonlyArray<OpenedSource>
+  readonly context: PluginContext
+  /** Rows that are wanted at most; for a preview. */
+  readonly limit?: number
+}
+
+/** Loads the functions of custom steps, checks the steps against the sources' columns and compiles them. */
+export const preparePlan = (execution: Execution, { opened, context, limit }: PlanOptions): Effect.Effect<Plan, DeltaflowError> =>
+  Effect.gen(function* () {
+    const { pipeline, environment } = execution
+    const functions = yield* Effect.tryPromise({
+      try: async () => {
+        await loadExpressionParser()
+        return await loadTransformFunctions(pipeline.steps, environment.loadModule, execution.functions)
+      },
+      catch: (cause) => (cause instanceof TransformError ? cause : new EngineError({ code: "MODULE_FAILED", message: `${pipeline.name}: ${messageOf(cause)}`, cause })),
+    })
+    const result = makePlan({
+      steps: pipeline.steps,
+      sources: opened.map(({ source, reader }) => ({ name: source.name, schema: reader.schema, ...(reader.notes === undefined ? {} : { notes: reader.notes }) })),
+      runtime: context.runtimeValues,
+      now: context.startedAt,
+      backend: environment.backend,
+      resolve: functions,
+      host: { log: context.log, signal: context.signal },
+      ...(limit === undefined ? {} : { limit }),
+    })
+    if (!result.ok) return yield* Effect.fail(new DefinitionError(result.issues))
+    return result.plan
+  })
+
+/**
+ * Threads for a single destination that takes encoded bytes, when a file is large enough. They are only an optimisation: with
+ * and without them the same bytes are written.
+ */
+export const prepareWorkers = (execution: Execution, opened: ReadonlyArray<OpenedSource>, plan: Plan, loads: ReadonlyArray<Load>): WorkerStart | undefined => {
+  const { pipeline } = execution
+  const size = Math.min(pipeline.workers, availableParallelism())
+  const load = loads.length === 1 ? loads[0] : undefined
+  const isLarge = opened.some(({ reader }) => (reader.totalBytes ?? 0) >= WORKER_BYTES)
+  if (size < 2 || !isLarge || load?.encoded === undefined || plan.output === undefined || !isTransferable(pipeline.steps)) return undefined
+  const { output, spec } = plan
+  const encoder = load.encoded.encoder(output)
+  return (decoder) => makeWorkers(size, { decoder, steps: spec, encoder, output })
+}
+
+/** Starts the threads once the source has said how its chunks are decoded. */
+export type WorkerStart = (decoder: ModuleReference) => Effect.Effect<Workers, never, Scope.Scope>
+
+/** Below this size a file is read sooner than threads have started. */
+export const WORKER_BYTES = 16 * 1024 * 1024
