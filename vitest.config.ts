@@ -53,6 +53,7 @@ export default defineConfig({
     projects: [
       ...foldersOf("packages").map(({ name, folder }) => quick(name, folder)),
       ...foldersOf("examples").map(({ name, folder }) => quick(`examples/${name}`, folder)),
+      ...foldersOf("templates").map(({ name, folder }) => quick(`templates/${name}`, folder)),
       quick("scripts", "scripts"),
       large,
     ],

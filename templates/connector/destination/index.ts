@@ -1,6 +1,6 @@
 /**
- * Orders into the Acme shop's inbox: a folder with one file of JSON lines per load.
+ * Rows into `acme-orders`: here, a file with one JSON object per line.
  *
- * Delivery: at least once. Order: as given. Deletes: none.
+ * Delivery: idempotent, since a load replaces the file as a whole. Order: as given. Deletes: with the file.
  */
 export { acmeOrdersDestination } from "./destination.ts"

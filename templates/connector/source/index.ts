@@ -1,6 +1,6 @@
 /**
- * Orders of the Acme shop.
+ * Rows of `acme-orders`.
  *
- * Delivery: at least once. Order: by number, oldest first. Deletes: none.
+ * Delivery: at least once. Order: by id, oldest first. Deletes: none.
  */
 export { acmeOrdersSource } from "./source.ts"

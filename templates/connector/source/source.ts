@@ -2,42 +2,43 @@ import { defineSource, type Source } from "@deltaflow/core"
 import * as Schema from "effect/Schema"
 
 const AcmeOrdersConfig = Schema.Struct({
-  orders: Schema.Int.annotate({ description: "How many orders the shop has, 0 or more." }),
+  rows: Schema.Int.annotate({ description: "How many rows there are, 0 or more." }),
 })
 
 type Config = typeof AcmeOrdersConfig.Type
 
-/** Stored between runs: only ever add optional fields. `number` is that of the last order given. */
+/** Stored between runs: only ever add optional fields. `id` is that of the last row given. */
 interface AcmeOrdersCursor {
-  readonly number: number
+  readonly id: number
 }
 
-/** Orders of the Acme shop, page by page. */
 export const acmeOrdersSource: Source<Config> = defineSource<Config, AcmeOrdersCursor>({
   type: "acme-orders",
-  summary: "Orders of an Acme shop",
+  summary: "Rows of acme-orders",
   config: Schema.toStandardSchemaV1(AcmeOrdersConfig),
+  columns: { id: "integer", name: "string" },
   async *read({ config, cursor, batchSize, signal }) {
-    let last = cursor?.number ?? 0
+    let last = cursor?.id ?? 0
     while (!signal.aborted) {
-      const orders = await fetchOrders(config, last, batchSize)
-      const end = orders.at(-1)
+      const page = await fetchPage(config, last, batchSize)
+      const end = page.at(-1)
       if (end === undefined) return
 
       // The cursor travels with its rows, so that both are stored in one step.
-      last = end.number
-      yield { rows: orders, cursor: { number: last } satisfies AcmeOrdersCursor }
+      last = end.id
+      yield { rows: page, cursor: { id: last } satisfies AcmeOrdersCursor }
     }
   },
 })
 
-interface Order {
-  readonly number: number
-  readonly customer: string
+interface Item {
+  readonly id: number
+  readonly name: string
 }
 
-/** The orders after number `last`, oldest first, at most `limit`. Here they are made up: ask the other side instead. */
-const fetchOrders = async (config: Config, last: number, limit: number): Promise<ReadonlyArray<Order>> =>
-  Array.from({ length: Math.max(0, Math.min(limit, config.orders - last)) }, (_, i) => orderOf(last + i + 1))
-
-const orderOf = (number: number): Order => ({ number, customer: `customer ${number % 7}` })
+/** What comes after `last`, oldest first, at most `limit`. Here it is made up: ask the other side instead. */
+const fetchPage = async (config: Config, last: number, limit: number): Promise<ReadonlyArray<Item>> =>
+  Array.from({ length: Math.max(0, Math.min(limit, config.rows - last)) }, (_, i) => ({
+    id: last + i + 1,
+    name: `row ${last + i + 1}`,
+  }))

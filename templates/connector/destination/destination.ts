@@ -1,0 +1,44 @@
+import { dirname } from "node:path"
+import { defineDestination, type Destination, type Files, type OpenLoad, resolveInside, type Row, stringifyJson } from "@deltaflow/core"
+import * as Schema from "effect/Schema"
+
+const AcmeOrdersConfig = Schema.Struct({
+  path: Schema.String.annotate({ description: "The file to write, inside the project." }),
+})
+
+type Config = typeof AcmeOrdersConfig.Type
+
+export const acmeOrdersDestination: Destination<Config> = defineDestination<Config>({
+  type: "acme-orders",
+  summary: "Rows into acme-orders",
+  config: Schema.toStandardSchemaV1(AcmeOrdersConfig),
+  delivery: "idempotent",
+  writeModes: ["replace"],
+  open: async ({ config, projectRoot, allowOutside, files }) =>
+    openDraft(files, await resolveInside(projectRoot, config.path, files, allowOutside), config.path),
+})
+
+/** Readers see the old file until the last moment: rows go to a draft beside it, which the final commit renames. */
+const openDraft = async (files: Files, target: string, label: string): Promise<OpenLoad> => {
+  const draft = `${target}.draft`
+  await files.makeDirectory(dirname(target))
+  // A draft is left behind where a run was killed.
+  if ((await files.stat(draft)) !== undefined) await files.remove(draft)
+  const handle = await files.openWrite(draft, "create")
+  return {
+    label,
+    location: target,
+    write: (rows) => handle.write(encodeLines(rows)),
+    commit: async () => {
+      await handle.sync()
+      await files.rename(draft, target)
+      await files.syncDirectory(dirname(target))
+    },
+    close: async (committed) => {
+      await handle.close()
+      if (!committed) await files.remove(draft)
+    },
+  }
+}
+
+const encodeLines = (rows: ReadonlyArray<Row>): Uint8Array => Buffer.from(rows.map((row) => `${stringifyJson(row)}\n`).join(""), "utf8")
