@@ -19,7 +19,7 @@ afterEach(() => rmSync(root, { recursive: true }))
 
 it.each(["source", "destination"])("makes a %s that speaks of its own name only", (kind) => {
   const files = makeConnector(root, "google-sheets-2", kind)
-  expect(files.map((file) => path.basename(file)).sort()).toEqual(["index.ts", `${kind}.test.ts`, `${kind}.ts`])
+  expect(files.map((file) => path.basename(file)).sort()).toEqual([`${kind}.test.ts`, `${kind}.ts`, "index.ts"].sort())
   const text = files.map((file) => readFileSync(path.join(root, file), "utf8")).join("\n")
   expect(text).not.toMatch(/acme/i)
   expect(text).toContain(`type: "google-sheets-2"`)
