@@ -3,7 +3,7 @@
  *
  * A block becomes bit masks (quotes, delimiters, row ends), the masks say which bytes are inside quotes and where a rule of RFC 4180 is
  * broken, and the structural bits become offsets. State lives in globals, so that one text can be fed in slices; every slice but the last
- * is a multiple of 64 bytes. The caller gives room for `length + 64` more offsets before each slice.
+ * is a multiple of 64 bytes. The caller gives room for `length + 80` more offsets before each slice.
  */
 
 const LF: i32 = 10
@@ -98,6 +98,11 @@ function matches(a: v128, b: v128, c: v128, d: v128, byte: v128): u64 {
   return bits(i8x16.eq(a, byte), i8x16.eq(b, byte), i8x16.eq(c, byte), i8x16.eq(d, byte))
 }
 
+@inline
+function either(text: v128, one: v128, other: v128): v128 {
+  return v128.or(i8x16.eq(text, one), i8x16.eq(text, other))
+}
+
 /** Bit i of the result is the parity of bits 0 to i. */
 @inline
 function parity(mask: u64): u64 {
@@ -120,7 +125,7 @@ function put(at: usize, base: u32, mask: u64): u64 {
   return mask & (mask - 1)
 }
 
-/** Appends the place after each bit. Writes eight at once without looking: what is too much is written over by the next block. */
+/** Appends the place after each bit. Writes ten at once without looking: what is too much is written over by the next block. */
 @inline
 function append(mask: u64, base: u32): void {
   let at = out + ((<usize>count) << 2)
@@ -135,7 +140,9 @@ function append(mask: u64, base: u32): void {
     mask = put(at + 20, base, mask)
     mask = put(at + 24, base, mask)
     mask = put(at + 28, base, mask)
-    at += 32
+    mask = put(at + 32, base, mask)
+    mask = put(at + 36, base, mask)
+    at += 40
   } while (at < end)
 }
 
@@ -228,8 +235,6 @@ export function csvScan(input: usize, length: u32, base: u32): u32 {
     const c = v128.load(at, 32)
     const d = v128.load(at, 48)
 
-    const quotes = matches(a, b, c, d, quote) & valid
-    const returns = matches(a, b, c, d, cr) & valid
     const aLf = i8x16.eq(a, lf)
     const bLf = i8x16.eq(b, lf)
     const cLf = i8x16.eq(c, lf)
@@ -242,14 +247,20 @@ export function csvScan(input: usize, length: u32, base: u32): u32 {
         v128.or(i8x16.eq(c, delimiter), cLf),
         v128.or(i8x16.eq(d, delimiter), dLf)
       ) & valid
+    const special = v128.or(
+      v128.or(v128.or(either(a, quote, cr), either(b, quote, cr)), either(c, quote, cr)),
+      either(d, quote, cr)
+    )
 
     let status: u32
-    if ((quotes | returns | inside | closed | afterCr) == 0 && rowEnds != ENDS_CRLF) {
+    if (!v128.any_true(special) && (inside | closed | afterCr) == 0 && rowEnds != ENDS_CRLF) {
       if (lineFeeds != 0) rowEnds = ENDS_LF
       mayOpen = separators >> 63
       status = closeRows(separators, lineFeeds, base + done)
       append(separators, base + done + 1)
     } else {
+      const quotes = matches(a, b, c, d, quote) & valid
+      const returns = matches(a, b, c, d, cr) & valid
       status = takeBlock(quotes, separators, lineFeeds, returns, valid, base + done)
     }
     if (status != OK) return status

@@ -4,6 +4,7 @@ import type { CsvOptions, CsvScan, CsvSplit } from "./kernelTypes.ts"
 
 const LF = 10
 const CR = 13
+const SLICE = 16_384
 
 /** What a scan knows when its text ends. */
 export interface CsvState {
@@ -74,6 +75,7 @@ class CsvScanner implements CsvState {
   readonly quote: number
   /** 1 for the bytes that mean something. */
   readonly special = new Uint8Array(256)
+  readonly places: Uint32Array
   offsets: Uint32Array
   count = 0
   rows = 0
@@ -91,22 +93,41 @@ class CsvScanner implements CsvState {
     this.delimiter = options.delimiter
     this.quote = options.quote
     for (const byte of [LF, CR, options.delimiter, options.quote]) this.special[byte] = 1
+    this.places = new Uint32Array(Math.min(SLICE, to - from))
     this.columns = options.columns
     this.offsets = new Uint32Array(16 + ((to - from) >> 3))
     this.offsets[0] = from
   }
 
   run(): void {
-    const { bytes, to, special, delimiter } = this
-    for (let at = this.from; at < to; at++) {
+    let next = this.from
+    while (next < this.to && this.status === CsvStatus.ok) next = this.takeSlice(next, Math.min(next + SLICE, this.to))
+  }
+
+  private takeSlice(from: number, to: number): number {
+    const { bytes, delimiter, places } = this
+    const found = this.findSpecial(from, to)
+    let next = from
+    for (let i = 0; i < found; i++) {
+      const at = places[i]!
+      if (at < next) continue
       const byte = bytes[at]!
-      if (special[byte] === 0) continue
       if (byte === delimiter) this.push(at + 1)
-      else {
-        at = this.takeSpecial(byte, at)
-        if (this.status !== CsvStatus.ok) return
-      }
+      else next = this.takeSpecial(byte, at) + 1
+      if (this.status !== CsvStatus.ok) return next
     }
+    return Math.max(next, to)
+  }
+
+  /** Notes every byte's place and keeps it if the byte means something: a branch per byte would cost three times as much. */
+  private findSpecial(from: number, to: number): number {
+    const { bytes, special, places } = this
+    let found = 0
+    for (let at = from; at < to; at++) {
+      places[found] = at
+      found += special[bytes[at]!]!
+    }
+    return found
   }
 
   /** An LF, CR or quote. Returns the last byte that was taken with it, or leaves a `status` that ends the scan. */

@@ -388,6 +388,25 @@ describe.each(kernels)("NDJSON in $name", (kernel) => {
     expect(Array.from(found.spans)).toEqual(pairs.flatMap((i) => [0, 0, 11 * i + 5, 11 * i + 6, 0, 0, 0, 0]))
   })
 
+  test("stops after as many rows as it may give, and goes on from there", () => {
+    const keys = keysOf("a")
+    const bytes = latin1('{"a":1}\n\n{"a":2}\n{}\n\n12\n')
+    const next = (from: number, maxRows: number) => kernel.scanNdjson(bytes, from, bytes.length, keys, { final: true, maxRows })
+    expect(next(0, 1)).toMatchObject({ rows: 1, consumed: 9, problem: undefined })
+    expect(next(9, 1)).toMatchObject({ rows: 1, consumed: 17, problem: undefined })
+    expect(next(9, 2)).toMatchObject({ rows: 2, consumed: 21, problem: { kind: "not-object", row: 2 } })
+    expect(next(0, 0)).toMatchObject({ rows: 0, consumed: 0, problem: undefined })
+
+    const array = latin1('{"a":1},{"a":2}]')
+    const options = { first: true, final: true, maxRows: 1 }
+    expect(kernel.scanJsonArray(array, 0, array.length, keys, options)).toMatchObject({ rows: 1, consumed: 7, closed: false })
+    expect(kernel.scanJsonArray(array, 7, array.length, keys, { ...options, first: false })).toMatchObject({
+      rows: 1,
+      consumed: 16,
+      closed: true,
+    })
+  })
+
   test("counts rows when no key is wanted", () => {
     expect(lines(kernel, "{}\n{ }\n", [])).toMatchObject({ rows: 2, problem: undefined })
     expect(lines(kernel, '{"a":1}\n', [])).toMatchObject({ rows: 0, problem: { kind: "unknown-key" } })
@@ -450,6 +469,31 @@ describe("NDJSON, both forms against JSON.parse", () => {
       expect(found).toEqual(wanted)
     }
     fc.assert(fc.property(document, fc.nat(), fc.boolean(), check), { numRuns: 500 })
+  })
+
+  test("find the same rows when they are asked for a few at a time", () => {
+    const check = (
+      { keys: spelled, text }: { keys: Array<string>; text: string },
+      slips: Parameters<typeof slipped>[1][],
+      maxRows: number,
+    ) => {
+      const keys = spelled.map(latin1)
+      const bytes = latin1(slips.reduce(slipped, text))
+      const all = kernels.map((kernel) => {
+        const parts = [kernel.scanNdjson(bytes, 0, bytes.length, keys, { final: true, maxRows })]
+        while (parts.at(-1)!.rows === maxRows) {
+          parts.push(kernel.scanNdjson(bytes, parts.at(-1)!.consumed, bytes.length, keys, { final: true, maxRows }))
+        }
+        return { parts, whole: kernel.scanNdjson(bytes, 0, bytes.length, keys, { final: true }) }
+      })
+      expect(all[0]!.parts.map(plain)).toEqual(all[1]!.parts.map(plain))
+      for (const { parts, whole } of all) {
+        expect(parts.flatMap(({ spans }) => Array.from(spans))).toEqual(Array.from(whole.spans))
+        expect(parts.at(-1)!.consumed).toBe(whole.consumed)
+        expect(parts.at(-1)!.problem?.at).toBe(whole.problem?.at)
+      }
+    }
+    fc.assert(fc.property(document, fc.array(slip, { maxLength: 1 }), fc.integer({ min: 1, max: 3 }), check), { numRuns: 400 })
   })
 
   test("find the same rows when the text is cut anywhere", () => {

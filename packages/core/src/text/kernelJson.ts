@@ -6,12 +6,12 @@ import type { JsonArrayOptions, JsonArrayScan, JsonKeys, JsonReuse, JsonScan, Nd
 import { JsonKind } from "./TextRows.ts"
 
 export const scanNdjson = (bytes: Uint8Array, from: number, to: number, keys: JsonKeys, options: NdjsonOptions): JsonScan => {
-  const reader = new JsonReader(bytes, from, to, keys, false, options.final)
+  const reader = new JsonReader(bytes, from, to, keys, options, false)
   return reader.result(reader.scanLines(), options.reuse)
 }
 
 export const scanJsonArray = (bytes: Uint8Array, from: number, to: number, keys: JsonKeys, options: JsonArrayOptions): JsonArrayScan => {
-  const reader = new JsonReader(bytes, from, to, keys, true, options.final)
+  const reader = new JsonReader(bytes, from, to, keys, options, true)
   const status = reader.scanElements(options.first)
   return { ...reader.result(status, options.reuse), closed: reader.closed }
 }
@@ -33,6 +33,7 @@ export const copyKinds = (kinds: Uint8Array, reuse: JsonReuse | undefined): Uint
 
 class JsonReader extends JsonTokens {
   private readonly final: boolean
+  private readonly maxRows: number
   private readonly table: KeyTable
   private readonly columns: number
   /** Which column came after each one last time (the last entry: at the start of a row), or -1. */
@@ -44,9 +45,10 @@ class JsonReader extends JsonTokens {
   private column = 0
   closed = false
 
-  constructor(bytes: Uint8Array, from: number, to: number, keys: JsonKeys, array: boolean, final: boolean) {
+  constructor(bytes: Uint8Array, from: number, to: number, keys: JsonKeys, options: NdjsonOptions, array: boolean) {
     super(bytes, to, array)
-    this.final = final
+    this.final = options.final
+    this.maxRows = options.maxRows ?? Number.MAX_SAFE_INTEGER
     this.table = keyTable(keys)
     this.columns = keys.length
     this.following = new Int32Array(keys.length + 1).fill(-1)
@@ -75,6 +77,7 @@ class JsonReader extends JsonTokens {
         return JsonStatus.done
       }
       if (this.byte(at) !== OPEN_BRACE) return this.refuse(JsonStatus.notObject, at)
+      if (this.rows >= this.maxRows) return JsonStatus.done
       at = this.readRow(at + 1)
       if (at < 0) return this.judge()
       at = this.skipSpace(at)
@@ -91,10 +94,14 @@ class JsonReader extends JsonTokens {
     for (;;) {
       let at = this.nextElement(first)
       if (at < 0) return this.judge()
-      if (!this.closed) at = this.readRow(at + 1)
+      if (this.closed) {
+        this.consumed = at
+        return JsonStatus.done
+      }
+      if (this.rows >= this.maxRows) return JsonStatus.done
+      at = this.readRow(at + 1)
       if (at < 0) return this.judge()
       this.consumed = at
-      if (this.closed) return JsonStatus.done
       first = false
       this.rows++
     }

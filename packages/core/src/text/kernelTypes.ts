@@ -6,7 +6,7 @@
  */
 
 export interface CsvOptions {
-  /** One byte each. `quote` 0xff, which UTF-8 never holds, means that nothing is quoted. */
+  /** One byte each, neither LF nor CR, and not the same. `quote` 0xff, which UTF-8 never holds, means that nothing is quoted. */
   readonly delimiter: number
   readonly quote: number
   /** Fields of every row. 0: not known yet, so the scan stops after the first row and tells. */
@@ -61,6 +61,11 @@ export interface JsonReuse {
 export interface NdjsonOptions {
   /** No text comes after `to`. */
   readonly final: boolean
+  /**
+   * The scan stops after so many rows, and the next one begins at `consumed`. A row costs 9 bytes per key however short it is, so without a
+   * limit a text of `{}` can grow a thousand times.
+   */
+  readonly maxRows?: number
   readonly reuse?: JsonReuse
 }
 

@@ -76,6 +76,7 @@ interface JsonMode {
   readonly array: boolean
   readonly first: boolean
   readonly final: boolean
+  readonly maxRows?: number
   readonly reuse?: JsonReuse
 }
 
@@ -86,8 +87,10 @@ class WasmInstance {
   keys: JsonKeys | undefined
   /** Where the text begins, after the keys. */
   input = 64
-  /** A row's length in the last JSON text, to guess how many rows the next one has. */
+  /** A row's length in the last text with these keys, to guess how many rows the next one has. */
   rowBytes = 128
+  /** Where the kinds of the last JSON text lie. */
+  kindsAt = 0
 
   constructor(kernel: Exports) {
     this.kernel = kernel
@@ -102,7 +105,7 @@ class WasmInstance {
     let status: number = CsvStatus.ok
     for (let at = from; at < to && status === CsvStatus.ok; at += SLICE) {
       const length = Math.min(SLICE, to - at)
-      this.reserve(offsets + 4 * ((kernel.csvCount() >>> 0) + length + 66))
+      this.reserve(offsets + 4 * ((kernel.csvCount() >>> 0) + length + 80))
       this.bytes.set(bytes.subarray(at, at + length), this.input)
       status = kernel.csvScan(this.input, length, at)
     }
@@ -130,11 +133,11 @@ class WasmInstance {
     this.reserve(this.input + SLICE)
     let total = 0
     let at = from
-    for (; to - at >= 64; at += SLICE) {
+    while (to - at >= 64) {
       const length = Math.min(SLICE, to - at) & ~63
       this.bytes.set(bytes.subarray(at, at + length), this.input)
       total += this.kernel.countByte(this.input, length, byte)
-      if (length < SLICE) at += length - SLICE
+      at += length
     }
     for (; at < to; at++) if (bytes[at] === byte) total++
     return total
@@ -149,31 +152,31 @@ class WasmInstance {
     this.bytes[end] = 0
     kernel.jsonStart(input - from, input, end, mode.array, mode.first, mode.final)
 
-    const status = this.fill(align(end + PADDING), to - from, keys.length)
+    const status = this.fill(align(end + PADDING), from, to, mode.maxRows ?? Number.MAX_SAFE_INTEGER)
     return this.jsonResult(status, align(end + PADDING), keys.length, mode.reuse)
   }
 
   /** Scans, with more room whenever it runs out: spans at `spans`, kinds after them. */
-  private fill(spans: number, length: number, columns: number): number {
+  private fill(spans: number, from: number, to: number, maxRows: number): number {
     const { kernel } = this
-    let capacity = 64 + Math.ceil(length / this.rowBytes)
+    const columns = this.keys!.length
+    let capacity = Math.min(64 + Math.ceil((to - from) / this.rowBytes), maxRows)
     for (;;) {
       const kinds = spans + 8 * capacity * columns
       this.reserve(kinds + capacity * columns + 16)
       const status = kernel.jsonScan(spans, kinds, capacity)
       const rows = kernel.jsonRows() >>> 0
-      if (status !== JsonStatus.full) {
-        if (rows >= 16) this.rowBytes = Math.max(2, (0.95 * length) / rows)
+      if (status !== JsonStatus.full || capacity === maxRows) {
+        if (rows >= 16) this.rowBytes = (0.95 * ((kernel.jsonConsumed() >>> 0) - from)) / rows
         this.kindsAt = kinds
         return status
       }
-      capacity *= 2
+      capacity = Math.min(2 * capacity, maxRows)
       const moved = spans + 8 * capacity * columns
       this.reserve(moved + rows * columns)
       this.bytes.copyWithin(moved, kinds, kinds + rows * columns)
     }
   }
-  private kindsAt = 0
 
   private jsonResult(status: number, spans: number, columns: number, reuse: JsonReuse | undefined): JsonScan {
     const { kernel } = this
@@ -195,6 +198,7 @@ class WasmInstance {
   /** Lays down places and hashes of the keys, the patterns that the kernel learns, and the keys themselves. */
   private takeKeys(keys: JsonKeys): void {
     const { hashes, mask } = keyTable(keys)
+    this.keys = undefined
     const places = 64
     const table = places + 8 * keys.length
     const patterns = align(table + 4 * hashes.length)
@@ -208,6 +212,7 @@ class WasmInstance {
     }
     this.kernel.jsonKeys(keys.length, places, table, mask, patterns)
     this.input = align(at)
+    this.rowBytes = 128 + 8 * keys.length
     this.keys = keys
   }
 
