@@ -26,7 +26,17 @@ export interface Order {
 }
 
 export const inputColumns = [
-  "id", "customer_id", "first_name", "last_name", "email", "status", "amount", "currency", "country", "created_at", "note"
+  "id",
+  "customer_id",
+  "first_name",
+  "last_name",
+  "email",
+  "status",
+  "amount",
+  "currency",
+  "country",
+  "created_at",
+  "note",
 ] as const
 
 export const addedColumns = ["full_name", "year", "amount_cents"] as const
@@ -55,7 +65,13 @@ export function dataSet(folder: string, rows: number): DataSet {
   rmSync(manifest, { force: true })
   const answers = writeFiles(csv, ndjson, rows)
   const set: DataSet = {
-    version, rows, csv, ndjson, csvBytes: statSync(csv).size, ndjsonBytes: statSync(ndjson).size, ...answers
+    version,
+    rows,
+    csv,
+    ndjson,
+    csvBytes: statSync(csv).size,
+    ndjsonBytes: statSync(ndjson).size,
+    ...answers,
   }
   // The manifest comes last and whole: without it the files are made again.
   writeFileSync(`${manifest}.part`, JSON.stringify(set, undefined, 2))
@@ -117,23 +133,39 @@ class TextFile {
 export const isWanted = (order: Order): boolean => order.status === "paid" && order.amountCents > 5000
 
 export const filteredValues = (order: Order): Array<string> => [
-  String(order.id), String(order.customerId), order.firstName, order.lastName, order.email, order.status,
-  amountText(order), order.currency, order.country, order.createdAt, order.note
+  String(order.id),
+  String(order.customerId),
+  order.firstName,
+  order.lastName,
+  order.email,
+  order.status,
+  amountText(order),
+  order.currency,
+  order.country,
+  order.createdAt,
+  order.note,
 ]
 
 export const enrichedValues = (order: Order): Array<string> => [
-  ...filteredValues(order), `${order.firstName} ${order.lastName}`, order.createdAt.slice(0, 4), String(order.amountCents)
+  ...filteredValues(order),
+  `${order.firstName} ${order.lastName}`,
+  order.createdAt.slice(0, 4),
+  String(order.amountCents),
 ]
 
 export function csvLine(order: Order): string {
-  return `${order.id},${order.customerId},${order.firstName},${order.lastName},${order.email},${order.status},${amountText(order)},`
-    + `${order.currency},${order.country},${order.createdAt},${quoted(order.note)}\n`
+  return (
+    `${order.id},${order.customerId},${order.firstName},${order.lastName},${order.email},${order.status},${amountText(order)},` +
+    `${order.currency},${order.country},${order.createdAt},${quoted(order.note)}\n`
+  )
 }
 
 export function ndjsonLine(order: Order): string {
-  return `{"id":${order.id},"customer_id":${order.customerId},"first_name":"${order.firstName}","last_name":"${order.lastName}",`
-    + `"email":"${order.email}","status":"${order.status}","amount":${amountText(order)},"currency":"${order.currency}",`
-    + `"country":"${order.country}","created_at":"${order.createdAt}","note":${JSON.stringify(order.note)}}\n`
+  return (
+    `{"id":${order.id},"customer_id":${order.customerId},"first_name":"${order.firstName}","last_name":"${order.lastName}",` +
+    `"email":"${order.email}","status":"${order.status}","amount":${amountText(order)},"currency":"${order.currency}",` +
+    `"country":"${order.country}","created_at":"${order.createdAt}","note":${JSON.stringify(order.note)}}\n`
+  )
 }
 
 const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
@@ -164,7 +196,7 @@ function order(id: number, random: Random): Order {
     currency: currencies[country] ?? "EUR",
     country,
     createdAt: isoSeconds(firstDay + random.below(5 * 365 * 86_400)),
-    note: random.below(20) === 0 ? quotedNote(random) : random.pick(plainNotes)
+    note: random.below(20) === 0 ? quotedNote(random) : random.pick(plainNotes),
   }
 }
 
@@ -174,11 +206,16 @@ function quotedNote(random: Random): string {
   const after = random.pick(plainNotes)
   const item = random.pick(items)
   switch (random.below(5)) {
-    case 0: return `${before}, ${after}`
-    case 1: return `${before} "${item}", ${after}`
-    case 2: return `${before}\n${after}`
-    case 3: return `"${item}"`
-    default: return `${before}, ${item}\n"${after}"`
+    case 0:
+      return `${before}, ${after}`
+    case 1:
+      return `${before} "${item}", ${after}`
+    case 2:
+      return `${before}\n${after}`
+    case 3:
+      return `"${item}"`
+    default:
+      return `${before}, ${item}\n"${after}"`
   }
 }
 
@@ -189,7 +226,11 @@ const asciiNames = new Map<string, string>()
 function ascii(name: string): string {
   const known = asciiNames.get(name)
   if (known !== undefined) return known
-  const plain = name.normalize("NFD").replaceAll("ø", "o").replaceAll(/[^A-Za-z]/g, "").toLowerCase()
+  const plain = name
+    .normalize("NFD")
+    .replaceAll("ø", "o")
+    .replaceAll(/[^A-Za-z]/g, "")
+    .toLowerCase()
   asciiNames.set(name, plain)
   return plain
 }
@@ -217,24 +258,127 @@ class Random {
 }
 
 const firstNames = [
-  "Ada", "Alan", "Amara", "Anna", "Ben", "Carlos", "Chen", "Chloé", "Dana", "David", "Elena", "Emma", "Farid", "Grace", "Hana", "Igor",
-  "Ines", "Isabella", "Jakub", "James", "Jana", "Kofi", "Lars", "Laura", "Liam", "Margaret", "Maria", "Marta", "Mehmet", "Nadia", "Noah",
-  "Olga", "Omar", "Paul", "Priya", "Rosa", "Sam", "Sebastian", "Sofia", "Uma", "Victoria", "Wanda", "Yuki", "Zoë"
+  "Ada",
+  "Alan",
+  "Amara",
+  "Anna",
+  "Ben",
+  "Carlos",
+  "Chen",
+  "Chloé",
+  "Dana",
+  "David",
+  "Elena",
+  "Emma",
+  "Farid",
+  "Grace",
+  "Hana",
+  "Igor",
+  "Ines",
+  "Isabella",
+  "Jakub",
+  "James",
+  "Jana",
+  "Kofi",
+  "Lars",
+  "Laura",
+  "Liam",
+  "Margaret",
+  "Maria",
+  "Marta",
+  "Mehmet",
+  "Nadia",
+  "Noah",
+  "Olga",
+  "Omar",
+  "Paul",
+  "Priya",
+  "Rosa",
+  "Sam",
+  "Sebastian",
+  "Sofia",
+  "Uma",
+  "Victoria",
+  "Wanda",
+  "Yuki",
+  "Zoë",
 ]
 const lastNames = [
-  "Andersson", "Bauer", "Becker", "Brown", "Costa", "Dubois", "Eriksen", "Ferrari", "Fischer", "Garcia", "Haddad", "Hansen", "Ivanova",
-  "Jensen", "Johnson", "Kim", "Kowalski", "Lopez", "Martin", "Meyer", "Moreau", "Müller", "Nakamura", "Nguyen", "Novak", "O'Brien",
-  "Okafor", "Patel", "Pereira", "Rossi", "Santos", "Schmidt", "Silva", "Singh", "Smith", "Sørensen", "Tanaka", "Van Dijk", "Wang", "Weber"
+  "Andersson",
+  "Bauer",
+  "Becker",
+  "Brown",
+  "Costa",
+  "Dubois",
+  "Eriksen",
+  "Ferrari",
+  "Fischer",
+  "Garcia",
+  "Haddad",
+  "Hansen",
+  "Ivanova",
+  "Jensen",
+  "Johnson",
+  "Kim",
+  "Kowalski",
+  "Lopez",
+  "Martin",
+  "Meyer",
+  "Moreau",
+  "Müller",
+  "Nakamura",
+  "Nguyen",
+  "Novak",
+  "O'Brien",
+  "Okafor",
+  "Patel",
+  "Pereira",
+  "Rossi",
+  "Santos",
+  "Schmidt",
+  "Silva",
+  "Singh",
+  "Smith",
+  "Sørensen",
+  "Tanaka",
+  "Van Dijk",
+  "Wang",
+  "Weber",
 ]
 const domains = ["example.com", "example.org", "mail.example.net", "shop.example"]
 const statuses = ["paid", "paid", "paid", "paid", "paid", "pending", "shipped", "refunded", "cancelled", "failed"]
 const countries = ["AT", "BR", "CH", "CZ", "DE", "DE", "DK", "ES", "FR", "GB", "IT", "JP", "NL", "PL", "SE", "US", "US"]
 const currencies: Readonly<Record<string, string>> = {
-  BR: "BRL", CH: "CHF", CZ: "CZK", DK: "DKK", GB: "GBP", JP: "JPY", PL: "PLN", SE: "SEK", US: "USD"
+  BR: "BRL",
+  CH: "CHF",
+  CZ: "CZK",
+  DK: "DKK",
+  GB: "GBP",
+  JP: "JPY",
+  PL: "PLN",
+  SE: "SEK",
+  US: "USD",
 }
 const plainNotes = [
-  "gift wrap please", "leave at the door", "call before delivery", "fragile", "second floor", "ring twice", "no bag needed", "express",
-  "same as last time", "pick up in shop", "deliver on Monday", "with receipt", "neighbour at no. 12", "use the back entrance", "none", "ok",
-  "by bike if possible", "repeat order", "before noon", "customer is waiting"
+  "gift wrap please",
+  "leave at the door",
+  "call before delivery",
+  "fragile",
+  "second floor",
+  "ring twice",
+  "no bag needed",
+  "express",
+  "same as last time",
+  "pick up in shop",
+  "deliver on Monday",
+  "with receipt",
+  "neighbour at no. 12",
+  "use the back entrance",
+  "none",
+  "ok",
+  "by bike if possible",
+  "repeat order",
+  "before noon",
+  "customer is waiting",
 ]
 const items = ["café crème", "red box", "日本茶", "lamp 40 W", "naïve art", "🎁 surprise", "book", "Ångström ruler"]

@@ -1,5 +1,6 @@
 /**
- * What every contender that runs in Node shares: it takes `job input output threads` from the command line, and tells at its end what its process used.
+ * What every contender that runs in Node shares: it takes `job input output threads` from the command line, and tells at
+ * its end what its process used.
  */
 import { writeSync } from "node:fs"
 

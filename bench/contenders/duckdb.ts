@@ -19,12 +19,14 @@ const j4 = ({ input, output }: Task): string => `
   COPY (SELECT * FROM read_json('${input}', format = 'newline_delimited', columns = ${columns}) WHERE ${filter})
   TO '${output}' (FORMAT csv, HEADER, ${timestampFormat})`
 
-const runs = (statement: (task: Task) => string) => async (task: Task): Promise<void> => {
-  const database = await DuckDBInstance.create(":memory:", { threads: String(task.threads) })
-  const connection = await database.connect()
-  await connection.run(statement(task))
-  connection.closeSync()
-  database.closeSync()
-}
+const runs =
+  (statement: (task: Task) => string) =>
+  async (task: Task): Promise<void> => {
+    const database = await DuckDBInstance.create(":memory:", { threads: String(task.threads) })
+    const connection = await database.connect()
+    await connection.run(statement(task))
+    connection.closeSync()
+    database.closeSync()
+  }
 
 await contender({ j1: runs(j1), j4: runs(j4) })

@@ -25,9 +25,10 @@ type Row = Readonly<Record<(typeof inputColumns)[number], string | number>>
 
 function writeRow(row: Row, writer: TextWriter): void {
   if (row.status !== "paid" || !(Number(row.amount) > 50)) return
+  const { id, customer_id, first_name, last_name, email, status, amount, currency, country, created_at, note } = row
   writer.write(
-    `${row.id},${row.customer_id},${quoted(row.first_name)},${quoted(row.last_name)},${quoted(row.email)},${quoted(row.status)},${row.amount},`
-      + `${quoted(row.currency)},${quoted(row.country)},${quoted(row.created_at)},${quoted(row.note)}\n`
+    `${id},${customer_id},${quoted(first_name)},${quoted(last_name)},${quoted(email)},${quoted(status)},${amount},` +
+      `${quoted(currency)},${quoted(country)},${quoted(created_at)},${quoted(note)}\n`,
   )
 }
 

@@ -20,7 +20,7 @@ export function enrich(fields: ReadonlyArray<string>): object | undefined {
     note,
     full_name: `${first_name} ${last_name}`,
     year: new Date(created_at!).getUTCFullYear(),
-    amount_cents: Math.round(amount * 100)
+    amount_cents: Math.round(amount * 100),
   }
 }
 

@@ -12,7 +12,7 @@ async function run({ input, output }: Task): Promise<void> {
       skipEmptyLines: true,
       chunk: ({ data }: { data: Array<Array<string>> }) => writeRows(data, writer),
       complete: () => resolve(),
-      error: reject
+      error: reject,
     })
   })
   writer.close()

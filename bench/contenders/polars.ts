@@ -2,7 +2,10 @@
 import pl from "nodejs-polars"
 import { contender, type Task } from "./contender.ts"
 
-const wanted = pl.col("status").eq(pl.lit("paid")).and(pl.col("amount").gt(pl.lit(50)))
+const wanted = pl
+  .col("status")
+  .eq(pl.lit("paid"))
+  .and(pl.col("amount").gt(pl.lit(50)))
 
 function j1({ input, output }: Task): void {
   pl.scanCSV(input)
@@ -11,7 +14,7 @@ function j1({ input, output }: Task): void {
       pl.concatString([pl.col("first_name"), pl.col("last_name")], " ").alias("full_name"),
       // Cutting the year out is faster than Polars' parsing of the time.
       pl.col("created_at").str.slice(0, 4).cast(pl.Int32).alias("year"),
-      pl.col("amount").mul(pl.lit(100)).round(0).cast(pl.Int64).alias("amount_cents")
+      pl.col("amount").mul(pl.lit(100)).round(0).cast(pl.Int64).alias("amount_cents"),
     )
     .sinkNdJson(output, { maintainOrder: true })
     .collectSync()

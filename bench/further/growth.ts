@@ -1,6 +1,7 @@
 /** Whether time grows with the rows and memory does not. */
 import { dataSet } from "../data.ts"
 import { type Entry, run, say } from "../harness/contest.ts"
+import type { Usage } from "../harness/measure.ts"
 import type { Options } from "../harness/options.ts"
 import type { Budget } from "../harness/report.ts"
 import { spread } from "../harness/statistics.ts"
@@ -26,7 +27,7 @@ export async function measureGrowth(options: Options, entries: ReadonlyArray<Ent
 }
 
 async function pointsOf(entry: Entry, sizes: ReadonlyArray<number>, folder: string): Promise<Array<Point>> {
-  const runs = sizes.map((rows) => ({ ...entry, rows, runs: [] }) as Entry & { readonly rows: number })
+  const runs = sizes.map((rows) => ({ ...entry, rows, runs: new Array<Usage>() }))
   // In turn, so that a drift of the machine's speed meets all sizes alike.
   for (let round = 0; round < rounds; round++) for (const one of runs) await run(one, dataSet(folder, one.rows), folder)
   return runs.map(({ rows, runs: usages }) => {
@@ -43,7 +44,7 @@ function judged({ job }: Entry, points: ReadonlyArray<Point>): Array<Budget> {
     const steps = `${job.id}, ${first.rows} → ${point.rows} rows`
     return [
       ratio(`time per row, ${steps}`, first.microsecondsPerRow, point.microsecondsPerRow, 2, "µs", heldTime),
-      ratio(`peak memory, ${steps}`, first.peakMegabytes, point.peakMegabytes, 0, "MB", heldMemory)
+      ratio(`peak memory, ${steps}`, first.peakMegabytes, point.peakMegabytes, 0, "MB", heldMemory),
     ]
   })
 }
@@ -54,6 +55,6 @@ function ratio(what: string, from: number, to: number, places: number, unit: str
     what,
     measured: `${from.toFixed(places)} → ${to.toFixed(places)} ${unit} (${factor.toFixed(2)} ×)`,
     held: `≤ ${held} ×`,
-    met: factor <= held ? "held" : `MISSED by ${(factor / held).toFixed(2)} ×`
+    met: factor <= held ? "held" : `MISSED by ${(factor / held).toFixed(2)} ×`,
   }
 }

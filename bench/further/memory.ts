@@ -18,7 +18,7 @@ export async function measureMemory({ folder, rows }: Options, entries: Readonly
       what: `peak memory, ${entry.job.id}, ${entry.contender.name}`,
       measured: `${peak.toFixed(0)} MB`,
       held: `≤ ${held} MB`,
-      met: peak <= held ? "held" : `MISSED by ${(peak / held).toFixed(2)} ×`
+      met: peak <= held ? "held" : `MISSED by ${(peak / held).toFixed(2)} ×`,
     })
   }
   return budgets

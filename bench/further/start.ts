@@ -28,14 +28,16 @@ export async function measureStart({ folder }: Options): Promise<ReadonlyArray<B
   const starts: Array<Start> = [
     { what: "start, `node` alone", args: ["--eval", "0"], milliseconds: [] },
     { what: "start, `deltaflow --version`", args: [command, "--version"], held: 500, stretch: 200, milliseconds: [] },
-    { what: "`deltaflow run` of the quickstart", args: [command, "run"], held: 1000, stretch: 500, milliseconds: [] }
+    { what: "`deltaflow run` of the quickstart", args: [command, "run"], held: 1000, stretch: 500, milliseconds: [] },
   ]
   for (let round = 0; round < rounds; round++) for (const start of starts) await time(start, project)
   return starts.map(budget)
 }
 
 function commandPath(): string | undefined {
-  const manifest = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")) as { readonly bin?: Readonly<Record<string, string>> }
+  const manifest = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")) as {
+    readonly bin?: Readonly<Record<string, string>>
+  }
   const file = manifest.bin?.deltaflow
   if (file === undefined) return undefined
   const path = join(root, "packages/cli", file)
@@ -56,6 +58,6 @@ function budget({ what, milliseconds, held, stretch }: Start): Budget {
     measured: `${range(found, 0)} ms`,
     ...(held === undefined ? {} : { held: `≤ ${held} ms` }),
     ...(stretch === undefined ? {} : { stretch: `≤ ${stretch} ms` }),
-    met: verdict(found.median, held, stretch)
+    met: verdict(found.median, held, stretch),
   }
 }

@@ -34,7 +34,10 @@ test("right output passes, in either format", async () => {
 
 test("a wrong value is named with its row and column", async () => {
   const { path, text } = await output("j1")
-  assert.throws(() => checked(path, text.replace('"status":"paid"', '"status":"open"'), "enriched"), /row 1, status: "open" should be "paid"/)
+  assert.throws(
+    () => checked(path, text.replace('"status":"paid"', '"status":"open"'), "enriched"),
+    /row 1, status: "open" should be "paid"/,
+  )
 })
 
 test("a number written as text is wrong", async () => {
@@ -46,7 +49,10 @@ test("a missing, a repeated and a torn row are noticed", async () => {
   const { path, text } = await output("j4")
   const rows = [...csvRows(path)].length - 1
   const [header, first, ...others] = text.split("\n")
-  assert.throws(() => checked(path, [header, ...others].join("\n"), "filtered"), new RegExp(`row 1, id: .*${rows - 1} rows in all, ${rows} expected`))
+  assert.throws(
+    () => checked(path, [header, ...others].join("\n"), "filtered"),
+    new RegExp(`row 1, id: .*${rows - 1} rows in all, ${rows} expected`),
+  )
   assert.throws(() => checked(path, [header, first, first, ...others].join("\n"), "filtered"), /row 2, id/)
   assert.throws(() => checked(path, text.slice(0, -30), "filtered"), /is not a whole CSV row/)
 })

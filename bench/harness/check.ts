@@ -1,8 +1,8 @@
 /**
  * Compares what a contender wrote with the answers that the data itself gives.
  *
- * Values are compared as the columns' types ask: an amount by value (97.6 is 97.60), a time in any of the usual ISO spellings, all else as text. A contender
- * that promises to change nothing (`exact`) must also keep the amount's digits and the order.
+ * Values are compared as the columns' types ask: an amount by value (97.6 is 97.60), a time in any of the usual ISO spellings,
+ * all else as text. A contender that promises to change nothing (`exact`) must also keep the amount's digits and the order.
  */
 import { addedColumns, type DataSet, enrichedValues, filteredValues, inputColumns, isWanted, type Order, orders } from "../data.ts"
 import { Digest, type DigestValue } from "../digest.ts"
@@ -55,7 +55,8 @@ function jsonText(name: string, value: unknown, line: string | undefined): strin
 function* filteredRows(path: string, exact: boolean): Generator<Array<string>> {
   const rows = csvRows(path)
   const header = rows.next().value as Array<string> | undefined
-  if (header?.join() !== inputColumns.join()) throw new Error(`${path}: the header is ${header?.join()} and should be ${inputColumns.join()}.`)
+  if (header?.join() !== inputColumns.join())
+    throw new Error(`${path}: the header is ${header?.join()} and should be ${inputColumns.join()}.`)
   for (const row of rows) {
     if (!exact) row[6] = twoPlaces(row[6]!)
     row[9] = isoSeconds(row[9]!)
@@ -69,8 +70,7 @@ function twoPlaces(text: string): string {
   return whole === undefined ? text : `${whole}.${fraction.padEnd(2, "0")}`
 }
 
-const isoSeconds = (text: string): string =>
-  text.replace(/^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.0+)?(?:Z|\+00(?::?00)?)?$/, "$1T$2Z")
+const isoSeconds = (text: string): string => text.replace(/^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.0+)?(?:Z|\+00(?::?00)?)?$/, "$1T$2Z")
 
 function* wantedRows(rows: number, answer: Answer): Generator<Array<string>> {
   const values: (order: Order) => Array<string> = answer === "enriched" ? enrichedValues : filteredValues
@@ -86,8 +86,9 @@ function difference(found: Iterator<Array<string>>, wanted: Generator<Array<stri
     if (row.done === true) return `only ${n - 1} of ${answer.rows} rows were written.`
     const column = expected.findIndex((value, i) => value !== row.value[i])
     if (column < 0 && row.value.length === expected.length) continue
+    const [is, should] = [row.value[column], expected[column]].map((value) => JSON.stringify(value))
     const rowCount = sum.rows === answer.rows ? "" : ` (${sum.rows} rows in all, ${answer.rows} expected)`
-    return `row ${n}, ${enrichedNames[column] ?? "end"}: ${JSON.stringify(row.value[column])} should be ${JSON.stringify(expected[column])}${rowCount}.`
+    return `row ${n}, ${enrichedNames[column] ?? "end"}: ${is} should be ${should}${rowCount}.`
   }
   return `${sum.rows} rows were written, ${answer.rows} expected.`
 }

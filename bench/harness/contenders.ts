@@ -24,19 +24,32 @@ export type Presence = { readonly installed: string } | { readonly missing: stri
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-const node = (script: string, threads: number, env?: Readonly<Record<string, string>>) => ({ job, input, output }: Task): Command => ({
-  file: process.execPath,
-  args: [here(`contenders/${script}.ts`), job, input, output, String(threads)],
-  // Taking the types out of a script costs 200 ms and 30 MB, and has nothing to do with what is measured: done once, then cached.
-  env: { NODE_COMPILE_CACHE: here(".data/compile-cache"), ...env },
-  reports: true
+const node =
+  (script: string, threads: number, env?: Readonly<Record<string, string>>) =>
+  ({ job, input, output }: Task): Command => ({
+    file: process.execPath,
+    args: [here(`contenders/${script}.ts`), job, input, output, String(threads)],
+    // Taking the types out of a script costs 200 ms and 30 MB, and has nothing to do with what is measured: done once, then cached.
+    env: { NODE_COMPILE_CACHE: here(".data/compile-cache"), ...env },
+    reports: true,
+  })
+
+const peer = (
+  id: string,
+  name: string,
+  script: string,
+  packageName: string,
+  threads = 1,
+  env?: Readonly<Record<string, string>>,
+): Contender => ({ id, name, exact: false, command: node(script, threads, env), version: () => packageVersion(packageName) })
+
+const own = (id: string, name: string, script: string, threads: number, version: () => Presence): Contender => ({
+  id,
+  name,
+  exact: true,
+  command: node(script, threads),
+  version,
 })
-
-const peer = (id: string, name: string, script: string, packageName: string, threads = 1, env?: Readonly<Record<string, string>>): Contender =>
-  ({ id, name, exact: false, command: node(script, threads, env), version: () => packageVersion(packageName) })
-
-const own = (id: string, name: string, script: string, threads: number, version: () => Presence): Contender =>
-  ({ id, name, exact: true, command: node(script, threads), version })
 
 function packageVersion(name: string): Presence {
   const path = here(`node_modules/${name}/package.json`)
@@ -51,7 +64,9 @@ function productVersion(): Presence {
 
 function commandVersion(file: string, args: ReadonlyArray<string>): Presence {
   const { status, stdout } = spawnSync(file, args, { encoding: "utf8" })
-  return status === 0 ? { installed: stdout.trim().replace(/^\D*/, "") } : { missing: `no ${file} that answers to ${args.join(" ")} on the PATH` }
+  return status === 0
+    ? { installed: stdout.trim().replace(/^\D*/, "") }
+    : { missing: `no ${file} that answers to ${args.join(" ")} on the PATH` }
 }
 
 const handWritten = (): Presence => ({ installed: "" })
@@ -69,12 +84,19 @@ export const contenders: ReadonlyArray<Contender> = [
   peer("csv-parse", "csv-parse by hand", "csv-parse", "csv-parse"),
   { id: "json-parse", name: "`JSON.parse` loop", exact: false, command: node("json-parse", 1), version: handWritten },
   { id: "miller", name: "Miller", exact: false, command: miller, version: () => commandVersion("mlr", ["--version"]) },
-  { id: "pandas", name: "pandas", exact: false, command: pandas, version: () => commandVersion("python3", ["-c", "import pandas; print(pandas.__version__)"]) }
+  {
+    id: "pandas",
+    name: "pandas",
+    exact: false,
+    command: pandas,
+    version: () => commandVersion("python3", ["-c", "import pandas; print(pandas.__version__)"]),
+  },
 ]
 
 function miller({ job, input, output }: Task): Command {
   const filter = ["filter", '$status == "paid" && $amount > 50']
-  const fields = '$full_name = $first_name . " " . $last_name; $year = int(sub($created_at, "-.*", "")); $amount_cents = int(round($amount * 100))'
+  const fields =
+    '$full_name = $first_name . " " . $last_name; $year = int(sub($created_at, "-.*", "")); $amount_cents = int(round($amount * 100))'
   const steps = job === "j1" ? ["--icsv", "--ojsonl", ...filter, "then", "put", fields] : ["--ijsonl", "--ocsv", ...filter]
   return { file: "mlr", args: [...steps, input], stdout: output, reports: false }
 }

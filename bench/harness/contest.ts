@@ -33,13 +33,14 @@ export async function runJob(job: Job, set: DataSet, contests: ReadonlyArray<Con
   for (const contest of contests) {
     const a = entries.get(contest.a)!
     const b = entries.get(contest.b)!
-    if (a.problem === undefined && b.problem === undefined) outcomes.push(await runContest(contest, a, b, set, pairsOf(contest, pairs), folder))
+    if (a.problem === undefined && b.problem === undefined)
+      outcomes.push(await runContest(contest, a, b, set, pairsOf(contest, pairs), folder))
   }
   return { entries: [...entries.values()], outcomes }
 }
 
 /** A contest without a figure to reach is for orientation, and gets fewer pairs. */
-const pairsOf = ({ held, stretch }: Contest, pairs: number): number => (held ?? stretch) === undefined ? Math.min(pairs, 3) : pairs
+const pairsOf = ({ held, stretch }: Contest, pairs: number): number => ((held ?? stretch) === undefined ? Math.min(pairs, 3) : pairs)
 
 export async function enter(job: Job, set: DataSet, contender: Contender, folder: string): Promise<Entry> {
   const presence = contender.version()

@@ -31,7 +31,11 @@ test("both files hold the same rows", () => {
 test("about one note in twenty is quoted, and some hold line breaks, quotes and letters beyond ASCII", () => {
   const notes = [...orders(20_000)].map(({ note }) => note).filter((note) => /[",\n]/.test(note))
   assert.ok(notes.length > 800 && notes.length < 1200, `${notes.length} of 20000`)
-  for (const kind of [/,/, /"/, /\n/, /[^\x00-\x7f]/]) assert.ok(notes.some((note) => kind.test(note)), String(kind))
+  for (const kind of [/,/, /"/, /\n/, /[^\x00-\x7f]/])
+    assert.ok(
+      notes.some((note) => kind.test(note)),
+      String(kind),
+    )
 })
 
 test("the filter leaves neither nothing nor all, and the amounts meet its edge from both sides", () => {

@@ -40,8 +40,8 @@ export const jobs: ReadonlyArray<Job> = [
       { a: "limit", b: "duckdb-2" },
       { a: "limit", b: "polars" },
       { a: "limit", b: "udsv" },
-      { a: "limit-2", b: "limit" }
-    ]
+      { a: "limit-2", b: "limit" },
+    ],
   },
   {
     id: "j1-opaque",
@@ -52,8 +52,8 @@ export const jobs: ReadonlyArray<Job> = [
       { a: "deltaflow", b: "udsv", held: 0.7, stretch: 0.55 },
       { a: "deltaflow-2", b: "deltaflow" },
       { a: "deltaflow", b: "papaparse" },
-      { a: "deltaflow", b: "csv-parse" }
-    ]
+      { a: "deltaflow", b: "csv-parse" },
+    ],
   },
   {
     id: "j4",
@@ -72,7 +72,7 @@ export const jobs: ReadonlyArray<Job> = [
       { a: "limit", b: "duckdb-2" },
       { a: "limit", b: "polars" },
       { a: "limit", b: "json-parse" },
-      { a: "limit-2", b: "limit" }
-    ]
-  }
+      { a: "limit-2", b: "limit" },
+    ],
+  },
 ]

@@ -1,8 +1,8 @@
 /**
  * Runs one contender in a process of its own and measures it.
  *
- * Wall time is from start to end of the process as the harness sees it. CPU time and peak memory come from the operating system: a Node contender reads
- * its own at exit, any other command runs under `/usr/bin/time` where that is installed.
+ * Wall time is from start to end of the process as the harness sees it. CPU time and peak memory come from the operating
+ * system: a Node contender reads its own at exit, any other command runs under `/usr/bin/time` where that is installed.
  */
 import { spawn, type StdioOptions } from "node:child_process"
 import { closeSync, existsSync, openSync } from "node:fs"

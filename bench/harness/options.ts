@@ -43,19 +43,23 @@ export function optionsOf(args: ReadonlyArray<string>): Options | undefined {
       "growth-large": { type: "boolean", default: false },
       folder: { type: "string", default: fileURLToPath(new URL("../.data", import.meta.url)) },
       write: { type: "boolean" },
-      help: { type: "boolean", default: false }
-    }
+      help: { type: "boolean", default: false },
+    },
   })
   if (values.help) return undefined
   return {
     jobs: list("--jobs", values.jobs, known),
     rows: count("--rows", values.rows),
     pairs: count("--pairs", values.pairs),
-    only: list("--only", values.only, contenders.map(({ id }) => id)),
+    only: list(
+      "--only",
+      values.only,
+      contenders.map(({ id }) => id),
+    ),
     growthLarge: values["growth-large"],
     folder: values.folder,
     // A page of some jobs or of few rows is not to take the place of the whole one.
-    write: values.write ?? (values.jobs === everything.jobs && values.rows === everything.rows && values.only === everything.only)
+    write: values.write ?? (values.jobs === everything.jobs && values.rows === everything.rows && values.only === everything.only),
   }
 }
 

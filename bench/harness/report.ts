@@ -25,33 +25,59 @@ export interface Findings {
 
 export function page({ set, entries, outcomes, budgets, notRun, failed }: Findings): string {
   const inputs = `${grouped(set.rows)} rows: CSV of ${megabytes(set.csvBytes)}, NDJSON of ${megabytes(set.ndjsonBytes)}`
+  const machine = `${availableParallelism()} CPUs, Node ${process.versions.node}`
   return [
     "# Benchmark results",
-    `Written by \`pnpm bench\`. ${availableParallelism()} CPUs, Node ${process.versions.node}; ${inputs}. Every contender's output was checked before it was timed.`,
-    "Only the paired ratios rank: A and B ran in turn. Each is the median of its pairs, with the range. Below 1, A is faster or needs less.",
-    section("Contests", ["job", "A", "against B", "wall A/B", "CPU A/B", "memory A/B", "pairs", "held", "stretch", "verdict"], outcomes.map(contestRow)),
+    `Written by \`pnpm bench\`. ${machine}; ${inputs}. Every contender's output was checked before it was timed.`,
+    `Only the paired ratios rank: A and B ran in turn. Each is the median of its pairs, with the range.
+Below 1, A is faster or needs less.`,
+    section(
+      "Contests",
+      ["job", "A", "against B", "wall A/B", "CPU A/B", "memory A/B", "pairs", "held", "stretch", "verdict"],
+      outcomes.map(contestRow),
+    ),
     section("Budgets", ["what", "measured", "held", "stretch", "verdict"], budgets.map(budgetRow)),
-    section("Single contenders, for orientation", ["job", "contender", "wall s", "CPU s", "peak MB", "runs", "version"], entries.filter(isRun).map(entryRow)),
+    section(
+      "Single contenders, for orientation",
+      ["job", "contender", "wall s", "CPU s", "peak MB", "runs", "version"],
+      entries.filter(isRun).map(entryRow),
+    ),
     listing("Not run", [...notRun, ...problems(entries, "not run")]),
-    listing("Failed", [...failed, ...problems(entries, "failed")])
-  ].filter((part) => part !== "").join("\n\n").concat("\n")
+    listing("Failed", [...failed, ...problems(entries, "failed")]),
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n")
+    .concat("\n")
 }
 
 const isRun = ({ runs }: Entry): boolean => runs.length > 0
 
 function contestRow({ job, contest, a, b }: Outcome): Array<string> {
-  const wall = ratios(a.map((one) => one.wallSeconds), b.map((one) => one.wallSeconds))
+  const wall = ratios(
+    a.map((one) => one.wallSeconds),
+    b.map((one) => one.wallSeconds),
+  )
   return [
     job.id,
     contenderOf(contest.a).name,
     contenderOf(contest.b).name,
     range(wall),
-    range(ratios(a.map((one) => one.cpuSeconds), b.map((one) => one.cpuSeconds))),
-    range(ratios(a.map((one) => one.peakMegabytes), b.map((one) => one.peakMegabytes))),
+    range(
+      ratios(
+        a.map((one) => one.cpuSeconds),
+        b.map((one) => one.cpuSeconds),
+      ),
+    ),
+    range(
+      ratios(
+        a.map((one) => one.peakMegabytes),
+        b.map((one) => one.peakMegabytes),
+      ),
+    ),
     String(a.length),
     limit(contest.held),
     limit(contest.stretch),
-    verdict(wall.median, contest.held, contest.stretch)
+    verdict(wall.median, contest.held, contest.stretch),
   ]
 }
 
@@ -74,12 +100,12 @@ function entryRow({ job, contender, runs, version, orderKept }: Entry): Array<st
     spread(runs.map((one) => one.cpuSeconds)).median.toFixed(2),
     spread(runs.map((one) => one.peakMegabytes)).most.toFixed(0),
     String(runs.length),
-    version
+    version,
   ]
 }
 
 const problems = (entries: ReadonlyArray<Entry>, kind: "not run" | "failed"): Array<string> =>
-  entries.flatMap(({ job, contender, problem }) => problem?.kind === kind ? [`${job.id}, ${contender.name}: ${problem.reason}`] : [])
+  entries.flatMap(({ job, contender, problem }) => (problem?.kind === kind ? [`${job.id}, ${contender.name}: ${problem.reason}`] : []))
 
 export const range = ({ median, least, most }: Spread, places = 2): string =>
   Number.isNaN(median) ? "" : `${median.toFixed(places)} (${least.toFixed(places)}–${most.toFixed(places)})`

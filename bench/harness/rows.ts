@@ -7,7 +7,8 @@ function* blocks(path: string): Generator<string> {
   const bytes = new Uint8Array(1 << 20)
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
   try {
-    for (let read = readSync(file, bytes); read > 0; read = readSync(file, bytes)) yield decoder.decode(bytes.subarray(0, read), { stream: true })
+    for (let read = readSync(file, bytes); read > 0; read = readSync(file, bytes))
+      yield decoder.decode(bytes.subarray(0, read), { stream: true })
     yield decoder.decode()
   } finally {
     closeSync(file)

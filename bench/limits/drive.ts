@@ -61,7 +61,7 @@ export interface Shared {
 const partSize = 4 << 20
 const unknown = -1n
 
-/** Several threads take parts of the file in turn; each writes its own part once the lengths of all earlier ones are known, so order is kept. */
+/** Several threads take parts of the file in turn. Each writes its own once the lengths of all earlier ones are known: order is kept. */
 export async function convertFileParallel(job: string, loop: Loop, inputPath: string, outputPath: string, threads: number): Promise<void> {
   const output = openSync(outputPath, "w")
   const header = writeSync(output, loop.header)

@@ -26,7 +26,7 @@ const keys = {
   full: literal('","full_name":"'),
   year: literal('","year":'),
   cents: literal(',"amount_cents":'),
-  end: literal("}\n")
+  end: literal("}\n"),
 }
 
 /** Where the row's fields begin: 0 to 10, and the end of the row in 11. A field ends one byte before the next begins. */

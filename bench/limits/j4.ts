@@ -25,7 +25,7 @@ const gap = {
   currency: ',"currency":"'.length,
   country: '","country":"'.length,
   created: '","created_at":"'.length,
-  note: '","note":"'.length
+  note: '","note":"'.length,
 }
 
 /** Start and end of each value in turn, but for currency, country and time, whose widths are known. */
@@ -56,10 +56,13 @@ function findValues(bytes: Uint8Array, row: number): number {
   let cents = 0
   for (let byte = bytes[i]!; byte !== comma; byte = bytes[++i]!) if (byte !== point) cents = cents * 10 + byte - zero
   at[13] = i
-  at[14] = i + gap.currency
-  at[16] = at[14]! + 3 + gap.country
-  at[18] = at[16]! + 2 + gap.created
-  at[20] = at[18]! + 20 + gap.note
+  const currency = i + gap.currency
+  const country = currency + 3 + gap.country
+  const created = country + 2 + gap.created
+  at[14] = currency
+  at[16] = country
+  at[18] = created
+  at[20] = created + 20 + gap.note
   const status = at[10]!
   // Of the statuses only "paid" begins with p, a.
   return bytes[status] === 112 && bytes[status + 1] === 97 ? cents : 0
