@@ -12,6 +12,7 @@ export type {
 } from "./engine/Options.ts"
 export { anyConfig, defineDestination, defineSource, defineTransform } from "./contract/define.ts"
 export type { DestinationOptions, OpenLoad, OpenRequest, SourceOptions, TransformOptions, Yielded } from "./contract/define.ts"
+export type { DestinationDefinition, PipelineDefinition, SourceDefinition, StepDefinition } from "./pipeline/Definition.ts"
 export * from "./contract/Destination.ts"
 export {
   DefinitionError,

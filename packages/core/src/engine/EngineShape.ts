@@ -1,4 +1,5 @@
 /** The engine in Effect. The Promise API in `Engine.ts` only wraps this. */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -12,7 +13,7 @@ import { nodeFiles } from "../node/nodeFiles.ts"
 import type { Explanation } from "../pipeline/explain.ts"
 import { pipelineJsonSchema } from "../pipeline/JsonSchema.ts"
 import { Secrets } from "../pipeline/Secrets.ts"
-import { defaultBackend } from "../transform/Step.ts"
+import { codeGenerationWorks } from "../transform/Step.ts"
 import { memoryStore } from "../store/memory.ts"
 import { EventHub } from "./Events.ts"
 import { closeOrphan, type Execution, executeRun, type Finished, leaseName, type RunEnvironment, type StopSwitch } from "./Execution.ts"
@@ -76,7 +77,7 @@ export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, D
   })
 
 interface RunningRun {
-  readonly fiber: Fiber.Fiber<Finished, StoreError>
+  readonly fiber: Fiber.Fiber<unknown>
   readonly stop: StopSwitch
 }
 
@@ -117,7 +118,9 @@ class EngineRuns {
       yield* this.store.createRun(execution.run)
       const stop: StopSwitch = { stopping: false, onStop: undefined }
       const body = options.dryRun === true ? dryRun(execution) : executeRun(execution, stop)
-      const fiber = Effect.runFork(body)
+      const done = Deferred.makeUnsafe<Finished, StoreError>()
+      // An interrupted fiber ends as interrupted whatever it gave, so the finished run takes another way out.
+      const fiber = Effect.runFork(Effect.uninterruptible(Effect.flatMap(Effect.exit(body), (exit) => Deferred.done(done, exit))))
       const { id } = execution.run
       this.running.set(id, { fiber, stop })
       fiber.addObserver(() => void this.running.delete(id))
@@ -125,14 +128,14 @@ class EngineRuns {
       return {
         id,
         pipeline: execution.pipeline.name,
-        done: Effect.map(Fiber.join(fiber), toResult),
+        done: Effect.map(Deferred.await(done), toResult),
         cancel: Effect.asVoid(Effect.exit(Fiber.interrupt(fiber))),
         stop: Effect.suspend(() => stopGracefully(execution, stop, fiber)),
       }
     })
   }
 
-  private cancelOnAbort(fiber: Fiber.Fiber<Finished, StoreError>, signal: AbortSignal | undefined): void {
+  private cancelOnAbort(fiber: Fiber.Fiber<unknown>, signal: AbortSignal | undefined): void {
     if (signal === undefined) return
     const abort = () => void Effect.runFork(Fiber.interrupt(fiber))
     if (signal.aborted) return abort()
@@ -207,7 +210,7 @@ class EngineRuns {
         runtimeValues,
       }),
       environment: options.environment ?? "development",
-      backend: options.backend ?? defaultBackend(),
+      backend: options.backend ?? (codeGenerationWorks() ? "code" : "closure"),
       loadModule: options.loadModule ?? ((url) => import(/* @vite-ignore */ url) as Promise<Record<string, unknown>>),
     }
   }
@@ -261,7 +264,7 @@ const PENDING_MS = 60_000
 
 const toResult = ({ run, progress, error }: Finished): RunResult => ({ ...run, progress, failure: error })
 
-const stopGracefully = (execution: Execution, stop: StopSwitch, fiber: Fiber.Fiber<Finished, StoreError>): Effect.Effect<void> => {
+const stopGracefully = (execution: Execution, stop: StopSwitch, fiber: Fiber.Fiber<unknown>): Effect.Effect<void> => {
   stop.stopping = true
   stop.onStop?.()
   const isIncremental = execution.pipeline.sources.every((source) => source.incremental !== undefined)

@@ -10,7 +10,7 @@ import type { PluginContext } from "../contract/Plugin.ts"
 import { type EngineEvent, type Lease, type Run, type RunFailure, type Store, type StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newEventId } from "../model/Ids.ts"
-import type { CustomExport } from "../transform/custom.ts"
+import type { CustomFunction } from "../transform/Step.ts"
 import { Counters } from "./Counters.ts"
 import { backoffDelay, leaseLost, makeLoads } from "./Loads.ts"
 import type { RunOptions, RunProgress } from "./Options.ts"
@@ -34,7 +34,7 @@ export interface RunEnvironment {
 export interface Execution {
   readonly pipeline: ResolvedPipeline
   /** Functions of steps that live in this process. */
-  readonly functions: ReadonlyMap<string, CustomExport>
+  readonly functions: ReadonlyMap<string, CustomFunction>
   readonly run: Run
   readonly options: RunOptions
   readonly environment: RunEnvironment

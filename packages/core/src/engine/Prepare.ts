@@ -6,10 +6,9 @@ import type { Load } from "../contract/Destination.ts"
 import { DefinitionError, type DeltaflowError, EngineError, TransformError } from "../contract/Errors.ts"
 import type { ModuleReference, PluginContext } from "../contract/Plugin.ts"
 import { messageOf } from "../contract/define.ts"
-import { loadExpressionParser } from "../expression/Expression.ts"
+import { loadExpressionParser } from "../expression/Parse.ts"
 import { makePlan, type Plan } from "../pipeline/Plan.ts"
 import { loadTransformFunctions } from "../transform/custom.ts"
-import { isTransferable } from "../transform/Step.ts"
 import type { Execution } from "./Execution.ts"
 import type { OpenedSource } from "./Pass.ts"
 import { makeWorkers, type Workers } from "./Workers.ts"
@@ -55,7 +54,7 @@ export const prepareWorkers = (execution: Execution, opened: ReadonlyArray<Opene
   const size = Math.min(pipeline.workers, availableParallelism())
   const load = loads.length === 1 ? loads[0] : undefined
   const isLarge = opened.some(({ reader }) => (reader.totalBytes ?? 0) >= WORKER_BYTES)
-  if (size < 2 || !isLarge || load?.encoded === undefined || plan.output === undefined || !isTransferable(pipeline.steps)) return undefined
+  if (size < 2 || opened.length > 1 || !isLarge || load?.encoded === undefined || plan.output === undefined || !plan.isTransferable) return undefined
   const { output, spec } = plan
   const encoder = load.encoded.encoder(output)
   return (decoder) => makeWorkers(size, { decoder, steps: spec, encoder, output })

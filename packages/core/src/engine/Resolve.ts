@@ -3,7 +3,6 @@ import { createHash } from "node:crypto"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
-import { anyConfig } from "../contract/define.ts"
 import { DefinitionError, type DeltaflowError } from "../contract/Errors.ts"
 import type { ModuleReference } from "../contract/Plugin.ts"
 import { stringifyJson } from "../model/Json.ts"
@@ -13,8 +12,7 @@ import type { PipelineDefinition } from "../pipeline/Definition.ts"
 import { loadPipelineText } from "../pipeline/PipelineFile.ts"
 import { Secrets } from "../pipeline/Secrets.ts"
 import { fillRuntime, type RuntimeTexts } from "../pipeline/variables.ts"
-import type { CustomExport } from "../transform/custom.ts"
-import type { LocalReference, RowStep } from "../transform/Step.ts"
+import type { CustomFunction, LocalReference, RowStep } from "../transform/Step.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 import type { ResolvedDestination, ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 
@@ -60,7 +58,7 @@ export const validationOf = (pipeline: DecodedPipeline): Validation => ({
 })
 
 /** The functions of steps that live in this process, by the name of their reference. */
-export type LocalFunctions = ReadonlyMap<string, CustomExport>
+export type LocalFunctions = ReadonlyMap<string, CustomFunction>
 
 export interface ReadyPipeline {
   readonly pipeline: ResolvedPipeline
@@ -69,7 +67,7 @@ export interface ReadyPipeline {
 
 /** Fills in what is known only now: the run's id in paths, modules of custom steps. */
 export const readyPipeline = (decoded: DecodedPipeline, options: EngineOptions, runtime: RuntimeTexts, run: Pick<RunOptions, "workers" | "batchSize">): ReadyPipeline => {
-  const functions = new Map<string, CustomExport>()
+  const functions = new Map<string, CustomFunction>()
   const root = options.projectRoot ?? process.cwd()
   const pipeline: ResolvedPipeline = {
     name: decoded.name,
@@ -110,11 +108,11 @@ const readyDestination = (destination: DecodedDestination, runtime: RuntimeTexts
   config: fillRuntime(destination.config, runtime),
 })
 
-const readyStep = (decoded: DecodedStep, index: number, root: string, functions: Map<string, CustomExport>): RowStep => {
+const readyStep = (decoded: DecodedStep, index: number, root: string, functions: Map<string, CustomFunction>): RowStep => {
   if (decoded.kind === "plugin") {
     const local = `step ${index}`
-    functions.set(local, { ...decoded.plugin, config: anyConfig() })
-    return { type: "custom", name: decoded.name ?? decoded.plugin.type, reference: { local, options: decoded.config } satisfies LocalReference }
+    functions.set(local, { apply: decoded.plugin.apply, config: decoded.config })
+    return { type: "custom", name: decoded.name ?? decoded.plugin.type, reference: { local } satisfies LocalReference }
   }
   const { step } = decoded
   switch (step.type) {
