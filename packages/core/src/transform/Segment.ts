@@ -14,12 +14,14 @@ import type { Pass } from "./pass.ts"
 import { isPromise, type Stage, type StageResult } from "./stage.ts"
 import type { CompiledSteps, CustomStep, OnRowError, ResolveCustom, StepIssue, StepsHost, StepsResult, StepsSpec } from "./Step.ts"
 
+export { codeGenerationWorks } from "./Step.ts"
+
 export type CompileResult = { readonly ok: true; readonly steps: CompiledSteps } | { readonly ok: false; readonly issues: ReadonlyArray<StepIssue> }
 
 /** `loadExpressionParser` must have resolved before. */
 export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: StepsHost = {}): CompileResult => {
   const groups = groupSteps(spec)
-  const checks = checkGroups(spec, groups)
+  const checks = checkGroups(spec, groups, resolve)
   const issues = [...checks.flatMap((check) => check.issues), ...unresolved(spec, resolve)].sort((a, b) => a.step - b.step)
   if (issues.length > 0) return { ok: false, issues }
   const stages = groups.map((steps, i) => makeStage(spec, steps, checks[i]!, resolve, host))
@@ -55,19 +57,19 @@ interface GroupCheck {
   readonly pass: Pass | undefined
 }
 
-const checkGroups = (spec: StepsSpec, groups: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray<GroupCheck> => {
+const checkGroups = (spec: StepsSpec, groups: ReadonlyArray<ReadonlyArray<number>>, resolve: ResolveCustom): ReadonlyArray<GroupCheck> => {
   let schema: BatchSchema | undefined = spec.input
   return groups.map((steps) => {
-    const check = checkGroup(spec, steps, schema)
+    const check = checkGroup(spec, steps, schema, resolve)
     schema = check.output
     return check
   })
 }
 
-const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: BatchSchema | undefined): GroupCheck => {
+const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: BatchSchema | undefined, resolve: ResolveCustom): GroupCheck => {
   const first = spec.steps[steps[0]!]!
   if (first.type === "custom") {
-    const output = schema === undefined ? undefined : customOutput(first, schema)
+    const output = schema === undefined || resolve(first)?.apply.mode !== "patch" ? undefined : patchOutput(first, schema)
     return { issues: [], output, schemas: [output], pass: undefined }
   }
   const unknown = { issues: [], output: undefined, schemas: steps.map(() => undefined), pass: undefined }
@@ -77,8 +79,8 @@ const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: Batch
 }
 
 /** A patch that declares what it adds is the one custom step whose columns are known before a row has gone through. */
-const customOutput = (step: CustomStep, input: BatchSchema): BatchSchema | undefined => {
-  if (step.mode !== "patch" || step.columns === undefined) return undefined
+const patchOutput = (step: CustomStep, input: BatchSchema): BatchSchema | undefined => {
+  if (step.columns === undefined) return undefined
   const declared = new Map(Object.entries(step.columns))
   const kept = input.columns.map((column) => retyped(column, declared.get(column.name)))
   const added = Array.from(declared, ([name, type]): ColumnSchema => ({ name, type, nullable: true })).filter(

@@ -73,7 +73,7 @@ export interface StepsSpec {
   readonly runtime: Readonly<Record<string, unknown>>
   /** What `NOW()` says, milliseconds since 1970. */
   readonly now: number
-  /** `closure` where `new Function` is not allowed; see `defaultBackend`. */
+  /** `closure` where `new Function` is not allowed; see `codeGenerationWorks`. */
   readonly backend: Backend
 }
 
@@ -149,13 +149,10 @@ export const isTransferable = (steps: ReadonlyArray<RowStep>): boolean =>
 
 let codeAllowed: boolean | undefined
 
-/** `code` where `new Function` works; found out once. A host's content policy may forbid it. */
-export const defaultBackend = (): Backend => {
-  codeAllowed ??= canGenerateCode()
-  return codeAllowed ? "code" : "closure"
-}
+/** Whether `new Function` works here; found out once. A host's content policy may forbid it, and then steps run as closures. */
+export const codeGenerationWorks = (): boolean => (codeAllowed ??= tryGeneratedCode())
 
-const canGenerateCode = (): boolean => {
+const tryGeneratedCode = (): boolean => {
   try {
     return (new Function("return true") as () => boolean)()
   } catch (error) {

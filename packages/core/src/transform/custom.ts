@@ -1,7 +1,7 @@
 /** Finds the functions of custom steps: exports of modules, loaded once, with their configs decoded. */
 import { messageOf } from "../contract/define.ts"
 import { TransformError } from "../contract/Errors.ts"
-import type { StandardIssue } from "../contract/Plugin.ts"
+import type { ModuleReference, StandardIssue } from "../contract/Plugin.ts"
 import type { Transform, TransformFunction } from "../contract/Transform.ts"
 import { didYouMean } from "../model/nearestName.ts"
 import { pathOf, placeOf, sentence } from "./failure.ts"
@@ -9,30 +9,26 @@ import { type CustomFunction, type CustomStep, isModuleReference, type ResolveCu
 
 export type LoadModule = (url: string) => Promise<Record<string, unknown>>
 
-/** What may stand behind a custom step: a plain function, what `defineTransform` gives, or a function with its mode. */
-export type CustomExport = Transform | TransformFunction | TransformFunction["run"]
-
 /**
- * Loads what the custom steps name. `local` holds the functions of this process by name. The result knows these very step objects. Throws
- * `TransformError`.
+ * Loads what the custom steps name: an export that is a plain function, what `defineTransform` gives, or a function with its mode. `local`
+ * holds the functions of this process by name. The result knows these very step objects. Throws `TransformError`.
  */
 export const loadTransformFunctions = async (
   steps: ReadonlyArray<RowStep>,
   load: LoadModule,
-  local: ReadonlyMap<string, CustomExport> = new Map(),
+  local: ReadonlyMap<string, CustomFunction> = new Map(),
 ): Promise<ResolveCustom> => {
   const functions = new Map<CustomStep, CustomFunction>()
   for (const [index, step] of steps.entries()) {
     if (step.type !== "custom") continue
-    const found = isModuleReference(step.reference) ? await fromModule(steps, index, step, load) : local.get(step.reference.local)
-    if (found !== undefined) functions.set(step, await asFunction(steps, index, step, found))
+    const { reference } = step
+    const found = isModuleReference(reference) ? await asFunction(steps, index, step, await fromModule(steps, index, reference, load)) : local.get(reference.local)
+    if (found !== undefined) functions.set(step, found)
   }
   return (step) => functions.get(step)
 }
 
-const fromModule = async (steps: ReadonlyArray<RowStep>, index: number, step: CustomStep, load: LoadModule): Promise<unknown> => {
-  const { reference } = step
-  if (!isModuleReference(reference)) return undefined
+const fromModule = async (steps: ReadonlyArray<RowStep>, index: number, reference: ModuleReference, load: LoadModule): Promise<unknown> => {
   let module: Record<string, unknown>
   try {
     module = await load(reference.url)

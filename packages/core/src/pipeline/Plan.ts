@@ -1,0 +1,132 @@
+/**
+ * The plan of a run, made when the sources are open and no row is read yet: which columns are read, what the sources are offered to do
+ * themselves, and the compiled steps.
+ *
+ * A plan never changes a result: what the naive order of steps would give, it gives.
+ */
+import type { ErrorCode } from "../contract/Errors.ts"
+import type { Pushdown } from "../contract/Source.ts"
+import type { Batch } from "../model/Batch.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import { checkTransparent } from "../transform/fusedStage.ts"
+import type { Pass } from "../transform/pass.ts"
+import { compileSteps } from "../transform/Segment.ts"
+import { type Backend, type CompiledSteps, isTransferable, type ResolveCustom, type RowStep, type StepIssue, type StepsHost, type StepsSpec } from "../transform/Step.ts"
+import { pushableConditions } from "./pushdown.ts"
+import { conformer, type NamedSchema, unionSchema } from "./unionSchema.ts"
+
+export interface PlanOptions {
+  /** In the order of the definition; their rows are concatenated. */
+  readonly sources: ReadonlyArray<NamedSchema>
+  readonly steps: ReadonlyArray<RowStep>
+  readonly resolve: ResolveCustom
+  /** Values of `:run_id` and the like. */
+  readonly runtime: Readonly<Record<string, unknown>>
+  /** What `NOW()` says, milliseconds since 1970. */
+  readonly now: number
+  readonly backend: Backend
+  readonly host?: StepsHost
+  /** Rows that are wanted at most, for a preview. */
+  readonly limit?: number
+}
+
+/** Something wrong with a step, or with the sources together. */
+export interface PlanIssue extends Omit<StepIssue, "step" | "code"> {
+  readonly code: ErrorCode
+  readonly step?: number
+}
+
+export interface PlannedSource {
+  readonly name: string
+  readonly schema: BatchSchema
+  readonly offer: Pushdown
+  /** Columns that nobody needs. */
+  readonly pruned: ReadonlyArray<string>
+}
+
+export interface Plan {
+  /** What worker threads compile; see `isTransferable`. */
+  readonly spec: StepsSpec
+  /** Whether worker threads can run the steps. */
+  readonly isTransferable: boolean
+  readonly sources: ReadonlyArray<PlannedSource>
+  /** What each source is offered, in the order of the sources. */
+  readonly offers: ReadonlyArray<Pushdown>
+  /** Columns of the batches that `conform` gives. */
+  readonly input: BatchSchema
+  /** Undefined where it is known only when the first batch has gone through a custom step. */
+  readonly output: BatchSchema | undefined
+  /** Brings a batch of a source to the planned columns. */
+  readonly conform: (batch: Batch, source: number) => Batch
+  readonly steps: CompiledSteps
+}
+
+export type PlanResult = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly issues: ReadonlyArray<PlanIssue> }
+
+/** `loadExpressionParser` must have resolved before. */
+export const makePlan = (options: PlanOptions): PlanResult => {
+  const { sources } = options
+  const union = unionSchema(sources)
+  if (union.conflicts.length > 0) {
+    return { ok: false, issues: union.conflicts.map(({ source, message }) => ({ code: "EXPRESSION_TYPE", message, path: `sources[${source}]` })) }
+  }
+  const whole = compile(options, union.schema)
+  if (!whole.ok) return whole
+  const used = new Set(whole.steps.used)
+  const input = used.size === union.schema.columns.length ? union.schema : { columns: union.schema.columns.filter((column) => used.has(column.name)) }
+  const pruned = input === union.schema ? whole : compile(options, input)
+  if (!pruned.ok) return pruned
+  const pass = leadingPass(pruned.spec, pruned.steps)
+  const planned = sources.map((source) => planSource(source, used, pass, options))
+  const conform = conformer(input, union.schema, isOpen(pruned.spec, pass))
+  const plan: Plan = {
+    spec: pruned.spec,
+    isTransferable: isTransferable(options.steps),
+    sources: planned,
+    offers: planned.map((source) => source.offer),
+    input,
+    output: pruned.steps.output,
+    conform: (batch) => conform(batch),
+    steps: pruned.steps,
+  }
+  return { ok: true, plan }
+}
+
+const compile = ({ steps, runtime, now, backend, resolve, host }: PlanOptions, input: BatchSchema) => {
+  const spec: StepsSpec = { steps, input, runtime, now, backend }
+  const result = compileSteps(spec, resolve, host)
+  return result.ok ? { ok: true as const, spec, steps: result.steps } : result
+}
+
+/** The transparent steps before the first custom one. */
+const leadingPass = (spec: StepsSpec, steps: CompiledSteps): Pass | undefined => {
+  const first = steps.passes[0]
+  if (first === undefined || spec.steps[first[0]!]!.type === "custom") return undefined
+  const checked = checkTransparent(spec, first, spec.input)
+  return checked.ok ? checked.pass : undefined
+}
+
+/** Whether a column that nobody planned with reaches the end, or a step that may look at it. */
+const isOpen = (spec: StepsSpec, pass: Pass | undefined): boolean => spec.steps.length === 0 || pass === undefined || pass.isOpen
+
+const planSource = ({ name, schema }: NamedSchema, used: ReadonlySet<string>, pass: Pass | undefined, options: PlanOptions): PlannedSource => {
+  const needed = schema.columns.map((column) => column.name).filter((column) => used.has(column))
+  // Rows have to come also where none of their columns is used.
+  const columns = needed.length === 0 ? schema.columns.slice(0, 1).map((column) => column.name) : needed
+  const conditions = pass === undefined ? [] : pushableConditions(pass).filter(({ column, type }) => schema.columns.some((own) => own.name === column && own.type === type))
+  const limit = options.limit !== undefined && options.steps.every((step) => keepsRows(step, options.resolve)) ? options.limit : undefined
+  return {
+    name,
+    schema,
+    offer: {
+      ...(columns.length === schema.columns.length ? {} : { columns }),
+      ...(conditions.length === 0 ? {} : { conditions }),
+      ...(limit === undefined ? {} : { limit }),
+    },
+    pruned: schema.columns.map((column) => column.name).filter((column) => !used.has(column)),
+  }
+}
+
+/** Whether exactly one row comes out for each that goes in. */
+const keepsRows = (step: RowStep, resolve: ResolveCustom): boolean =>
+  step.type === "custom" ? resolve(step)?.apply.mode === "patch" : step.type !== "filter"
