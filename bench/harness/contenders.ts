@@ -74,6 +74,7 @@ const handWritten = (): Presence => ({ installed: "" })
 export const contenders: ReadonlyArray<Contender> = [
   own("deltaflow", "Deltaflow", "deltaflow", 1, productVersion),
   own("deltaflow-2", "Deltaflow, 2 workers", "deltaflow", 2, productVersion),
+  own("loop", "Deltaflow's parts without the engine", "loop", 1, productVersion),
   own("limit", "byte loop by hand", "limit", 1, handWritten),
   own("limit-2", "byte loop by hand, 2 threads", "limit", 2, handWritten),
   peer("duckdb-2", "DuckDB, 2 threads", "duckdb", "@duckdb/node-api", 2),
