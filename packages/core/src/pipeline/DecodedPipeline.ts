@@ -3,6 +3,7 @@ import type { Delivery, Destination, WriteMode } from "../contract/Destination.t
 import type { IncrementalOptions, Source } from "../contract/Source.ts"
 import type { Transform } from "../contract/Transform.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
+import type { InheritedSettings } from "./inherit.ts"
 import type { Auth, Events, Logging, Monitoring, Notifications, Scheduler, triggers } from "./ServiceDefinition.ts"
 import type { ColumnRule, PipelineDefinition } from "./Definition.ts"
 import type { builtinSteps } from "./StepDefinition.ts"
@@ -96,6 +97,9 @@ export interface DecodedPipeline {
   readonly logging: typeof Logging.Type
   readonly events: typeof Events.Type
   readonly auth: typeof Auth.Type | undefined
+  /** What the project handed on, and what went over the file, so that the definition can be decoded again with other variables. */
+  readonly inherited: InheritedSettings
+  readonly overrides: InheritedSettings
   /** Names of the variables that the definition uses; never their values. */
   readonly variables: ReadonlyArray<string>
 }

@@ -4,9 +4,9 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 
-export const DURATION_FORM = "a duration: a number of seconds, or text such as 500ms, 10s, 5m, 1h or 1d"
+export const DURATION_FORM = "a duration (a number of seconds, or 500ms, 10s, 5m, 1h, 1d)"
 
-export const SIZE_FORM = "a size: a number of bytes, or text such as 64kb, 256mb or 1gb"
+export const SIZE_FORM = "a size (a number of bytes, or 64kb, 256mb, 1gb)"
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 

@@ -8,18 +8,21 @@ const WIDEST_LINE = 120
 export const codeFrame = (text: string, line: number, column: number, length = 1): string => {
   const lines = text.split(/\r\n|\n|\r/)
   const first = Math.max(1, line - LINES_BEFORE)
-  const last = Math.min(lines.length, line + LINES_AFTER)
+  const last = Math.max(line, Math.min(lastShown(lines), line + LINES_AFTER))
   const digits = String(last).length
   // A place far to the right of a long line moves all the lines to the left.
   const start = Math.max(0, column - Math.floor(WIDEST_LINE * 0.75))
   const frame: Array<string> = []
   for (let number = first; number <= last; number++) {
-    const shown = visible(lines[number - 1]!, start)
-    frame.push(`${number === line ? ">" : " "} ${String(number).padStart(digits)} | ${shown}`.trimEnd())
-    if (number === line) frame.push(`  ${" ".repeat(digits)} | ${caret(lines[number - 1]!, start, column, length)}`)
+    const content = lines[number - 1] ?? ""
+    frame.push(`${number === line ? ">" : " "} ${String(number).padStart(digits)} | ${visible(content, start)}`.trimEnd())
+    if (number === line) frame.push(`  ${" ".repeat(digits)} | ${caret(content, start, column, length)}`)
   }
   return frame.join("\n")
 }
+
+// A text that ends in a line break has no line behind it.
+const lastShown = (lines: ReadonlyArray<string>): number => (lines.at(-1) === "" ? lines.length - 1 : lines.length)
 
 const visible = (line: string, start: number): string => {
   const cut = line.slice(start, start + WIDEST_LINE)

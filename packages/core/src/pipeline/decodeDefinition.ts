@@ -13,7 +13,7 @@ import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Defini
 import { type InheritedSettings, mergeSettings } from "./inherit.ts"
 import { isMapping, type Path } from "./path.ts"
 import { plainCopy } from "./plainCopy.ts"
-import { distinct, type Locate, type Problem, toIssue, wrongValue } from "./problem.ts"
+import { distinct, type Origin, type Problem, toIssue, wrongValue } from "./problem.ts"
 import { cronProblems, timezoneProblems } from "./schedule.ts"
 import { Secrets } from "./Secrets.ts"
 import { fillVariables, type VariableLayers } from "./variables.ts"
@@ -31,10 +31,8 @@ export interface DecodeOptions {
   readonly inherited?: InheritedSettings
   /** What goes over the file: flags and the environment. */
   readonly overrides?: InheritedSettings
-  /** Finds the place of a problem in the text that the definition came from. */
-  readonly locate?: Locate
-  /** What was found wrong before, such as in the text itself. */
-  readonly problems?: ReadonlyArray<Problem>
+  /** The text that the definition came from, with what was found wrong in it. */
+  readonly text?: Origin & { readonly problems: ReadonlyArray<Problem> }
 }
 
 export type DecodeResult =
@@ -43,7 +41,7 @@ export type DecodeResult =
 
 export const decodeDefinition = async (value: unknown, options: DecodeOptions): Promise<DecodeResult> => {
   const secrets = options.secrets ?? new Secrets()
-  const problems: Array<Problem> = [...(options.problems ?? [])]
+  const problems: Array<Problem> = [...(options.text?.problems ?? [])]
   const report = (more: ReadonlyArray<Problem>) => void problems.push(...more)
   const copy = plainCopy(value, report)
   const filled = fillVariables(copy, options.variables ?? [], secrets)
@@ -54,7 +52,7 @@ export const decodeDefinition = async (value: unknown, options: DecodeOptions): 
   const context: ConnectorContext = { plugins: options.plugins, secrets, whole: filled.whole, report: reportOthers }
   const pipeline = await decodePipeline(filled.value, { written: copy as PipelineDefinition, used: filled.used }, options, context)
   if (problems.length === 0 && pipeline !== undefined) return { ok: true, pipeline }
-  return { ok: false, issues: distinct(problems).map((problem) => toIssue(problem, options.locate, (text) => secrets.mask(text))).toSorted(byPlace) }
+  return { ok: false, issues: distinct(problems).map((problem) => toIssue(problem, options.text, (text) => secrets.mask(text))).toSorted(byPlace) }
 }
 
 /** The same; throws `DefinitionError` where something is wrong. */
@@ -66,12 +64,12 @@ export const decodeDefinitionOrThrow = async (value: unknown, options: DecodeOpt
 
 const byPlace = (a: Issue, b: Issue): number => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 
-interface Origin {
+interface Written {
   readonly written: PipelineDefinition
   readonly used: ReadonlyArray<string>
 }
 
-const decodePipeline = async (value: unknown, origin: Origin, options: DecodeOptions, context: ConnectorContext): Promise<DecodedPipeline | undefined> => {
+const decodePipeline = async (value: unknown, origin: Written, options: DecodeOptions, context: ConnectorContext): Promise<DecodedPipeline | undefined> => {
   if (value === undefined || value === null) context.report([emptyDefinition])
   const root = value === undefined || value === null ? undefined : asMapping(value, [], "a pipeline: a mapping with name, sources and destinations", context)
   if (root === undefined) return undefined
@@ -81,7 +79,8 @@ const decodePipeline = async (value: unknown, origin: Origin, options: DecodeOpt
   const moving = await decodeMoving(root, defaults, context)
   const errorHandling = await decodeErrorHandling(root["error_handling"] ?? {}, defaults, context)
   context.report([...nameProblems(root), ...featureProblems(root, keys), ...dependencyProblems(keys), ...(await timeProblems(keys))])
-  return { ...describePipeline(keys, origin), ...settings, ...moving, defaults, errorHandling, dependsOn: dependenciesOf(keys) }
+  const { overrides = {}, inherited = {} } = options
+  return { ...describePipeline(keys, origin), overrides, inherited, ...settings, ...moving, defaults, errorHandling, dependsOn: dependenciesOf(keys) }
 }
 
 const emptyDefinition: Problem = {
@@ -93,7 +92,7 @@ const emptyDefinition: Problem = {
 
 type Keys = Decoded<typeof pipelineFields>
 
-const describePipeline = (keys: Keys, { written, used }: Origin) => ({
+const describePipeline = (keys: Keys, { written, used }: Written) => ({
   name: keys.name ?? "",
   version: keys.version ?? "",
   description: keys.description ?? "",

@@ -27,13 +27,14 @@ export const mergeSettings = (...layers: ReadonlyArray<InheritedSettings>): Merg
 })
 
 const merged = <A extends object>(layers: ReadonlyArray<A | undefined>): A =>
-  layers.reduceRight<unknown>((weaker, stronger) => mergeTwo(weaker, stronger), {}) as A
+  layers.reduceRight<unknown>((weaker, stronger) => mergeValues(weaker, stronger), {}) as A
 
-const mergeTwo = (weaker: unknown, stronger: unknown): unknown => {
+/** `stronger` over `weaker`. */
+export const mergeValues = (weaker: unknown, stronger: unknown): unknown => {
   if (stronger === undefined) return weaker
   if (!isMapping(weaker) || !isMapping(stronger)) return stronger
   const keys = new Set([...Object.keys(weaker), ...Object.keys(stronger)])
-  return Object.fromEntries([...keys].map((key) => [key, mergeTwo(own(weaker, key), own(stronger, key))]))
+  return Object.fromEntries([...keys].map((key) => [key, mergeValues(own(weaker, key), own(stronger, key))]))
 }
 
 const own = (mapping: Readonly<Record<string, unknown>>, key: string): unknown => (Object.hasOwn(mapping, key) ? mapping[key] : undefined)

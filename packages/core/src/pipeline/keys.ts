@@ -13,7 +13,7 @@ export const required = <S extends Schema.Top>(schema: S, description: string) =
 const described = <S extends Schema.Top>(schema: S, description: string): S["Rebuild"] => schema.pipe(Schema.annotateEncoded({ description }))
 
 /** Text with something in it. */
-export const Text = Schema.String.check(Schema.isNonEmpty({ expected: "text that is not empty" }))
+export const Text = Schema.String.annotate({ expected: "text" }).check(Schema.isNonEmpty({ expected: "text that is not empty" }))
 
 export const Flag = Schema.Boolean.annotate({ expected: "true or false" })
 

@@ -12,6 +12,8 @@ export interface Problem {
   readonly at?: "key"
   /** Part of the value's text that is meant. */
   readonly part?: string
+  /** Where it stands in the text, where that is known already. From, to. */
+  readonly range?: readonly [number, number]
 }
 
 /** Where something stands in a text. */
@@ -22,12 +24,17 @@ export interface Place {
   readonly frame: string
 }
 
-/** Finds a problem's place; undefined where the definition came from no text. */
-export type Locate = (problem: Problem) => Place | undefined
+/** What the text that a definition came from adds to a problem. */
+export interface Origin {
+  readonly place: (problem: Problem) => Place | undefined
+  /** What to do, where the way it was written explains the mistake. */
+  readonly hint?: (problem: Problem) => string | undefined
+}
 
-export const toIssue = (problem: Problem, locate: Locate | undefined, mask: (text: string) => string): Issue => {
-  const { code, message, path, hint } = problem
-  const place = locate?.(problem)
+export const toIssue = (problem: Problem, origin: Origin | undefined, mask: (text: string) => string): Issue => {
+  const { code, message, path } = problem
+  const place = origin?.place(problem)
+  const hint = problem.hint ?? origin?.hint?.(problem)
   return {
     code,
     message: mask(message),
@@ -77,11 +84,15 @@ export const wrongValue = (path: Path, expected: string, value: unknown, more = 
   path,
 })
 
-/** The messages and places of a list of problems count once each. */
+/** Each problem once, and no missing key where a mistyped one beside it was meant for it. */
 export const distinct = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
+  const meant = new Set(problems.filter(({ code }) => code === "UNKNOWN_KEY").map(({ path, message }) => formatPath([...path.slice(0, -1), guessIn(message)])))
   const seen = new Set<string>()
   return problems.filter(({ code, message, path }) => {
+    if (code === "MISSING_KEY" && meant.has(formatPath(path))) return false
     const text = JSON.stringify([code, message, path])
     return seen.has(text) ? false : seen.add(text) !== undefined
   })
 }
+
+const guessIn = (message: string): string => /Did you mean `([^`]+)`/.exec(message)?.[1] ?? ""

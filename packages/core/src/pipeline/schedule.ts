@@ -19,10 +19,13 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
     parsed.next()
     return []
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause)
+    const reason = plainly(cause instanceof Error ? cause.message : String(cause))
     return [{ code: "INVALID_VALUE", message: `${JSON.stringify(expression)} is no cron expression: ${reason}.`, path, hint: `Fields: ${fields.length === 6 ? "second, " : ""}${FIELDS.join(", ")}.` }]
   }
 }
+
+const plainly = (message: string): string =>
+  message.replace(/^Constraint error, got value (.*?) expected range (.*?)\.?$/, "$1 is not within $2").replace(/^Invalid characters, got value: (.*?)\.?$/, "$1 is no value of a field").replace(/\.$/, "")
 
 /** What is wrong with the name of a time zone. */
 export const timezoneProblems = (timezone: string, path: Path): ReadonlyArray<Problem> => {
