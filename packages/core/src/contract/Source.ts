@@ -40,6 +40,8 @@ export interface SourceRequest<Config> extends PluginContext {
   readonly cursor: CursorValue | undefined
   /** Whether cursors will be kept. Where it is false the source need not compute them. */
   readonly incremental: IncrementalOptions | undefined
+  /** Whether an input that is missing or empty is no error but no rows. Default false. */
+  readonly optional?: boolean
 }
 
 export interface IncrementalOptions {

@@ -33,21 +33,43 @@ export const normaliseCsv = (bytes: Uint8Array, from: number, dialect: CsvDialec
   return writer.result()
 }
 
-/**
- * After the last row that has ended, or -1. The end of the text may be in the middle of a row, so that a quote may still be closed and a CR
- * may still be followed by LF.
- */
-export const splitLenient = (bytes: Uint8Array, from: number, to: number, writing: Writing): number => {
-  let boundary = -1
-  let at = from
-  while (at < to) {
-    const end = fieldEnd(bytes, at, to, writing, false)
-    if (end < 0 || end >= to || (bytes[end] === CR && end + 1 >= to)) break
-    at = skipLineEnd(bytes, end)
-    if (at > end) boundary = at
-    else at++
+/** Finds where text can be cut between rows: see `RowSplitter`. */
+export class LenientSplitter {
+  private readonly writing: Writing
+  private state: "start" | "plain" | "quoted" | "quote" = "start"
+  private afterReturn = false
+
+  constructor(writing: Writing) {
+    this.writing = writing
   }
-  return boundary
+
+  /** After the last row end in this piece of the text, or -1. Pieces follow each other. */
+  split(bytes: Uint8Array, from: number, to: number): number {
+    let boundary = -1
+    for (let at = from; at < to; at++) {
+      const byte = bytes[at]!
+      // Only what follows a CR says whether its row ends here or behind an LF.
+      if (this.afterReturn && byte !== LF) boundary = at
+      this.afterReturn = false
+      this.step(byte)
+      if (byte === LF && this.state === "start") boundary = at + 1
+    }
+    return boundary
+  }
+
+  private step(byte: number): void {
+    const { delimiter, quote } = this.writing
+    if (this.state === "quoted") this.state = byte === quote ? "quote" : "quoted"
+    else if (byte === delimiter || byte === LF) this.state = "start"
+    else if (byte === CR) this.endRow()
+    else if (this.state === "quote") this.state = "quoted"
+    else this.state = byte === quote && this.state === "start" ? "quoted" : "plain"
+  }
+
+  private endRow(): void {
+    this.state = "start"
+    this.afterReturn = true
+  }
 }
 
 /** Where the first row with text begins and ends, its line end included, and its number of fields; undefined where it is not complete. */

@@ -1,0 +1,305 @@
+/**
+ * From JSON text to batches: NDJSON in chunks of whole lines, and the elements of an array.
+ *
+ * Strict JSON, one object per row. A key that the schema does not know becomes a column behind the others, of the type of its values in
+ * this text; so the batches of one text share one schema, which the next text need not have. A missing key is null.
+ */
+import { Batch, type Column, ConstantColumn } from "../model/Batch.ts"
+import type { ColumnSchema, ColumnType } from "../model/ColumnType.ts"
+import type { DecodedText } from "./csvDecoder.ts"
+import { decodeText } from "./decode.ts"
+import { DecodeError } from "./DecodeError.ts"
+import { checkUtf8 } from "./encoding.ts"
+import { TypeGuess } from "./infer.ts"
+import { type JsonKeys, type JsonProblem, type JsonScan, textKernel } from "./kernel.ts"
+import { countLines, placeOf } from "./lines.ts"
+import { JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
+
+export interface JsonDecoderOptions {
+  readonly columns: ReadonlyArray<ColumnSchema>
+  /** How each column's key is spelled between its quotes, where that is not what `JSON.stringify` writes. */
+  readonly spellings?: Readonly<Record<string, string>>
+  /** Types of columns that may still come, over what their values say. */
+  readonly declared?: Readonly<Record<string, ColumnType>>
+  readonly batchSize: number
+}
+
+/** Names the decoder of NDJSON for the engine, which may load it in a worker thread. */
+export const ndjsonDecoder = (options: JsonDecoderOptions) => ({ url: import.meta.url, name: "makeNdjsonDecoder", options })
+
+export const makeNdjsonDecoder = (options: JsonDecoderOptions): ((bytes: Uint8Array) => JsonText) => {
+  const reader = new JsonReader(options)
+  return (bytes) => {
+    checkUtf8(bytes)
+    const text = reader.read(bytes, (from, keys) => textKernel().scanNdjson(bytes, from, bytes.length, keys, { final: true }))
+    return { ...text, lines: ndjsonLines(bytes, text.rows) }
+  }
+}
+
+/** Every row ends a line; lines without text are no rows. */
+const ndjsonLines = (bytes: Uint8Array, rows: number): number => {
+  const hasBlank = isSpace(bytes[0]) || BLANKS.some((pair) => asBuffer(bytes).indexOf(pair) >= 0)
+  return hasBlank || bytes.at(-1) !== LF ? countLines(bytes, 0, bytes.length) : rows
+}
+
+const LF = 10
+
+const isSpace = (byte: number | undefined): boolean => byte === LF || byte === 13 || byte === 32 || byte === 9
+
+/** How a line without text can begin. */
+const BLANKS = ["\n\n", "\n\r", "\n ", "\n\t"].map((pair) => Buffer.from(pair))
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Decoded JSON, and how the keys of columns that were not known before are spelled where a decoder would not expect it. */
+export interface JsonText extends DecodedText {
+  readonly spellings: Readonly<Record<string, string>>
+}
+
+/** A part of an array's text, which may end anywhere. */
+export interface JsonArrayText extends JsonText {
+  /** Where what is not decoded yet begins: after the last element, or after the closing bracket. */
+  readonly consumed: number
+  readonly closed: boolean
+}
+
+/** Decodes the elements of an array piece by piece. `first` says that the text begins after the opening bracket, else it begins after an element. */
+export const makeJsonArrayDecoder = (options: JsonDecoderOptions) => {
+  const reader = new JsonReader(options)
+  return (bytes: Uint8Array, { first, final }: { readonly first: boolean; readonly final: boolean }): JsonArrayText => {
+    let isFirst = first
+    let closed = false
+    const text = reader.read(bytes, (from, keys) => {
+      const scan = textKernel().scanJsonArray(bytes, from, bytes.length, keys, { first: isFirst, final })
+      isFirst &&= scan.rows === 0
+      closed = scan.closed
+      return scan
+    })
+    checkUtf8(bytes.subarray(0, text.consumed))
+    return { ...text, closed, lines: countLines(bytes, 0, text.consumed) }
+  }
+}
+
+/** The columns of the rows that `decode` finds with no column known before. Declared columns come last where no row has them. */
+export const sampleColumns = (text: DecodedText, declared: Readonly<Record<string, ColumnType>> = {}): ReadonlyArray<ColumnSchema> => {
+  const found = text.batches[0]?.schema.columns ?? []
+  const missing = Object.entries(declared).filter(([name]) => found.every((column) => column.name !== name))
+  return [...found, ...missing.map(([name, type]) => ({ name, type, nullable: true }))]
+}
+
+const plainSpelling = (name: string): string => JSON.stringify(name).slice(1, -1)
+
+/** More keys than this are no columns: the rows use keys as data. */
+const MOST_KEYS = 4096
+
+/** The keys that are looked for, each a spelling of a column's name. */
+class KeySet {
+  readonly keys: JsonKeys
+  readonly spellings: ReadonlyArray<string>
+  /** The column of each key. */
+  readonly columnOf: ReadonlyArray<number>
+  readonly names: ReadonlyArray<string>
+  private readonly wider = new Map<string, KeySet>()
+
+  constructor(names: ReadonlyArray<string>, spellings: ReadonlyArray<string>, columnOf: ReadonlyArray<number>) {
+    this.names = names
+    this.spellings = spellings
+    this.columnOf = columnOf
+    this.keys = spellings.map((spelling) => Buffer.from(spelling))
+  }
+
+  get hasAliases(): boolean {
+    return this.spellings.length > this.names.length
+  }
+
+  /** The first spelling of each name, where it is not the usual one. */
+  oddSpellings(): Readonly<Record<string, string>> {
+    const first = this.names.map((name, i) => [name, this.spellings[this.columnOf.indexOf(i)]!] as const)
+    return Object.fromEntries(first.filter(([name, spelling]) => spelling !== plainSpelling(name)))
+  }
+
+  /** With one more spelling. Remembered, because the next text often has the same. */
+  with(spelling: string): KeySet {
+    const known = this.wider.get(spelling)
+    if (known !== undefined) return known
+    const name = JSON.parse(`"${spelling}"`) as string
+    const column = this.names.indexOf(name)
+    const isNew = column < 0
+    const names = isNew ? [...this.names, name] : this.names
+    const added = new KeySet(names, [...this.spellings, spelling], [...this.columnOf, isNew ? this.names.length : column])
+    this.wider.set(spelling, added)
+    return added
+  }
+}
+
+/** Rows that were found with one set of keys. */
+interface Part {
+  readonly rows: JsonRows
+  readonly count: number
+}
+
+interface ReadText extends Omit<JsonText, "lines"> {
+  readonly consumed: number
+}
+
+class JsonReader {
+  readonly options: JsonDecoderOptions
+  private readonly base: KeySet
+
+  constructor(options: JsonDecoderOptions) {
+    this.options = options
+    const names = options.columns.map((column) => column.name)
+    const spellings = names.map((name) => options.spellings?.[name] ?? plainSpelling(name))
+    this.base = new KeySet(names, spellings, names.map((_, i) => i))
+  }
+
+  read(bytes: Uint8Array, scan: (from: number, keys: JsonKeys) => JsonScan): ReadText {
+    const parts: Array<Part> = []
+    let set = this.base
+    let from = 0
+    let rows = 0
+    for (;;) {
+      const found = scan(from, set.keys)
+      if (found.rows > 0) parts.push(toPart(bytes, found, set, rows))
+      rows += found.rows
+      from = found.consumed
+      const { problem } = found
+      if (problem === undefined) break
+      if (problem.kind !== "unknown-key" && problem.kind !== "escaped-key") throw jsonError(bytes, problem, rows)
+      set = set.with(keyAt(bytes, problem.at))
+      if (set.names.length > MOST_KEYS) throw tooManyKeys(bytes, problem, rows)
+    }
+    return { batches: this.toBatches(parts, set), rows, consumed: from, spellings: set === this.base ? {} : set.oddSpellings() }
+  }
+
+  private toBatches(parts: ReadonlyArray<Part>, set: KeySet): ReadonlyArray<Batch> {
+    const columns = set.names.map((name, i): ColumnSchema => this.options.columns[i] ?? { name, type: this.typeOf(name, i, parts), nullable: true })
+    return parts.flatMap((part) => cutBatches(part, columns, this.options.batchSize))
+  }
+
+  private typeOf(name: string, column: number, parts: ReadonlyArray<Part>): ColumnType {
+    const { declared } = this.options
+    return (declared !== undefined && Object.hasOwn(declared, name) ? declared[name] : undefined) ?? guessType(parts, column)
+  }
+}
+
+const cutBatches = ({ rows, count }: Part, columns: ReadonlyArray<ColumnSchema>, batchSize: number): ReadonlyArray<Batch> => {
+  const width = rows.columns
+  const batches: Array<Batch> = []
+  for (let start = 0; start < count; start += batchSize) {
+    const end = Math.min(count, start + batchSize)
+    const spans = rows.spans.subarray(2 * start * width, 2 * end * width)
+    const part: JsonRows = { ...rows, spans, kinds: rows.kinds.subarray(start * width, end * width) }
+    const share = Math.ceil((rows.buffer.length * (end - start)) / count)
+    batches.push(
+      new Batch({
+        schema: { columns },
+        columns: columns.map((column, i) => columnOf(part, i, column)),
+        rowCount: end - start,
+        byteSize: share + spans.byteLength + part.kinds.byteLength,
+      }),
+    )
+  }
+  return batches
+}
+
+/** A key that only later rows have is null in these. */
+const columnOf = (rows: JsonRows, index: number, { name, type }: ColumnSchema): Column =>
+  index < rows.columns ? new TextColumn(rows, index, name, type) : new ConstantColumn(type, null)
+
+const toPart = (buffer: Uint8Array, scan: JsonScan, set: KeySet, rowsBefore: number): Part => {
+  const { spans, kinds, rows } = scan
+  const found: JsonRows = { format: "json", buffer, spans, kinds, columns: set.keys.length }
+  return { rows: set.hasAliases ? mergeSpellings(found, rows, set, rowsBefore) : found, count: rows }
+}
+
+/** One column per name, where a name is spelled in several ways. */
+const mergeSpellings = (rows: JsonRows, count: number, set: KeySet, rowsBefore: number): JsonRows => {
+  const columns = set.names.length
+  const spans = new Uint32Array(2 * count * columns)
+  const kinds = new Uint8Array(count * columns)
+  for (let cell = 0; cell < count * rows.columns; cell++) {
+    const kind = rows.kinds[cell]!
+    if (kind === JsonKind.missing) continue
+    const row = Math.floor(cell / rows.columns)
+    const column = set.columnOf[cell % rows.columns]!
+    const target = row * columns + column
+    const start = rows.spans[2 * cell]!
+    if (kinds[target] !== JsonKind.missing) throw duplicateKey(rows.buffer, start, rowsBefore + row, set.names[column]!)
+    kinds[target] = kind
+    spans[2 * target] = start
+    spans[2 * target + 1] = rows.spans[2 * cell + 1]!
+  }
+  return { ...rows, spans, kinds, columns }
+}
+
+/** The text between the quotes of the key that opens here. */
+const keyAt = (bytes: Uint8Array, at: number): string => {
+  let end = at + 1
+  while (bytes[end] !== 34) end += bytes[end] === 92 ? 2 : 1
+  return decodeText(bytes, at + 1, end)
+}
+
+/** The smallest type of a column's values: mixed kinds are `json`, none at all is `string`. */
+const guessType = (parts: ReadonlyArray<Part>, column: number): ColumnType => {
+  const scalars = new TypeGuess()
+  const seen = new Set<"scalar" | "string" | "json">()
+  for (const { rows, count } of parts) {
+    if (column >= rows.columns) continue
+    for (let row = 0; row < count; row++) {
+      const group = addValue(rows, row * rows.columns + column, scalars)
+      if (group !== undefined) seen.add(group)
+    }
+  }
+  if (seen.size === 0) return "string"
+  if (seen.size > 1 || seen.has("json")) return "json"
+  return seen.has("string") ? "string" : (scalars.type ?? "json")
+}
+
+const addValue = ({ buffer, spans, kinds }: JsonRows, cell: number, scalars: TypeGuess): "scalar" | "string" | "json" | undefined => {
+  switch (kinds[cell]) {
+    case JsonKind.missing:
+    case JsonKind.null:
+      return undefined
+    case JsonKind.true:
+    case JsonKind.false:
+      scalars.addBoolean()
+      return "scalar"
+    case JsonKind.integer:
+    case JsonKind.number:
+      scalars.addNumber(decodeText(buffer, spans[2 * cell]!, spans[2 * cell + 1]!))
+      return "scalar"
+    case JsonKind.string:
+    case JsonKind.escapedString:
+      return "string"
+    default:
+      return "json"
+  }
+}
+
+const jsonError = (bytes: Uint8Array, problem: JsonProblem, row: number): DecodeError => {
+  if (problem.kind === "duplicate-key") return duplicateKey(bytes, problem.at, row, JSON.parse(`"${keyAt(bytes, problem.at)}"`) as string)
+  const code = problem.kind === "syntax" ? "JSON_SYNTAX" : "JSON_SHAPE"
+  const advice =
+    problem.kind === "not-object"
+      ? " Every row has to be an object."
+      : problem.kind === "depth"
+        ? " Nest less, or keep the value as text."
+        : ` Found ${found(bytes, problem.at)}.`
+  return new DecodeError(code, `${problem.message}.${advice}`, { row, ...placeOf(bytes, problem.at) })
+}
+
+const found = (bytes: Uint8Array, at: number): string => {
+  if (at >= bytes.length) return "the end of the text"
+  const line = decodeText(bytes, at, Math.min(bytes.length, at + 40)).split("\n", 1)[0] ?? ""
+  return line === "" ? "the end of the line" : JSON.stringify([...line].slice(0, 12).join(""))
+}
+
+const duplicateKey = (bytes: Uint8Array, at: number, row: number, name: string): DecodeError =>
+  new DecodeError("DUPLICATE_KEY", `the key ${JSON.stringify(name)} stands twice in one object. Keep one of them.`, { row, ...placeOf(bytes, at), column: name })
+
+const tooManyKeys = (bytes: Uint8Array, problem: JsonProblem, row: number): DecodeError =>
+  new DecodeError("JSON_SHAPE", `the rows have more than ${MOST_KEYS} different keys. Use keys for names and values for data.`, {
+    row,
+    ...placeOf(bytes, problem.at),
+  })
