@@ -1,6 +1,4 @@
 /** What the code generator is given by whoever puts its source into a function. */
-import type { Value } from "../model/Value.ts"
-
 /**
  * Where the text of a column stands, as fragments of source. Fragments have no effect and are cheap, so they may appear several times.
  *
@@ -39,8 +37,8 @@ export interface Emitter {
   readonly isNull?: (index: number) => string
   /** Where the text of the column stands; undefined where the column is no text. */
   readonly textField?: (index: number) => TextField | undefined
-  /** Keeps a constant outside of the loop and gives its name. Arrays, Sets and byte arrays too. */
-  readonly constant: (value: Value | ReadonlySet<Value> | RegExp) => string
+  /** Keeps any value outside of the loop and gives its name: constants of the expression, sets, functions, patterns made ready. */
+  readonly constant: (value: unknown) => string
   /** The name under which a function of `runtime` is reachable. */
   readonly runtime: (name: string) => string
   /** Declares a variable of the function and gives its name. */

@@ -43,6 +43,13 @@ export interface CallNode extends Typed {
   readonly args: ReadonlyArray<Node>
 }
 
+/** Something that a function of `runtime.ts` makes ready for the call around it, once where its arguments are constant: a pattern, a format. */
+export interface PrepareNode extends Typed {
+  readonly kind: "prepare"
+  readonly name: string
+  readonly args: ReadonlyArray<Node>
+}
+
 export interface LogicNode extends Typed {
   readonly kind: "and" | "or"
   readonly args: ReadonlyArray<Node>
@@ -151,6 +158,7 @@ export type Node =
   | ConstantNode
   | ColumnNode
   | CallNode
+  | PrepareNode
   | LogicNode
   | NotNode
   | NullTestNode
@@ -165,3 +173,38 @@ export type Node =
   | ArrayNode
   | LetNode
   | ReferenceNode
+
+/** The nodes right below. */
+export const childrenOf = (node: Node): ReadonlyArray<Node> => {
+  switch (node.kind) {
+    case "constant":
+    case "column":
+    case "reference":
+      return []
+    case "call":
+    case "prepare":
+    case "and":
+    case "or":
+    case "coalesce":
+    case "greatest":
+    case "least":
+      return node.args
+    case "not":
+    case "nullTest":
+    case "truthTest":
+      return [node.arg]
+    case "compare":
+    case "distinct":
+      return [node.left, node.right]
+    case "in":
+      return [node.arg, ...node.items]
+    case "quantified":
+      return [node.left, node.array]
+    case "case":
+      return [...node.branches.flatMap(({ when, then }) => [when, then]), node.otherwise]
+    case "array":
+      return node.items
+    case "let":
+      return [node.value, node.body]
+  }
+}

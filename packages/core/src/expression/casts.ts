@@ -1,5 +1,5 @@
 /** Casts between types: which there are, and what they do. */
-import { type ColumnType, scalarTypes } from "../model/ColumnType.ts"
+import { type ColumnType, isArrayType, scalarTypes } from "../model/ColumnType.ts"
 import { Decimal, type Whole } from "../model/Decimal.ts"
 import { Interval } from "../model/Interval.ts"
 import { microsOf, splitMicros, MICROS_PER_DAY } from "../model/Temporal.ts"
@@ -87,8 +87,8 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 
 /** The function of `runtime` that casts, or undefined where there is no such cast. */
 export const castName = (from: ColumnType, to: ColumnType): string | undefined => {
-  if (from === "string") return `textTo${capital(to)}`
-  if (to === "string") return `${from}ToText`
+  if (from === "string") return isArrayType(to) ? "textToArray" : `textTo${capital(to)}`
+  if (to === "string") return isArrayType(from) ? "arrayToText" : `${from}ToText`
   return CASTS[from]?.[to]
 }
 

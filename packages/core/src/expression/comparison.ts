@@ -3,6 +3,7 @@ import { type ColumnType, elementType, isArrayType } from "../model/ColumnType.t
 import { Decimal } from "../model/Decimal.ts"
 import { Interval } from "../model/Interval.ts"
 import type { Value } from "../model/Value.ts"
+import type { ComparisonOperator } from "./Node.ts"
 
 export type Compare = (a: Value, b: Value) => number
 
@@ -86,4 +87,62 @@ export const comparerName: Partial<Record<ColumnType, keyof typeof compareFuncti
   string: "compareText",
   bytes: "compareBytes",
   interval: "compareInterval",
+}
+
+const HOLDS: Readonly<Record<ComparisonOperator, (order: number) => boolean>> = {
+  "=": (order) => order === 0,
+  "<>": (order) => order !== 0,
+  "<": (order) => order < 0,
+  "<=": (order) => order <= 0,
+  ">": (order) => order > 0,
+  ">=": (order) => order >= 0,
+}
+
+const PLAIN: Readonly<Record<ComparisonOperator, (a: Value, b: Value) => boolean>> = {
+  "=": (a, b) => a === b,
+  "<>": (a, b) => a !== b,
+  "<": (a, b) => a < b,
+  "<=": (a, b) => a <= b,
+  ">": (a, b) => a > b,
+  ">=": (a, b) => a >= b,
+}
+
+/** The test of an operator for values that are not null. */
+export const holds = (operator: ComparisonOperator, type: ColumnType): ((a: Value, b: Value) => boolean) => {
+  const isEquality = operator === "=" || operator === "<>"
+  if (isEquality ? hasPlainEquality(type) : hasPlainOrder(type)) return PLAIN[operator]
+  const compare = comparerOf(type)
+  const test = HOLDS[operator]
+  return (a, b) => test(compare(a, b))
+}
+
+/** Whether a value is among those given, nulls aside. */
+export const inSet = (type: ColumnType, values: ReadonlyArray<Value | null>): ((value: Value) => boolean) => {
+  const known = values.filter((value) => value !== null)
+  if (hasPlainEquality(type)) {
+    const set = new Set(known)
+    return (value) => set.has(value)
+  }
+  const compare = comparerOf(type)
+  return (value) => known.some((item) => compare(value, item) === 0)
+}
+
+/** `left operator ANY (array)` or ALL, with `test` for the operator. */
+export const quantify = (test: (a: Value, b: Value) => boolean, all: boolean, left: Value | null, array: Value | null): boolean | null => {
+  if (array === null) return null
+  const items = array as ReadonlyArray<Value | null>
+  if (items.length === 0) return all
+  if (left === null) return null
+  let result: boolean | null = all
+  for (const item of items) {
+    if (item === null) result = null
+    else if (test(left, item) !== all) return !all
+  }
+  return result
+}
+
+/** The greater of two values where `sign` is 1, the lesser where it is -1. The first wins a tie, and nulls do not count. */
+export const pick = (compare: Compare, sign: number, a: Value | null, b: Value | null): Value | null => {
+  if (a === null) return b
+  return b === null || compare(b, a) * sign <= 0 ? a : b
 }

@@ -1,6 +1,6 @@
 /** Every function that compiled expressions call, by name. All of them are pure. */
 import { castRuntime } from "./casts.ts"
-import { compareFunctions } from "./comparison.ts"
+import { compareFunctions, pick, quantify } from "./comparison.ts"
 import { decimalRuntime } from "./decimals.ts"
 import { doubleRuntime } from "./doubles.ts"
 import { integerRuntime } from "./integers.ts"
@@ -15,6 +15,8 @@ const all: Readonly<Record<string, unknown>> = {
   ...doubleRuntime,
   ...integerRuntime,
   ...stringRuntime,
+  pick,
+  quantify,
 }
 
 /** Has no prototype, so that no name of it reaches anything else. */

@@ -19,8 +19,11 @@ export interface Signature {
   readonly nullable: boolean
   /** Looks at the arguments that are constant (undefined for the others) and says what is wrong with them. */
   readonly refuse: ((constants: ReadonlyArray<unknown>) => string | undefined) | undefined
-  /** Function of `runtime` that makes argument `prepare.argument` ready, once where it is constant: a pattern, a format. */
-  readonly prepare: { readonly argument: number; readonly by: string } | undefined
+  /**
+   * Function of `runtime` that makes the arguments `prepare.from` ready, once where they are constant: a pattern, a format. What it gives
+   * takes the place of the first of them, and the others are left out.
+   */
+  readonly prepare: { readonly by: string; readonly from: ReadonlyArray<number> } | undefined
 }
 
 type Options = Partial<Pick<Signature, "strict" | "nullable" | "refuse" | "prepare">>
@@ -68,10 +71,8 @@ export const resolve = (candidates: ReadonlyArray<Signature>, args: ReadonlyArra
   const fitting = candidates.map((signature) => bind(signature, args)).filter((bound) => bound !== undefined)
   const exact = fitting.filter(({ types }) => types.every((type, i) => type === args[i]))
   if (exact.length > 0) return exact[0]!
-  const left = [byTwin, byExact, byPreferred, byCategory, byKnown].reduce(
-    (remaining, narrow) => (remaining.length < 2 ? remaining : narrow(remaining, args)),
-    fitting,
-  )
+  let left: ReadonlyArray<Resolved> = fitting
+  for (const narrow of [byTwin, byExact, byPreferred, byCategory, byKnown]) if (left.length > 1) left = narrow(left, args)
   if (left.length === 1) return left[0]!
   return left.length === 0 ? "none" : "ambiguous"
 }

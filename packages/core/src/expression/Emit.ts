@@ -1,0 +1,240 @@
+/**
+ * Checked expressions as JavaScript source. It gives the same values and errors as the closures of `Closure.ts`.
+ *
+ * The source is made of the checked tree alone. Constants are kept outside and named, so that nothing of the author's text gets into code.
+ */
+import type { Value } from "../model/Value.ts"
+import { comparerName, comparerOf, hasPlainEquality, hasPlainOrder, holds, inSet } from "./comparison.ts"
+import type { Emitter } from "./Emitter.ts"
+import { reviveLiteral } from "./literals.ts"
+import { childrenOf, type CallNode, type CaseNode, type CompareNode, type ComparisonOperator, type DistinctNode } from "./Node.ts"
+import type { ExtremeNode, InNode, Node, PrepareNode, QuantifiedNode } from "./Node.ts"
+import { prepared } from "./prepared.ts"
+import type { CheckedExpression } from "./Scope.ts"
+
+/** Source that gives the value or null in the current row. */
+export const emitExpression = (expression: CheckedExpression, emitter: Emitter): string => new Generator(emitter).value(expression.node)
+
+/** Source that is truthy where the condition is true. It stops at the first part that is false or null, as WHERE does. */
+export const emitCondition = (expression: CheckedExpression, emitter: Emitter): string => new Generator(emitter).test(expression.node, true)
+
+const SIGNS: Readonly<Record<ComparisonOperator, string>> = { "=": "===", "<>": "!==", "<": "<", "<=": "<=", ">": ">", ">=": ">=" }
+
+const INVERSE: Readonly<Record<ComparisonOperator, ComparisonOperator>> = { "=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<" }
+
+/** A part that was computed: source that reads it again, and source that says that it is not null (undefined: it never is). */
+interface Part {
+  readonly first: string
+  readonly again: string
+  readonly present: string | undefined
+}
+
+class Generator {
+  private readonly emitter: Emitter
+  private readonly references = new Map<number, string>()
+
+  constructor(emitter: Emitter) {
+    this.emitter = emitter
+  }
+
+  value(node: Node): string {
+    switch (node.kind) {
+      case "constant":
+        return this.constant(reviveLiteral(node.value, node.type))
+      case "column":
+        return this.emitter.column(node.index)
+      case "call":
+        return this.call(node)
+      case "prepare":
+        return this.prepare(node)
+      case "and":
+        return this.logic(node.args, "false", "true")
+      case "or":
+        return this.logic(node.args, "true", "false")
+      case "not":
+        return this.not(node.arg)
+      case "nullTest":
+        return this.nullTest(node.arg, node.negated)
+      case "truthTest":
+        return `(${this.value(node.arg)} ${node.negated ? "!==" : "==="} ${String(node.value)})`
+      case "compare":
+        return this.compare(node)
+      case "distinct":
+        return this.distinct(node)
+      case "in":
+        return this.in(node)
+      case "quantified":
+        return this.quantified(node)
+      case "case":
+        return this.case(node)
+      case "coalesce":
+        return this.coalesce(node.args)
+      case "greatest":
+      case "least":
+        return this.extreme(node)
+      case "array":
+        return `[${node.items.map((item) => this.value(item)).join(", ")}]`
+      case "let":
+        return this.let(node.id, node.value, () => this.value(node.body))
+      case "reference":
+        return this.references.get(node.id)!
+    }
+  }
+
+  /** Source that is truthy where the node is `wanted`, which is true or false. */
+  test(node: Node, wanted: boolean): string {
+    switch (node.kind) {
+      case "not":
+        return this.test(node.arg, !wanted)
+      case "and":
+      case "or":
+        return `(${node.args.map((arg) => this.test(arg, wanted)).join((node.kind === "and") === wanted ? " && " : " || ")})`
+      case "nullTest":
+        return this.nullTest(node.arg, node.negated === wanted)
+      case "compare":
+        return this.compareTest(node, wanted)
+      case "let":
+        return this.let(node.id, node.value, () => this.test(node.body, wanted))
+      case "column":
+      case "reference":
+        return `(${this.value(node)} === ${wanted})`
+      default:
+        return canBeNull(node) || !wanted ? `(${this.value(node)} === ${wanted})` : this.value(node)
+    }
+  }
+
+  private constant(value: Value | null): string {
+    if (value === null || typeof value === "boolean") return String(value)
+    if (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)) return value < 0 ? `(${value})` : String(value)
+    return this.emitter.constant(value)
+  }
+
+  /** Computes a node into a variable, unless reading it again costs nothing. */
+  private part(node: Node): Part {
+    if (node.kind === "constant" || node.kind === "reference") {
+      const source = this.value(node)
+      return { first: source, again: source, present: canBeNull(node) ? `${source} !== null` : undefined }
+    }
+    const name = this.emitter.local()
+    return { first: `${name} = ${this.value(node)}`, again: name, present: canBeNull(node) ? `${name} !== null` : undefined }
+  }
+
+  /** Computes all parts first, then `result` of them, or `absent` where one of them is null. */
+  private withParts(nodes: ReadonlyArray<Node>, absent: string, result: (...parts: ReadonlyArray<string>) => string): string {
+    const parts = nodes.map((node) => this.part(node))
+    const value = result(...parts.map(({ again }) => again))
+    const computed = parts.filter(({ first, again }) => first !== again).map(({ first }) => first)
+    const present = parts.flatMap(({ present: test }) => test ?? [])
+    const guarded = present.length === 0 ? value : absent === "false" ? `${present.join(" && ")} && ${value}` : `${present.join(" && ")} ? ${value} : ${absent}`
+    return `(${[...computed, guarded].join(", ")})`
+  }
+
+  private call({ name, strict, args }: CallNode): string {
+    if (name === "same") return this.value(args[0]!)
+    const apply = this.emitter.runtime(name)
+    if (!strict) return `${apply}(${args.map((arg) => this.value(arg)).join(", ")})`
+    if (!args.some(canBeNull)) return `${apply}(${args.map((arg) => this.value(arg)).join(", ")})`
+    return this.withParts(args, "null", (...values) => `${apply}(${values.join(", ")})`)
+  }
+
+  private prepare(node: PrepareNode): string {
+    const ready = prepared(node)
+    if (ready !== undefined) return ready.value === null ? "null" : this.emitter.constant(ready.value)
+    return this.withParts(node.args, "null", (...values) => `${this.emitter.runtime(node.name)}(${values.join(", ")})`)
+  }
+
+  /** AND with `decides` false, OR with `decides` true. */
+  private logic(args: ReadonlyArray<Node>, decides: string, otherwise: string): string {
+    if (!args.some(canBeNull)) return `(${args.map((arg) => this.value(arg)).join(decides === "false" ? " && " : " || ")})`
+    const parts = args.map((arg) => this.part(arg))
+    const decided = parts.map(({ first, again }) => `(${first === again ? first : `(${first})`}) === ${decides} ? ${decides} : `)
+    const nulls = parts.filter(({ present }) => present !== undefined).map(({ again }) => `${again} === null`)
+    return `(${decided.join("")}${nulls.join(" || ")} ? null : ${otherwise})`
+  }
+
+  private not(arg: Node): string {
+    return canBeNull(arg) ? this.withParts([arg], "null", (value) => `!${value}`) : `!${this.value(arg)}`
+  }
+
+  private nullTest(arg: Node, negated: boolean): string {
+    if (arg.kind === "column" && this.emitter.isNull !== undefined) return `${negated ? "!" : ""}${this.emitter.isNull(arg.index)}`
+    return `(${this.value(arg)} ${negated ? "!==" : "==="} null)`
+  }
+
+  private compare({ operator, operands, left, right }: CompareNode): string {
+    return this.withParts([left, right], "null", (a, b) => this.comparison(operator, operands, a, b))
+  }
+
+  private compareTest({ operator, operands, left, right }: CompareNode, wanted: boolean): string {
+    const sign = wanted ? operator : INVERSE[operator]
+    return this.withParts([left, right], "false", (a, b) => this.comparison(sign, operands, a, b))
+  }
+
+  private comparison(operator: ComparisonOperator, type: CompareNode["operands"], a: string, b: string): string {
+    const isEquality = operator === "=" || operator === "<>"
+    if (isEquality ? hasPlainEquality(type) : hasPlainOrder(type)) return `${a} ${SIGNS[operator]} ${b}`
+    const name = comparerName[type]
+    const compare = name === undefined ? this.emitter.constant(comparerOf(type)) : this.emitter.runtime(name)
+    return `${compare}(${a}, ${b}) ${SIGNS[operator]} 0`
+  }
+
+  private distinct({ operands, left, right, negated }: DistinctNode): string {
+    const [a, b] = [this.part(left), this.part(right)]
+    const computed = [a, b].filter(({ first, again }) => first !== again).map(({ first }) => first)
+    const [same, equal]: readonly [string, ComparisonOperator] = negated ? ["===", "="] : ["!==", "<>"]
+    const present = `${a.again} === null || ${b.again} === null ? ${a.again} ${same} ${b.again}`
+    return `(${[...computed, `${present} : ${this.comparison(equal, operands, a.again, b.again)}`].join(", ")})`
+  }
+
+  private in({ operands, arg, items, negated }: InNode): string {
+    const values = items.map((item) => (item.kind === "constant" ? reviveLiteral(item.value, operands) : null))
+    const hasNull = values.includes(null)
+    return this.withParts([arg], "null", (value) => {
+      const contains = hasPlainEquality(operands)
+        ? `${this.emitter.constant(new Set(values.filter((item) => item !== null)))}.has(${value})`
+        : `${this.emitter.constant(inSet(operands, values))}(${value})`
+      return hasNull ? `(${contains} ? ${!negated} : null)` : `${negated ? "!" : ""}${contains}`
+    })
+  }
+
+  private quantified({ operator, operands, left, array, all }: QuantifiedNode): string {
+    const test = this.emitter.constant(holds(operator, operands))
+    return `${this.emitter.runtime("quantify")}(${test}, ${all}, ${this.value(left)}, ${this.value(array)})`
+  }
+
+  private case({ branches, otherwise }: CaseNode): string {
+    const parts = branches.map(({ when, then }) => `${this.test(when, true)} ? ${this.value(then)} : `)
+    return `(${parts.join("")}${this.value(otherwise)})`
+  }
+
+  private coalesce(args: ReadonlyArray<Node>): string {
+    const name = this.emitter.local()
+    const first = args.slice(0, -1).map((arg) => `(${name} = ${this.value(arg)}) !== null ? ${name} : `)
+    return `(${first.join("")}${this.value(args.at(-1)!)})`
+  }
+
+  private extreme({ kind, type, args }: ExtremeNode): string {
+    const compare = this.emitter.constant(comparerOf(type))
+    const choose = this.emitter.runtime("pick")
+    const sign = kind === "greatest" ? "1" : "-1"
+    return args.map((arg) => this.value(arg)).reduce((best, arg) => `${choose}(${compare}, ${sign}, ${best}, ${arg})`)
+  }
+
+  private let(id: number, value: Node, body: () => string): string {
+    const name = this.emitter.local()
+    this.references.set(id, name)
+    return `(${name} = ${this.value(value)}, ${body()})`
+  }
+}
+
+const NEVER_NULL: ReadonlySet<Node["kind"]> = new Set<Node["kind"]>(["nullTest", "truthTest", "distinct", "array"])
+
+/**
+ * Whether the node may be null in a row. A column always may, whatever its source has promised: a promise that is broken must not become a
+ * wrong value.
+ */
+const canBeNull = (node: Node): boolean => {
+  if (node.kind === "constant") return node.value === null
+  if (NEVER_NULL.has(node.kind)) return false
+  return node.nullable || node.kind === "column" || node.kind === "reference" || childrenOf(node).some(canBeNull)
+}
