@@ -39,20 +39,24 @@ export const openForLooking = (execution: Execution, limit?: number): Effect.Eff
 
 export const explainExecution = (execution: Execution): Effect.Effect<Explanation, DeltaflowError, Scope.Scope> =>
   Effect.map(openForLooking(execution), ({ opened, plan }) => {
-    const { pipeline, environment } = execution
+    const { pipeline } = execution
+    // Reading is only prepared here: a source says what it takes of the offer without giving a row.
+    const reads = opened.map(({ reader }, i) => reader.read(plan.offers[i] ?? {}))
     return explainPlan({
-      name: pipeline.name,
-      version: pipeline.version,
-      sources: opened.map(({ source, reader }) => ({ name: source.name, type: source.plugin.type, schema: reader.schema, notes: reader.notes ?? [] })),
+      pipeline: pipeline.name,
       plan,
-      steps: pipeline.steps,
+      sources: opened.map(({ source, reader }, i) => ({
+        name: source.name,
+        type: source.plugin.type,
+        notes: [...(reader.notes ?? []), ...(reads[i]!.notes ?? [])],
+        accepted: reads[i]!.accepted ?? {},
+      })),
       destinations: pipeline.destinations.map((destination) => ({
         name: destination.name,
         type: destination.plugin.type,
         writeMode: destination.writeMode,
         guarantee: guaranteeOf(destination),
       })),
-      backend: environment.backend,
     })
   })
 

@@ -1,0 +1,75 @@
+/** Lines that tell how a run goes on: they move on a terminal, and come every ten seconds elsewhere. */
+import type { RunProgress } from "@deltaflow/core"
+import type { Terminal } from "./Terminal.ts"
+
+const LIVE_MS = 250
+const LINE_MS = 10_000
+const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
+
+export class Live {
+  private readonly terminal: Terminal
+  private readonly started = performance.now()
+  private readonly timer: NodeJS.Timeout
+  private progress: RunProgress | undefined
+  private shown = 0
+  private frame = 0
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal
+    this.timer = setInterval(() => this.draw(), terminal.isLive ? LIVE_MS : LINE_MS)
+    // The lines must not keep the process alive by themselves.
+    this.timer.unref()
+  }
+
+  update(progress: RunProgress): void {
+    this.progress = progress
+  }
+
+  /** Takes the moving lines away. */
+  stop(): void {
+    clearInterval(this.timer)
+    this.clear()
+  }
+
+  private draw(): void {
+    if (this.progress === undefined) return
+    if (!this.terminal.isLive) return this.terminal.say(this.oneLine(this.progress))
+    this.clear()
+    const mark = this.terminal.style("cyan", FRAMES[this.frame++ % FRAMES.length]!)
+    const lines = this.lines(this.progress).map((line) => `${mark} ${line}`.slice(0, this.terminal.width + 10))
+    this.terminal.raw(`${lines.join("\n")}\n`)
+    this.shown = lines.length
+  }
+
+  private clear(): void {
+    if (this.shown > 0) this.terminal.raw(`\u001B[${this.shown}A\u001B[0J`)
+    this.shown = 0
+  }
+
+  private lines(progress: RunProgress): ReadonlyArray<string> {
+    return [
+      ...progress.sources.map((source) => `Source: ${source.name} (${count(source.rows)} rows${this.rate(source.rows)}${this.left(source)})`),
+      ...progress.steps.map((step) => `Transform: ${step.name} (${count(step.rowsOut)} rows)`),
+      ...progress.destinations.map((destination) => `Destination: ${destination.label} (${count(destination.rows)} rows)`),
+    ]
+  }
+
+  private oneLine(progress: RunProgress): string {
+    const rejected = progress.rejected === 0 ? "" : `, ${count(progress.rejected)} rejected`
+    return `${count(progress.read)} rows read${this.rate(progress.read)}, ${count(progress.loaded)} written${rejected}`
+  }
+
+  private rate(rows: number): string {
+    const seconds = (performance.now() - this.started) / 1000
+    return seconds < 0.5 ? "" : `, ${count(Math.round(rows / seconds))} rows/s`
+  }
+
+  private left({ bytes, totalBytes, rows, totalRows }: RunProgress["sources"][number]): string {
+    const part = totalRows !== undefined && totalRows > 0 ? rows / totalRows : totalBytes !== undefined && totalBytes > 0 ? bytes / totalBytes : undefined
+    if (part === undefined || part <= 0.01 || part >= 1) return ""
+    const seconds = ((performance.now() - this.started) / 1000) * (1 / part - 1)
+    return `, ${Math.round(part * 100)} %, ${Math.ceil(seconds)} s left`
+  }
+}
+
+export const count = (value: number): string => value.toLocaleString("en-US")

@@ -1,0 +1,55 @@
+/** Where the command talks: data to stdout, talk to stderr, colour and moving lines only on a terminal. */
+import { styleText } from "node:util"
+
+type Style = Parameters<typeof styleText>[0]
+
+export class Terminal {
+  private readonly env: Readonly<Record<string, string | undefined>>
+  private readonly out: NodeJS.WriteStream
+  private readonly err: NodeJS.WriteStream
+
+  constructor(env: Readonly<Record<string, string | undefined>>, out: NodeJS.WriteStream = process.stdout, err: NodeJS.WriteStream = process.stderr) {
+    this.env = env
+    this.out = out
+    this.err = err
+  }
+
+  /** Whether lines on stderr may move and have colour. */
+  get isLive(): boolean {
+    return this.err.isTTY && !isOn(this.env["CI"]) && this.env["TERM"] !== "dumb"
+  }
+
+  get width(): number {
+    return this.err.columns || 80
+  }
+
+  /** Data, for the next program. */
+  data(text: string): void {
+    this.out.write(`${text}\n`)
+  }
+
+  /** Bytes of a destination that is stdout. Resolves when there is room for more. */
+  async bytes(chunk: Uint8Array): Promise<void> {
+    if (!this.out.write(chunk)) await new Promise<void>((resolve) => this.out.once("drain", resolve))
+  }
+
+  /** Talk, for people. */
+  say(text = ""): void {
+    this.err.write(`${text}\n`)
+  }
+
+  raw(text: string): void {
+    this.err.write(text)
+  }
+
+  style(style: Style, text: string): string {
+    return this.hasColour ? styleText(style, text, { validateStream: false }) : text
+  }
+
+  private get hasColour(): boolean {
+    if (isOn(this.env["NO_COLOR"])) return false
+    return isOn(this.env["FORCE_COLOR"]) || this.isLive
+  }
+}
+
+const isOn = (value: string | undefined): boolean => value !== undefined && value !== "" && value !== "0" && value !== "false"

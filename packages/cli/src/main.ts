@@ -1,0 +1,73 @@
+/** The command line: arguments in, exit code out. Loads only what the command needs. */
+import { readFileSync } from "node:fs"
+import { parseArgs } from "node:util"
+import { type CommandSpec, UsageError } from "./Command.ts"
+import { commands, sharedOptions } from "./commands.ts"
+import { commandHelp, generalHelp } from "./help.ts"
+import { Terminal } from "./Terminal.ts"
+
+/** Runs the command and gives its exit code. Never throws. */
+export const main = async (argv: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>): Promise<number> => {
+  const terminal = new Terminal(env)
+  try {
+    return await dispatch(argv, env, terminal)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      terminal.say(`${terminal.style("red", "error")}: ${error.message}`)
+      return 2
+    }
+    const { reportError } = await import("./report.ts")
+    return reportError(terminal, error, { json: argv.includes("--json"), verbose: argv.includes("--verbose") })
+  }
+}
+
+const dispatch = async (argv: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>, terminal: Terminal): Promise<number> => {
+  const [name, ...rest] = argv
+  if (name === undefined || name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
+    terminal.data(generalHelp())
+    return name === undefined ? 2 : 0
+  }
+  if (name === "--version" || name === "-v") {
+    terminal.data(version())
+    return 0
+  }
+  const wanted = name === "help" ? rest[0]! : name
+  const command = commands.find((candidate) => candidate.name === wanted)
+  if (command === undefined) throw new UsageError(await unknownCommand(wanted))
+  const parsed = parse(command, rest)
+  if (name === "help" || parsed.values["help"] === true) {
+    terminal.data(commandHelp(command))
+    return 0
+  }
+  checkOperands(command, parsed.positionals)
+  const { run } = await command.load()
+  return await run({ operands: parsed.positionals, flags: parsed.values, terminal, cwd: process.cwd(), env })
+}
+
+export const version = (): string => (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version
+
+const unknownCommand = async (name: string): Promise<string> => {
+  const { nearestOf } = await import("./nearest.ts")
+  const near = nearestOf(name, commands.map((command) => command.name))
+  return `there is no command ${name}.${near === undefined ? "" : ` Did you mean ${near}?`} See deltaflow --help.`
+}
+
+const parse = (command: CommandSpec, args: ReadonlyArray<string>) => {
+  const options = Object.fromEntries(
+    Object.entries({ ...command.options, ...sharedOptions }).map(([name, { type, multiple, short }]) => [name, { type, multiple: multiple ?? false, ...(short === undefined ? {} : { short }) }]),
+  )
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+  } catch (error) {
+    const message = error instanceof Error ? error.message.split(". To specify")[0]! : String(error)
+    throw new UsageError(`${message.replace(/\.$/, "")}. See deltaflow ${command.name} --help.`)
+  }
+}
+
+const checkOperands = (command: CommandSpec, operands: ReadonlyArray<string>): void => {
+  const usage = `Usage: deltaflow ${command.name} ${command.operands}`.trim()
+  if (operands.length > command.most) throw new UsageError(`${operands[command.most]} is one too many. ${usage}`)
+  if (operands.length < (command.least ?? 0)) throw new UsageError(`something is missing. ${usage}`)
+}
+
+process.exitCode = await main(process.argv.slice(2), process.env)

@@ -1,0 +1,130 @@
+/** What the commands share: the project with its plugins, and an engine over its store. */
+import path from "node:path"
+import { homedir } from "node:os"
+import { builtins } from "@deltaflow/connectors"
+import { createEngine, type DecodedPipeline, DefinitionError, type Engine, type Issue, loadProject, type Plugin, type Project, Secrets, type Store } from "@deltaflow/core"
+import { nodeFiles } from "@deltaflow/core/node"
+import { sqliteStore } from "@deltaflow/core/store/sqlite"
+import * as Effect from "effect/Effect"
+import { type Invocation, isSet, textFlag, UsageError } from "./Command.ts"
+
+export interface Session extends AsyncDisposable {
+  readonly engine: Engine
+  readonly project: Project
+  readonly secrets: Secrets
+}
+
+export interface SessionOptions {
+  /** Pipeline files that the command names; the project is then where they lie. */
+  readonly files?: ReadonlyArray<string>
+  /** Keep runs in memory only, as `run --from` does. */
+  readonly inMemory?: boolean
+  readonly plugins?: ReadonlyArray<Plugin>
+}
+
+/** Loads the project; what is wrong in it is in `project.issues`. */
+export const openProject = async (invocation: Invocation, options: SessionOptions = {}, secrets = new Secrets()): Promise<Project> => {
+  const files = (options.files ?? []).map((file) => path.resolve(invocation.cwd, file))
+  return await loadProject({
+    root: projectRoot(invocation, files),
+    files: nodeFiles(),
+    plugins: options.plugins ?? builtins,
+    loadModule: (url) => import(url) as Promise<Record<string, unknown>>,
+    environment: textFlag(invocation, "env") ?? invocation.env["DELTAFLOW_ENV"] ?? "development",
+    env: invocation.env,
+    variables: variablesOf(invocation),
+    userFile: path.join(homedir(), ".config", "deltaflow", "config.yml"),
+    pipelineFiles: files,
+    secrets,
+  })
+}
+
+/** Closes the engine, then its store. */
+export const openSession = async (invocation: Invocation, options: SessionOptions = {}): Promise<Session> => {
+  const secrets = new Secrets()
+  const project = await openProject(invocation, options, secrets)
+  return engineFor(invocation, project, secrets, options)
+}
+
+export const engineFor = (invocation: Invocation, project: Project, secrets: Secrets, options: SessionOptions = {}): Session => {
+  const store: Store | undefined = options.inMemory === true ? undefined : sqliteStore({ path: path.join(stateFolder(invocation, project.root), "state.db") })
+  const engine = createEngine({
+    plugins: project.plugins,
+    projectRoot: project.root,
+    secrets,
+    environment: project.environment,
+    env: environmentOf(project),
+    allowOutside: isSet(invocation, "allow-outside") || textFlag(invocation, "from") !== undefined,
+    stdin: process.stdin,
+    stdout: (bytes) => invocation.terminal.bytes(bytes),
+    log: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message) => invocation.terminal.say(`${invocation.terminal.style("yellow", "warning")}: ${message}`),
+      error: (message) => invocation.terminal.say(`${invocation.terminal.style("red", "error")}: ${message}`),
+    },
+    ...(store === undefined ? {} : { store }),
+  })
+  return {
+    engine,
+    project,
+    secrets,
+    async [Symbol.asyncDispose]() {
+      await engine.close()
+      if (store !== undefined) await Effect.runPromise(store.close())
+    },
+  }
+}
+
+/** The pipelines that the command names, or all; throws `DefinitionError` with everything that is wrong in them. */
+export const chosenPipelines = (invocation: Invocation, project: Project): ReadonlyArray<DecodedPipeline> => {
+  const wanted = new Set(invocation.operands.map((file) => path.resolve(invocation.cwd, file)))
+  const chosen = project.pipelines.filter((pipeline) => wanted.size === 0 || wanted.has(pipeline.path))
+  const issues = wanted.size === 0 ? project.issues : chosen.flatMap(({ result }) => (result.ok ? [] : result.issues))
+  if (issues.length > 0) throw new DefinitionError(issues)
+  return inOrder(chosen.flatMap(({ result }) => (result.ok ? [result.pipeline] : [])))
+}
+
+/** Pipelines after those that they depend on. */
+const inOrder = (pipelines: ReadonlyArray<DecodedPipeline>): ReadonlyArray<DecodedPipeline> => {
+  const ordered: Array<DecodedPipeline> = []
+  const visit = (pipeline: DecodedPipeline): void => {
+    if (ordered.includes(pipeline)) return
+    for (const { name } of pipeline.dependsOn) {
+      const needed = pipelines.find((other) => other.name === name)
+      if (needed !== undefined && !ordered.includes(needed)) visit(needed)
+    }
+    ordered.push(pipeline)
+  }
+  for (const pipeline of pipelines) visit(pipeline)
+  return ordered
+}
+
+export const stateFolder = (invocation: Invocation, root: string): string => path.resolve(root, invocation.env["DELTAFLOW_STATE_DIR"] ?? ".deltaflow")
+
+/** The project is where the first file lies, or one folder up when that is `pipelines/`. */
+const projectRoot = (invocation: Invocation, files: ReadonlyArray<string>): string => {
+  const named = textFlag(invocation, "project")
+  if (named !== undefined) return path.resolve(invocation.cwd, named)
+  const first = files[0]
+  if (first === undefined) return invocation.cwd
+  const folder = path.dirname(first)
+  return path.basename(folder) === "pipelines" ? path.dirname(folder) : folder
+}
+
+const variablesOf = ({ flags }: Invocation): Record<string, string> => {
+  const list = Array.isArray(flags["var"]) ? (flags["var"] as ReadonlyArray<string>) : []
+  return Object.fromEntries(
+    list.map((text) => {
+      const at = text.indexOf("=")
+      if (at < 1) throw new UsageError(`--var takes NAME=VALUE, not ${JSON.stringify(text)}.`)
+      return [text.slice(0, at), text.slice(at + 1)]
+    }),
+  )
+}
+
+const environmentOf = (project: Project): Record<string, string> =>
+  Object.fromEntries(project.variables.toReversed().flatMap((layer) => Object.entries(layer).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))))
+
+export const issuesAsJson = (issues: ReadonlyArray<Issue>): ReadonlyArray<unknown> =>
+  issues.map(({ code, message, path: place, file, line, column, hint }) => ({ code, message, path: place, file, line, column, hint }))
