@@ -1,1 +1,3 @@
-export {}
+/** The laws that plugins and stores keep, as tests for any runner, and what tests of one's own are made with. */
+export { type Effort, type Law, type Runner, runLaws } from "./Law.ts"
+export { type MakeStore, storeLaws, type StoreLawsOptions, type StoreUnderTest } from "./StoreConformance.ts"

@@ -9,11 +9,17 @@ export interface LeaseRow {
   readonly expiresAt: number
 }
 
-/** The row after `owner` has taken the lease, or undefined where another holds it. */
-export const acquired = (row: LeaseRow | undefined, name: string, owner: string, ttlMs: number, now: number): Lease | undefined => {
+/** The lease after `owner` has taken it, or undefined where another holds it. */
+export const acquired = (
+  row: LeaseRow | undefined,
+  asked: { readonly name: string; readonly owner: string; readonly ttlMs: number; readonly minimumEpoch?: number | undefined },
+  now: number,
+): Lease | undefined => {
+  const { name, owner, ttlMs, minimumEpoch = 1 } = asked
   const isHeld = row !== undefined && row.owner !== null && row.expiresAt > now
   if (isHeld && row.owner !== owner) return undefined
-  return { name, owner, epoch: isHeld ? row.epoch : (row?.epoch ?? 0) + 1, expiresAt: now + ttlMs }
+  const epoch = isHeld ? row.epoch : (row?.epoch ?? 0) + 1
+  return { name, owner, epoch: Math.max(epoch, minimumEpoch), expiresAt: now + ttlMs }
 }
 
 /** Whether the row still says what the lease says, expired or not. */

@@ -46,7 +46,7 @@ export const memoryStore = (options: MemoryStoreOptions = {}): Store => {
     createRun: (run) => call(() => memory.createRun(run)),
     updateRun: (id, change, events = []) => call(() => memory.updateRun(id, change, events)),
     appendEvents: (events) => call(() => memory.appendEvents(copy(events))),
-    acquireLease: (name, owner, ttlMs) => call(() => memory.acquireLease(name, owner, ttlMs)),
+    acquireLease: (name, owner, ttlMs, minimumEpoch) => call(() => memory.acquireLease({ name, owner, ttlMs, minimumEpoch })),
     renewLease: (lease, ttlMs) => call(() => memory.renewLease(lease, ttlMs)),
     releaseLease: (lease) => call(() => memory.releaseLease(lease)),
     saveCheckpoint: (checkpoint, lease) => call(() => memory.saveCheckpoint(checkpoint, lease)),
@@ -154,9 +154,9 @@ class Memory {
     return copy(found)
   }
 
-  acquireLease(name: string, owner: string, ttlMs: number): Lease | undefined {
-    const lease = acquired(this.leases.get(name), name, owner, ttlMs, this.now())
-    if (lease !== undefined) this.leases.set(name, lease)
+  acquireLease(asked: Parameters<typeof acquired>[1]): Lease | undefined {
+    const lease = acquired(this.leases.get(asked.name), asked, this.now())
+    if (lease !== undefined) this.leases.set(asked.name, lease)
     return lease
   }
 

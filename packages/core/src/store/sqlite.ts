@@ -40,12 +40,14 @@ export const sqliteStore = (options: SqliteStoreOptions): Store => {
     createRun: (run) => write(() => createRun(database, run)),
     updateRun: (id, change, events = []) => write(() => updateRun(database, id, change, events)),
     appendEvents: (events) => write(() => appendEvents(database, events)),
-    acquireLease: (name, owner, ttlMs) => write(() => saveLease(database, acquired(leaseRow(database, name), name, owner, ttlMs, now()))),
+    acquireLease: (name, owner, ttlMs, minimumEpoch) =>
+      write(() => saveLease(database, acquired(leaseRow(database, name), { name, owner, ttlMs, minimumEpoch }, now()))),
     renewLease: (lease, ttlMs) => write(() => renewLease(database, lease, now() + ttlMs)),
     releaseLease: (lease) => write(() => releaseLease(database, lease)),
     saveCheckpoint: (checkpoint, lease) => write(() => mayWrite(database, lease, now()) && saveCheckpoint(database, checkpoint)),
     deleteCheckpoints: (pipeline, lease) => write(() => mayWrite(database, lease, now()) && deleteCheckpoints(database, pipeline)),
-    saveDefinition: (definition) => write(() => saveDefinition(database, savedDefinition(getDefinition(database, definition.name), definition, now()))),
+    saveDefinition: (definition) =>
+      write(() => saveDefinition(database, savedDefinition(getDefinition(database, definition.name), definition, now()))),
     setPaused: (name, paused) => write(() => setPaused(database, name, paused)),
     deleteDefinition: (name) => write(() => deleteDefinition(database, name)),
     close: () => Effect.sync(() => database.close()),
@@ -120,9 +122,10 @@ const setPaused = (database: Database, name: string, paused: boolean): boolean =
 }
 
 const deleteDefinition = (database: Database, name: string): boolean => {
-  const removed = ["DELETE FROM definitions WHERE name = ?", ...["runs", "events", "checkpoints"].map((table) => `DELETE FROM ${table} WHERE pipeline = ?`)].map(
-    (sql) => Number(database.prepare(sql).run(name).changes),
-  )
+  const removed = [
+    "DELETE FROM definitions WHERE name = ?",
+    ...["runs", "events", "checkpoints"].map((table) => `DELETE FROM ${table} WHERE pipeline = ?`),
+  ].map((sql) => Number(database.prepare(sql).run(name).changes))
   database.prepare("DELETE FROM run_counts WHERE pipeline = ?").run(name)
   return removed.some((rows) => rows > 0)
 }

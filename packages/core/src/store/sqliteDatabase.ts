@@ -98,7 +98,9 @@ export class Database {
 
   private prepareFile(database: DatabaseSync): void {
     const { busyTimeoutMs } = this.options
-    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384`)
+    database.exec(
+      `PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384`,
+    )
     retryBusy(busyTimeoutMs, () => {
       this.migrate(database)
       // WAL lets others read while one writes. FULL waits for the disk at each commit, as the contract says "durable when it returns":
@@ -123,7 +125,8 @@ export class Database {
   /** The version of the file, 0 for a new one. Throws where it is newer than this code, or no store at all. */
   private knownVersion(database: DatabaseSync, all: ReadonlyArray<string>): number {
     const version = pragma(database, "user_version")
-    const isForeign = pragma(database, "application_id") !== APPLICATION_ID && database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined
+    const isForeign =
+      pragma(database, "application_id") !== APPLICATION_ID && database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined
     if (isForeign) throw foreign(this.path)
     if (version > all.length) throw newer(this.path, version, all.length)
     return version
@@ -177,7 +180,10 @@ const retryBusy = (timeoutMs: number, run: () => void): void => {
 const loadSqlite = (): typeof import("node:sqlite") => {
   const loaded = Number(process.versions.node.split(".")[0]) < 24 ? withoutWarning(findSqlite) : findSqlite()
   if (loaded !== undefined) return loaded
-  throw new StoreError({ code: "STORE_FAILED", message: "SQLite store: this runtime has no node:sqlite. Use Node 22.15 or newer, or another store." })
+  throw new StoreError({
+    code: "STORE_FAILED",
+    message: "SQLite store: this runtime has no node:sqlite. Use Node 22.15 or newer, or another store.",
+  })
 }
 
 const findSqlite = (): typeof import("node:sqlite") | undefined => process.getBuiltinModule("node:sqlite")
@@ -187,14 +193,16 @@ const findSqlite = (): typeof import("node:sqlite") | undefined => process.getBu
  * meets the replaced function, and every other warning goes where it always went.
  */
 const withoutWarning = <A>(load: () => A): A => {
-  const { emitWarning } = process
-  process.emitWarning = ((warning: string | Error, ...rest: Array<never>) => {
-    if (!String(warning).startsWith("SQLite is an experimental feature")) emitWarning.call(process, warning, ...rest)
-  }) as typeof process.emitWarning
+  const original = Object.getOwnPropertyDescriptor(process, "emitWarning")!
+  const emit: (...warning: ReadonlyArray<unknown>) => void = process.emitWarning.bind(process)
+  const filtered = (...warning: ReadonlyArray<unknown>): void => {
+    if (!String(warning[0]).startsWith("SQLite is an experimental feature")) emit(...warning)
+  }
+  Object.defineProperty(process, "emitWarning", { ...original, value: filtered })
   try {
     return load()
   } finally {
-    process.emitWarning = emitWarning
+    Object.defineProperty(process, "emitWarning", original)
   }
 }
 

@@ -61,7 +61,12 @@ const SQLITE: Readonly<Record<number, Advice>> = {
   [SQLITE_BUSY]: BUSY,
   [SQLITE_LOCKED]: BUSY,
   8: CLOSED, // READONLY
-  10: { code: "STORE_FAILED", what: "the disk failed while the store was read or written", hint: "Check the disk, then try again.", retryable: true }, // IOERR
+  10: {
+    code: "STORE_FAILED",
+    what: "the disk failed while the store was read or written",
+    hint: "Check the disk, then try again.",
+    retryable: true,
+  }, // IOERR
   11: DAMAGED, // CORRUPT
   13: FULL, // FULL
   14: CLOSED, // CANTOPEN

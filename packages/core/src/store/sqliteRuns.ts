@@ -14,7 +14,10 @@ export const getRun = (database: Database, id: string): Run | undefined => {
 
 export const createRun = (database: Database, run: Run): void => {
   if (getRun(database, run.id) !== undefined) {
-    throw new StoreError({ code: "STORE_FAILED", message: `${database.path}: there is a run ${JSON.stringify(run.id)} already. Ids of runs are new ones.` })
+    throw new StoreError({
+      code: "STORE_FAILED",
+      message: `${database.path}: there is a run ${JSON.stringify(run.id)} already. Ids of runs are new ones.`,
+    })
   }
   database.prepare(runTable.insert).run(...runTable.values(run))
 }
@@ -52,23 +55,50 @@ const pageOfRuns = (database: Database, filter: RunFilter, statuses: ReadonlyArr
 }
 
 const countRuns = (database: Database, filter: RunFilter, statuses: ReadonlyArray<RunStatus>): number => {
-  if (filter.since === undefined && filter.until === undefined) return countAll(database, filter.pipeline, statuses)
-  return statuses.reduce((sum, status) => {
-    const { sql, parameters } = scanOf(filter, status, "count(*) AS runs")
-    return sum + Number(database.prepare(sql).get(...parameters)?.["runs"] ?? 0)
-  }, 0)
+  const hasSpan = filter.since !== undefined || filter.until !== undefined
+  if (filter.pipeline !== undefined && !hasSpan) return countOfPipeline(database, filter.pipeline, statuses)
+  return statuses.reduce(
+    (sum, status) => sum + (filter.pipeline === undefined ? countByDays(database, filter, status) : countByScan(database, filter, status)),
+    0,
+  )
 }
 
-const countAll = (database: Database, pipeline: string | undefined, statuses: ReadonlyArray<RunStatus>): number => {
-  const rows =
-    pipeline === undefined
-      ? database.prepare("SELECT status, runs FROM run_totals").all()
-      : database.prepare("SELECT status, runs FROM run_counts WHERE pipeline = ?").all(pipeline)
+const countOfPipeline = (database: Database, pipeline: string, statuses: ReadonlyArray<RunStatus>): number => {
+  const rows = database.prepare("SELECT status, runs FROM run_counts WHERE pipeline = ?").all(pipeline)
   return rows.filter(({ status }) => statuses.includes(status as RunStatus)).reduce((sum, { runs }) => sum + Number(runs), 0)
 }
 
+/** The counts of the whole days within the span, and what is before and after them. */
+const countByDays = (database: Database, filter: RunFilter, status: RunStatus): number => {
+  const { since = 0, until = LAST_DAY * DAY_MS } = filter
+  const [first, end] = [Math.ceil(since / DAY_MS), Math.floor(until / DAY_MS)]
+  if (first >= end) return countByScan(database, filter, status)
+  const inDays = database
+    .prepare("SELECT sum(runs) AS runs FROM run_days WHERE status = ? AND day >= ? AND day < ?")
+    .get(status, first, end)
+  return (
+    Number(inDays?.["runs"] ?? 0) +
+    countByScan(database, { since, until: first * DAY_MS }, status) +
+    countByScan(database, { since: end * DAY_MS, until }, status)
+  )
+}
+
+const DAY_MS = 86_400_000
+
+/** Past every date that JavaScript can say. */
+const LAST_DAY = 100_000_001
+
+const countByScan = (database: Database, filter: RunFilter, status: RunStatus): number => {
+  const { sql, parameters } = scanOf(filter, status, "count(*) AS runs")
+  return Number(database.prepare(sql).get(...parameters)?.["runs"] ?? 0)
+}
+
 /** The part of an index that holds the runs of one status. */
-const scanOf = (filter: RunFilter, status: RunStatus, columns: string): { readonly sql: string; readonly parameters: Array<SQLInputValue> } => {
+const scanOf = (
+  filter: RunFilter,
+  status: RunStatus,
+  columns: string,
+): { readonly sql: string; readonly parameters: Array<SQLInputValue> } => {
   const { pipeline, since, until } = filter
   const conditions: ReadonlyArray<readonly [sql: string, value: SQLInputValue | undefined]> = [
     ["pipeline = ?", pipeline],

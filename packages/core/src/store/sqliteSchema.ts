@@ -45,27 +45,32 @@ export const migrations: ReadonlyArray<string> = [
   CREATE INDEX runs_by_pipeline ON runs (pipeline, status, at);
   CREATE INDEX runs_by_status ON runs (status, at);
 
-  -- Counting a million runs for each page would cost more than the page.
+  -- Counting a million runs for each page would cost more than the page. Counts of a span are those of its days and of two scans at its ends.
   CREATE TABLE run_counts (
     pipeline TEXT NOT NULL,
     status TEXT NOT NULL,
     runs INTEGER NOT NULL,
     PRIMARY KEY (pipeline, status)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE run_totals (status TEXT PRIMARY KEY, runs INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE run_days (
+    status TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    runs INTEGER NOT NULL,
+    PRIMARY KEY (status, day)
+  ) STRICT, WITHOUT ROWID;
   CREATE TRIGGER runs_created AFTER INSERT ON runs BEGIN
     INSERT INTO run_counts VALUES (new.pipeline, new.status, 1) ON CONFLICT DO UPDATE SET runs = runs + 1;
-    INSERT INTO run_totals VALUES (new.status, 1) ON CONFLICT DO UPDATE SET runs = runs + 1;
+    INSERT INTO run_days VALUES (new.status, new.at / 86400000, 1) ON CONFLICT DO UPDATE SET runs = runs + 1;
   END;
-  CREATE TRIGGER runs_moved AFTER UPDATE OF status ON runs WHEN old.status <> new.status BEGIN
+  CREATE TRIGGER runs_moved AFTER UPDATE OF status, created_at, started_at ON runs WHEN old.status <> new.status OR old.at <> new.at BEGIN
     UPDATE run_counts SET runs = runs - 1 WHERE pipeline = old.pipeline AND status = old.status;
-    UPDATE run_totals SET runs = runs - 1 WHERE status = old.status;
+    UPDATE run_days SET runs = runs - 1 WHERE status = old.status AND day = old.at / 86400000;
     INSERT INTO run_counts VALUES (new.pipeline, new.status, 1) ON CONFLICT DO UPDATE SET runs = runs + 1;
-    INSERT INTO run_totals VALUES (new.status, 1) ON CONFLICT DO UPDATE SET runs = runs + 1;
+    INSERT INTO run_days VALUES (new.status, new.at / 86400000, 1) ON CONFLICT DO UPDATE SET runs = runs + 1;
   END;
   CREATE TRIGGER runs_deleted AFTER DELETE ON runs BEGIN
     UPDATE run_counts SET runs = runs - 1 WHERE pipeline = old.pipeline AND status = old.status;
-    UPDATE run_totals SET runs = runs - 1 WHERE status = old.status;
+    UPDATE run_days SET runs = runs - 1 WHERE status = old.status AND day = old.at / 86400000;
   END;
 
   CREATE TABLE events (

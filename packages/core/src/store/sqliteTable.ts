@@ -22,7 +22,9 @@ export class Table<A extends object> {
   /** `extra` columns are given with each write, beside the value, and are not part of it. */
   constructor(name: string, key: ReadonlyArray<string>, fields: { readonly [K in keyof A]-?: Field }, extra: ReadonlyArray<string> = []) {
     this.name = name
-    this.fields = Object.entries<Field>(fields).map(([property, [column, kind]]) => (kind === undefined ? [property, column] : [property, column, kind]))
+    this.fields = Object.entries<Field>(fields).map(([property, [column, kind]]) =>
+      kind === undefined ? [property, column] : [property, column, kind],
+    )
     const columns = [...this.fields.map(([, column]) => column), "checksum"]
     const all = [...columns, ...extra]
     this.columns = columns.map((column) => `${name}.${column}`).join(", ")
