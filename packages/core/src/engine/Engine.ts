@@ -19,7 +19,13 @@ import type { EngineOptions, RunOptions } from "./Options.ts"
 export class RunError extends EngineError {
   readonly run: RunResult
   constructor(run: RunResult, error: DeltaflowError) {
-    super({ code: error.code, message: error.message, path: error.path, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) })
+    super({
+      code: error.code,
+      message: error.message,
+      path: error.path,
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    })
     this.run = run
   }
 }
@@ -115,6 +121,14 @@ export class Engine implements AsyncDisposable {
     return toPromise((await this.ready()).resetState(pipeline))
   }
 
+  /**
+   * Sets the cursor of one source for every destination of the pipeline, as text that `getState` gives. Works before the first run too. Rejects
+   * while the pipeline runs, and where the source keeps no cursor.
+   */
+  async setState(pipeline: PipelineInput, source: string, cursor: string): Promise<void> {
+    return toPromise((await this.ready()).setState(pipeline, source, cursor))
+  }
+
   /** JSON Schema (draft-07) of a pipeline file with this engine's plugins. */
   async jsonSchema(): Promise<unknown> {
     return (await this.ready()).jsonSchema()
@@ -160,4 +174,3 @@ const lazily = <A>(make: () => Promise<AsyncIterableIterator<A>>): AsyncIterable
     },
   }
 }
-

@@ -5,7 +5,8 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { type DeltaflowError, EngineError, type StoreError } from "../contract/Errors.ts"
 import type { Log, PluginContext } from "../contract/Plugin.ts"
-import type { EngineEvent, EventFilter, Run, Store } from "../contract/Store.ts"
+import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
+import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newRunId } from "../model/Ids.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
@@ -21,6 +22,7 @@ import { dryRun } from "./DryRun.ts"
 import { explainExecution, previewRows } from "./Looking.ts"
 import type { EngineOptions, RunOptions, RunProgress } from "./Options.ts"
 import { type PipelineInput, readyPipeline, resolve, type Validation, validationOf } from "./Resolve.ts"
+import type { ResolvedPipeline } from "./Resolved.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
 
 export type { Validation } from "./Resolve.ts"
@@ -61,6 +63,7 @@ export interface EngineShape {
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   readonly events: (filter: EventFilter, signal?: AbortSignal) => AsyncIterableIterator<EngineEvent>
   readonly resetState: (pipeline: string) => Effect.Effect<void, DeltaflowError>
+  readonly setState: (pipeline: PipelineInput, source: string, cursor: string) => Effect.Effect<void, DeltaflowError>
   readonly jsonSchema: () => unknown
 }
 
@@ -68,10 +71,20 @@ export interface EngineShape {
 export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, DeltaflowError, Scope.Scope> =>
   Effect.gen(function* () {
     const now = options.now ?? Date.now
-    const store = options.store ?? (yield* Effect.acquireRelease(Effect.sync(() => memoryStore({ now })), (it) => it.close()))
+    const store =
+      options.store ??
+      (yield* Effect.acquireRelease(
+        Effect.sync(() => memoryStore({ now })),
+        (it) => it.close(),
+      ))
     const hub = new EventHub()
     const live = new EngineRuns(options, store, hub, now)
-    yield* Effect.addFinalizer(() => Effect.andThen(live.cancelAll(), Effect.sync(() => hub.close())))
+    yield* Effect.addFinalizer(() =>
+      Effect.andThen(
+        live.cancelAll(),
+        Effect.sync(() => hub.close()),
+      ),
+    )
     yield* live.closeOrphans()
     return live.shape()
   })
@@ -107,6 +120,7 @@ class EngineRuns {
       cancel: (runId) => this.cancel(runId),
       events: (filter, signal) => this.hub.listen(filter, signal),
       resetState: (pipeline) => this.resetState(pipeline),
+      setState: (pipeline, source, cursor) => this.setState(pipeline, source, cursor),
       jsonSchema: () => pipelineJsonSchema(this.options.plugins),
     }
   }
@@ -240,25 +254,95 @@ class EngineRuns {
     })
   }
 
-  /** Stores empty cursors with a new epoch, so that a destination that keeps its own checkpoint is overruled too. */
   private resetState(pipeline: string): Effect.Effect<void, DeltaflowError> {
+    return this.changeCheckpoints(pipeline, (stored) => stored.map((checkpoint) => ({ ...checkpoint, cursors: {}, state: null })))
+  }
+
+  private setState(input: PipelineInput, name: string, text: string): Effect.Effect<void, DeltaflowError> {
+    return Effect.gen({ self: this }, function* () {
+      const decoded = yield* this.decode(input, {})
+      const { pipeline } = readyPipeline(decoded, this.options, { pipeline_name: decoded.name, run_id: "", environment: "" }, {})
+      const source = pipeline.sources.find((candidate) => candidate.name === name)
+      if (source?.incremental === undefined) return yield* Effect.fail(noSuchCursor(pipeline, name))
+      const cursor = yield* Effect.try({
+        try: () => encodeCursor(decodeCursor(text)),
+        catch: (cause) => wrongCursor(pipeline.name, name, cause),
+      })
+      yield* this.changeCheckpoints(pipeline.name, (stored) =>
+        pipeline.destinations.map((destination) => {
+          const known =
+            stored.find((checkpoint) => checkpoint.destination === destination.name) ?? firstCheckpoint(pipeline.name, destination.name)
+          return {
+            ...known,
+            cursors: { ...known.cursors, [name]: cursor },
+            cursorVersions: { ...known.cursorVersions, [name]: source.plugin.cursorVersion ?? 1 },
+            fingerprints: { ...known.fingerprints, [name]: source.fingerprint },
+          }
+        }),
+      )
+    })
+  }
+
+  /** Stores checkpoints with a new epoch, so that a destination that keeps its own is overruled too. */
+  private changeCheckpoints(
+    pipeline: string,
+    change: (stored: ReadonlyArray<StoredCheckpoint>) => ReadonlyArray<StoredCheckpoint>,
+  ): Effect.Effect<void, DeltaflowError> {
     return Effect.gen({ self: this }, function* () {
       const lease = yield* this.store.acquireLease(leaseName(pipeline), newRunId(this.now()), RESET_MS)
       if (lease === undefined) return yield* Effect.fail(stateHeld(pipeline))
       const stored = yield* this.store.getCheckpoints(pipeline)
       const highest = Math.max(0, ...stored.map((checkpoint) => checkpoint.epoch))
-      const raised = lease.epoch > highest ? lease : ((yield* this.store.acquireLease(lease.name, lease.owner, RESET_MS, highest + 1)) ?? lease)
-      const save = Effect.forEach(stored, (checkpoint) => this.store.saveCheckpoint({ ...checkpoint, cursors: {}, state: null, epoch: raised.epoch, updatedAt: this.now() }, raised))
+      const raised =
+        lease.epoch > highest ? lease : ((yield* this.store.acquireLease(lease.name, lease.owner, RESET_MS, highest + 1)) ?? lease)
+      const save = Effect.forEach(change(stored), (checkpoint) =>
+        this.store.saveCheckpoint({ ...checkpoint, epoch: raised.epoch, updatedAt: this.now() }, raised),
+      )
       const saved = yield* save.pipe(Effect.ensuring(Effect.ignore(this.store.releaseLease(raised))))
       if (saved.includes(false)) return yield* Effect.fail(stateHeld(pipeline))
     })
   }
 }
 
+const firstCheckpoint = (pipeline: string, destination: string): StoredCheckpoint => ({
+  pipeline,
+  destination,
+  runId: "",
+  epoch: 0,
+  batchId: 0,
+  cursors: {},
+  cursorVersions: {},
+  fingerprints: {},
+  state: null,
+  updatedAt: 0,
+})
+
+const noSuchCursor = (pipeline: ResolvedPipeline, name: string): EngineError => {
+  const known = pipeline.sources.filter((source) => source.incremental !== undefined).map((source) => source.name)
+  const choice = known.length === 0 ? "No source of it has `incremental`." : `Choose ${known.join(" or ")}.`
+  return new EngineError({
+    code: "CURSOR_INVALID",
+    message: `${pipeline.name}: no source named ${name} keeps a cursor. ${choice}`,
+    path: [pipeline.name, name],
+  })
+}
+
+const wrongCursor = (pipeline: string, name: string, cause: unknown): EngineError =>
+  new EngineError({
+    code: "CURSOR_INVALID",
+    message: `${pipeline} / ${name}: the cursor is no JSON: ${cause instanceof Error ? cause.message : String(cause)}. Write it as \`state show\` prints it.`,
+    path: [pipeline, name],
+    cause,
+  })
+
 const RESET_MS = 60_000
 
 const stateHeld = (pipeline: string): EngineError =>
-  new EngineError({ code: "LEASE_HELD", message: `${pipeline}: the pipeline runs now. Reset its state when the run has ended.`, path: [pipeline] })
+  new EngineError({
+    code: "LEASE_HELD",
+    message: `${pipeline}: the pipeline runs now. Change its state when the run has ended.`,
+    path: [pipeline],
+  })
 
 const PENDING_MS = 60_000
 
