@@ -1,8 +1,8 @@
 /**
  * The known name that a mistyped one most likely meant.
  *
- * Swapped neighbours count as one slip, and so do case and the choice between `-` and `_`. A name that is too far away gives nothing: a wrong guess is
- * worse than none.
+ * Swapped neighbours count as one slip, and so do case and the choice between `-` and `_`. A name that is too far away gives nothing: a
+ * wrong guess is worse than none.
  */
 export const nearestName = (name: string, candidates: Iterable<string>): string | undefined => {
   const wanted = fold(name)
@@ -14,8 +14,17 @@ export const nearestName = (name: string, candidates: Iterable<string>): string 
     nearest = candidate
     least = slips
   }
-  return nearest
+  return nearest ?? beginningWith(wanted, candidates)
 }
+
+// `int` is `integer`, though many letters are missing.
+const beginningWith = (wanted: string, candidates: Iterable<string>): string | undefined => {
+  if (wanted.length < SHORTEST_BEGINNING) return undefined
+  for (const candidate of candidates) if (fold(candidate).startsWith(wanted) && fold(candidate) !== wanted) return candidate
+  return undefined
+}
+
+const SHORTEST_BEGINNING = 3
 
 /** ` Did you mean \`condition\`?`, or nothing, to put behind a message. */
 export const didYouMean = (name: string, candidates: Iterable<string>): string => {

@@ -38,17 +38,21 @@ export const destinationFields = {
   name: optional(Text, "Name of the destination in messages and statistics. Default: its type and place."),
   write_mode: optional(
     Schema.Literals(writeModes),
-    "`append` adds rows, `replace` swaps everything at once, `upsert` replaces rows with the same `key`, `merge` follows the rules of `when`, `scd2` keeps history. Default: the connector's first.",
+    "`append` adds rows, `replace` swaps everything at once, `upsert` replaces rows of the same `key`, " +
+      "`merge` follows the rules of `when`, `scd2` keeps history. Default: the connector's first.",
   ),
   key: optional(Names, "Columns that tell rows apart, for `upsert`, `merge` and `scd2`."),
   when: optional(listOf(MergeRule, "a list of rules"), "Rules of `merge`, in order; the first that holds is applied."),
   valid_from: optional(Text, "`scd2`: column with the time from which a row holds. Default: `valid_from`."),
   valid_to: optional(Text, "`scd2`: column with the time until which a row holds. Default: `valid_to`."),
   is_current: optional(Text, "`scd2`: column that says whether a row holds now. Default: `is_current`."),
-  hard_deletes: optional(Schema.Literals(["key", "absence"]), "How deleted rows are told: by a key in the change, or by their absence from a full load."),
+  hard_deletes: optional(
+    Schema.Literals(["key", "absence"]),
+    "How deleted rows are told: by a key in the change, or by their absence from a full load.",
+  ),
   schema_changes: optional(
     Schema.Literals(["evolve", "freeze", "discard", "fail"]),
-    "What happens when columns change: `evolve` adds them, `freeze` leaves new ones out, `discard` leaves out rows that have them, `fail` stops. Default: `evolve`.",
+    "When new columns come: `evolve` adds them, `freeze` leaves them out, `discard` leaves out their rows, `fail` stops. Default: `evolve`.",
   ),
   flush_interval: optional(Duration, "Longest time between commits. Default: 10s."),
   delivery: optional(
@@ -59,9 +63,13 @@ export const destinationFields = {
 
 const anyOption = [Schema.Record(Schema.String, Schema.Unknown)] as const
 
-export const Source = Schema.StructWithRest(Schema.Struct(sourceFields), anyOption).annotate({ expected: "a source: a mapping with a type" })
+export const Source = Schema.StructWithRest(Schema.Struct(sourceFields), anyOption).annotate({
+  expected: "a source: a mapping with a type",
+})
 
-export const Destination = Schema.StructWithRest(Schema.Struct(destinationFields), anyOption).annotate({ expected: "a destination: a mapping with a type" })
+export const Destination = Schema.StructWithRest(Schema.Struct(destinationFields), anyOption).annotate({
+  expected: "a destination: a mapping with a type",
+})
 
 export type SourceDefinition = typeof Source.Encoded
 export type DestinationDefinition = typeof Destination.Encoded

@@ -1,4 +1,7 @@
-/** A definition that has been checked: variables filled in, plugins found, configs decoded, units in milliseconds and bytes, defaults applied. */
+/**
+ * A definition that has been checked: variables filled in, plugins found, configs decoded, units in milliseconds and bytes, defaults
+ * applied.
+ */
 import type { Delivery, Destination, WriteMode } from "../contract/Destination.ts"
 import type { IncrementalOptions, Source } from "../contract/Source.ts"
 import type { Transform } from "../contract/Transform.ts"

@@ -1,8 +1,8 @@
 /**
  * The JSON Schema (draft-07) of pipeline and project files, for editors: `# yaml-language-server: $schema=…`.
  *
- * It comes from the schema that decodes the files, with one branch for each plugin `type` and a description on every key. An editor sees less than the decoder
- * does: keys that must fit together, cron expressions and names of other pipelines are checked by `validate` alone.
+ * It comes from the schema that decodes the files, with one branch for each plugin `type` and a description on every key. An editor sees
+ * less than the decoder does: keys that must fit together, cron expressions and names of other pipelines are checked by `validate` alone.
  */
 import * as Schema from "effect/Schema"
 import { configJsonSchema, effectJsonSchema, type JsonSchemaNode } from "./configJsonSchema.ts"
@@ -56,16 +56,33 @@ const listOf = (list: JsonSchemaNode | undefined, items: JsonSchemaNode): JsonSc
 
 const withProperty = (owner: JsonSchemaNode | undefined, key: string, node: JsonSchemaNode): JsonSchemaNode => {
   const before = owner?.properties?.[key]
-  return { ...owner, properties: { ...owner?.properties, [key]: before?.description === undefined ? node : { ...node, description: before.description } } }
+  return {
+    ...owner,
+    properties: { ...owner?.properties, [key]: before?.description === undefined ? node : { ...node, description: before.description } },
+  }
 }
 
-/** A mapping whose other keys depend on its `type`: one `if` and `then` for each, so that an editor tells only what is wrong with that type. */
-const branches = (shared: string, types: ReadonlyArray<string>, description: string, then: (type: string) => JsonSchemaNode): JsonSchemaNode => ({
+/**
+ * A mapping whose other keys depend on its `type`: one `if` and `then` for each, so that an editor tells only what is wrong with that
+ * type.
+ */
+const branches = (
+  shared: string,
+  types: ReadonlyArray<string>,
+  description: string,
+  then: (type: string) => JsonSchemaNode,
+): JsonSchemaNode => ({
   type: "object",
   required: ["type"],
   properties: { type: { type: "string", description, ...(types.length === 0 ? {} : { enum: types }) } },
-  ...(types.length === 0 ? {} : { allOf: types.map((type) => ({ if: { properties: { type: { const: type } }, required: ["type"] }, then: then(type) })) }),
+  ...(types.length === 0 ? {} : { allOf: types.map((type) => branch(type, then(type))) }),
   description: `Keys that every ${shared} has, and those of its type.`,
+})
+
+const branch = (type: string, node: JsonSchemaNode): JsonSchemaNode => ({
+  if: { properties: { type: { const: type } }, required: ["type"] },
+  // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+  then: node,
 })
 
 const connectorSchema = (kind: "source" | "destination", plugins: ReadonlyArray<Plugin>, definitions: Definitions): JsonSchemaNode => {
@@ -79,7 +96,9 @@ const stepSchema = (plugins: ReadonlyArray<Plugin>, definitions: Definitions): J
   const builtins = new Map<string, (typeof builtinSteps)[number]>(builtinSteps.map((step) => [step.fields.type.literal, step]))
   const own = [...transforms.keys()].filter((type) => !builtins.has(type) || unsupportedSteps.has(type))
   const types = [...new Set([...builtins.keys(), ...own])]
-  return branches("step", types, "Type of the step.", (type) => (own.includes(type) ? pluginBranch(transforms.get(type)!, "step", definitions) : builtinBranch(type, builtins.get(type)!)))
+  return branches("step", types, "Type of the step.", (type) =>
+    own.includes(type) ? pluginBranch(transforms.get(type)!, "step", definitions) : builtinBranch(type, builtins.get(type)!),
+  )
 }
 
 const builtinBranch = (type: string, step: (typeof builtinSteps)[number]): JsonSchemaNode => {
@@ -87,7 +106,13 @@ const builtinBranch = (type: string, step: (typeof builtinSteps)[number]): JsonS
   return unsupportedSteps.has(type) ? { ...node, description: `${node.description ?? type} This version does not have it yet.` } : node
 }
 
-const firstOfEachType = (plugins: ReadonlyArray<Plugin>): ReadonlyMap<string, Plugin> => new Map(plugins.toReversed().map((plugin): [string, Plugin] => [plugin.type, plugin]).toReversed())
+const firstOfEachType = (plugins: ReadonlyArray<Plugin>): ReadonlyMap<string, Plugin> =>
+  new Map(
+    plugins
+      .toReversed()
+      .map((plugin): [string, Plugin] => [plugin.type, plugin])
+      .toReversed(),
+  )
 
 /** The keys of a plugin's config, beside those that all of its kind share. */
 const pluginBranch = (plugin: Plugin, shared: string, definitions: Definitions): JsonSchemaNode => {
@@ -96,7 +121,8 @@ const pluginBranch = (plugin: Plugin, shared: string, definitions: Definitions):
   if (config === undefined) return { type: "object", ...summary }
   const prefix = `${plugin.kind}_${plugin.type}_`
   const { definitions: inner, $defs, $schema: _, ...own } = config
-  for (const [name, node] of Object.entries({ ...asDefinitions(inner), ...asDefinitions($defs) })) definitions[prefix + name] = renameRefs(node, prefix) as JsonSchemaNode
+  for (const [name, node] of Object.entries({ ...asDefinitions(inner), ...asDefinitions($defs) }))
+    definitions[prefix + name] = renameRefs(node, prefix) as JsonSchemaNode
   const names = Object.keys(definitions[shared]?.properties ?? {})
   return { ...withShared(renameRefs(own, prefix) as JsonSchemaNode, shared, names), ...summary }
 }
@@ -107,7 +133,11 @@ const asDefinitions = (node: unknown): Definitions => (isMapping(node) ? (node a
 const renameRefs = (node: unknown, prefix: string): unknown => {
   if (Array.isArray(node)) return node.map((item) => renameRefs(item, prefix))
   if (!isMapping(node)) return node
-  return mapValues(node, (value, key) => (key === "$ref" && typeof value === "string" ? value.replace(/^#\/(definitions|\$defs)\//, `#/definitions/${prefix}`) : renameRefs(value, prefix)))
+  return mapValues(node, (value, key) =>
+    key === "$ref" && typeof value === "string"
+      ? value.replace(/^#\/(definitions|\$defs)\//, `#/definitions/${prefix}`)
+      : renameRefs(value, prefix),
+  )
 }
 
 /** A mapping that is closed must know the shared keys too; of several forms, each. */
@@ -129,13 +159,18 @@ const tidy = (node: JsonSchemaNode): JsonSchemaNode => tidyAny(node) as JsonSche
 const tidyAny = (node: unknown): unknown => {
   if (Array.isArray(node)) return node.map(tidyAny)
   if (!isMapping(node)) return node
-  const entries = Object.entries(node).filter(([key, value]) => !((key === "maximum" && value === Number.MAX_SAFE_INTEGER) || (key === "minimum" && value === Number.MIN_SAFE_INTEGER)))
+  const entries = Object.entries(node).filter(
+    ([key, value]) =>
+      !((key === "maximum" && value === Number.MAX_SAFE_INTEGER) || (key === "minimum" && value === Number.MIN_SAFE_INTEGER)),
+  )
   return Object.fromEntries(entries.map(([key, value]) => [key, tidyAny(value)]))
 }
 
 /** Wherever a number, a truth value or one of some words is wanted, `${VAR}` may stand. */
 const allowVariables = (node: JsonSchemaNode): JsonSchemaNode => {
-  const inner = mapValues(node, (value, key) => (key === "properties" ? allowInProperties(value) : containers.has(key) ? allowInside(value) : value)) as JsonSchemaNode
+  const inner = mapValues(node, (value, key) =>
+    key === "properties" ? allowInProperties(value) : containers.has(key) ? allowInside(value) : value,
+  ) as JsonSchemaNode
   if (!isNarrow(node)) return inner
   const { description, ...rest } = inner
   return { anyOf: [rest, { $ref: "#/definitions/variable" }], ...(description === undefined ? {} : { description }) }
@@ -143,13 +178,17 @@ const allowVariables = (node: JsonSchemaNode): JsonSchemaNode => {
 
 const containers: ReadonlySet<string> = new Set(["items", "additionalProperties", "anyOf", "oneOf", "then", "allOf"])
 
-const allowInside = (value: unknown): unknown => (Array.isArray(value) ? value.map(allowInside) : isMapping(value) ? allowVariables(value) : value)
+const allowInside = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(allowInside) : isMapping(value) ? allowVariables(value) : value
 
 // What a mapping is must be known before its variables are.
-const allowInProperties = (value: unknown): unknown => (isMapping(value) ? mapValues(value, (node, key) => (key === "type" ? node : allowInside(node))) : value)
+const allowInProperties = (value: unknown): unknown =>
+  isMapping(value) ? mapValues(value, (node, key) => (key === "type" ? node : allowInside(node))) : value
 
 const isNarrow = (node: JsonSchemaNode): boolean =>
-  ["number", "integer", "boolean"].includes(String(node.type)) || (node.type === "string" && (node["enum"] !== undefined || node["pattern"] !== undefined || (node.format !== undefined && node.format !== "password")))
+  ["number", "integer", "boolean"].includes(String(node.type)) ||
+  (node.type === "string" &&
+    (node["enum"] !== undefined || node["pattern"] !== undefined || (node.format !== undefined && node.format !== "password")))
 
 const mapValues = <A>(record: Readonly<Record<string, unknown>>, map: (value: unknown, key: string) => A): Record<string, A> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]))

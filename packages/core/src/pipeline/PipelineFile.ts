@@ -1,8 +1,8 @@
 /**
  * Pipeline files: YAML 1.2 or JSON text to a definition, with file, line, column and a frame in every message.
  *
- * At most 1 MiB, 64 levels and 100 aliases; no tags, no merge keys, no duplicate keys. What is wrong in the text and what is wrong in the definition comes at once,
- * unless the text cannot be read at all.
+ * At most 1 MiB, 64 levels and 100 aliases; no tags, no merge keys, no duplicate keys. What is wrong in the text and what is wrong in the
+ * definition comes at once, unless the text cannot be read at all.
  */
 import { isScalar, type LineCounter, type Node } from "yaml"
 import { DefinitionError, type Issue } from "../contract/Errors.ts"
@@ -31,15 +31,14 @@ export const parsePipelineText = (written: string, file?: string): PipelineText 
   const text = written.replace(/^\uFEFF/, "")
   // JSON may be indented with tabs, which YAML forbids. They are one character each, so every place stays where it is.
   const { root, lines, problems: found } = readYaml(isJson ? text.replaceAll("\t", " ") : text)
-  const { value, problems, targets } = toValue(root, (offset) => lines.linePos(offset).line)
-  const all = [...(isJson ? jsonProblems(text, found) : found), ...problems]
-  const isBroken = all.some(({ code }) => code === "YAML_SYNTAX" || code === "JSON_SYNTAX") || (root === undefined && found.length > 0) || value === undefined
+  const { value, problems, targets, isOver } = toValue(root, text, lines)
+  const unreadable = isJson ? jsonProblems(text, found) : found
   return {
     text,
     file,
     value,
-    problems: all,
-    isBroken: isBroken && all.length > 0,
+    problems: [...unreadable, ...problems],
+    isBroken: isOver || unreadable.length > 0,
     place: (problem) => placeOf(problem.range ?? problemRange(root, problem, targets, text), text, lines, file),
     hint: (problem) => quoteHint(root, problem, targets),
   }
@@ -54,11 +53,23 @@ const jsonProblems = (text: string, found: ReadonlyArray<Problem>): ReadonlyArra
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
     const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length)
-    return [{ code: "JSON_SYNTAX", message: `this is no valid JSON: ${message.split(/ in JSON| at position|, "/)[0]}.`, path: [], range: [at, at + 1] }]
+    return [
+      {
+        code: "JSON_SYNTAX",
+        message: `this is no valid JSON: ${message.split(/ in JSON| at position|, "/)[0]}.`,
+        path: [],
+        range: [at, at + 1],
+      },
+    ]
   }
 }
 
-const problemRange = (root: Node | undefined, problem: Problem, targets: ReadonlyMap<Node, Node>, text: string): readonly [number, number] => {
+const problemRange = (
+  root: Node | undefined,
+  problem: Problem,
+  targets: ReadonlyMap<Node, Node>,
+  text: string,
+): readonly [number, number] => {
   const { key, value, depth } = findNode(root, problem.path, targets)
   const isWhole = depth === problem.path.length
   // A key that is missing is shown at its owner's key; one without a value, at itself.
@@ -119,14 +130,22 @@ export const loadPipelineText = async (text: string, options: TextOptions): Prom
 }
 
 /** The same from a file. `file` is the name in messages; default the path. */
-export const loadPipelineFile = async (path: string, files: Pick<Files, "stat" | "openRead">, options: TextOptions): Promise<DecodeResult> => {
+export const loadPipelineFile = async (
+  path: string,
+  files: Pick<Files, "stat" | "openRead">,
+  options: TextOptions,
+): Promise<DecodeResult> => {
   const file = options.file ?? path
   const read = await readText(path, files, file)
   return typeof read === "string" ? await loadPipelineText(read, { ...options, file }) : { ok: false, issues: [read] }
 }
 
 /** The same; throws `DefinitionError`. */
-export const loadPipelineFileOrThrow = async (path: string, files: Pick<Files, "stat" | "openRead">, options: TextOptions): Promise<DecodedPipeline> => {
+export const loadPipelineFileOrThrow = async (
+  path: string,
+  files: Pick<Files, "stat" | "openRead">,
+  options: TextOptions,
+): Promise<DecodedPipeline> => {
   const result = await loadPipelineFile(path, files, options)
   if (result.ok) return result.pipeline
   throw new DefinitionError(result.issues)
@@ -138,9 +157,18 @@ export const readText = async (path: string, files: Pick<Files, "stat" | "openRe
   try {
     const stat = await files.stat(path)
     if (stat === undefined) return issue("FILE_NOT_FOUND", "there is no such file. Check the path.")
-    if (stat.kind !== "file") return issue("FILE_NOT_FOUND", `this is ${stat.kind === "directory" ? "a folder" : "no ordinary file"}. Name a file.`)
-    if (stat.size > LARGEST_TEXT) return { ...issue("YAML_LIMIT", limit(`the file has ${stat.size} bytes, and a definition may have ${LARGEST_TEXT} (1 MiB).`, [0, 1]).message) }
-    return decodeText(await readBytes(path, files, stat.size)) ?? issue("WRONG_ENCODING", "the file is not text in UTF-8. Save it as UTF-8.")
+    if (stat.kind !== "file")
+      return issue("FILE_NOT_FOUND", `this is ${stat.kind === "directory" ? "a folder" : "no ordinary file"}. Name a file.`)
+    if (stat.size > LARGEST_TEXT)
+      return {
+        ...issue(
+          "YAML_LIMIT",
+          limit(`the file has ${stat.size} bytes, and a definition may have ${LARGEST_TEXT} (1 MiB).`, [0, 1]).message,
+        ),
+      }
+    return (
+      decodeText(await readBytes(path, files, stat.size)) ?? issue("WRONG_ENCODING", "the file is not text in UTF-8. Save it as UTF-8.")
+    )
   } catch (cause) {
     return issue("FILE_NOT_FOUND", `the file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`)
   }

@@ -1,8 +1,8 @@
 /**
  * A project: a folder with `deltaflow.yml` and any `pipelines/*.yml`.
  *
- * The project file hands `defaults`, `plugins`, `notifications`, `monitoring` and `logging` on to its pipelines, and may be a pipeline itself. A pipeline that is
- * wrong does not keep the others from running: each comes with its own issues.
+ * The project file hands `defaults`, `plugins`, `notifications`, `monitoring` and `logging` on to its pipelines, and may be a pipeline
+ * itself. A pipeline that is wrong does not keep the others from running: each comes with its own issues.
  */
 import path from "node:path"
 import type { Issue } from "../contract/Errors.ts"
@@ -121,16 +121,31 @@ class Loader {
     const layers: ReadonlyArray<SettingsLayer> = [flags, fromEnvironment.layer, project.keys, user.keys]
     const plugins = [...this.options.plugins, ...project.plugins]
     const overrides = projectSettings([flags, fromEnvironment.layer])
-    const decoded = await this.decodeAll(projectFile, { variables, plugins, overrides, inherited: projectSettings([project.keys, user.keys]) })
+    const decoded = await this.decodeAll(projectFile, {
+      variables,
+      plugins,
+      overrides,
+      inherited: projectSettings([project.keys, user.keys]),
+    })
     const pipelines = this.connect(decoded)
     this.issues.push(...pipelines.flatMap(({ result }) => (result.ok ? [] : result.issues)))
     if (projectFile === undefined && decoded.length === 0) this.issues.push(this.noProject())
     const settings = projectSettings(layers)
-    return { root, environment: this.environment, file: projectFile?.file, pipelines, settings, plugins, variables, secrets: this.secrets, issues: onceEach(this.issues) }
+    return {
+      root,
+      environment: this.environment,
+      file: projectFile?.file,
+      pipelines,
+      settings,
+      plugins,
+      variables,
+      secrets: this.secrets,
+      issues: onceEach(this.issues),
+    }
   }
 
   private noProject(): Issue {
-    const message = `there is no ${projectFileNames[0]} and no ${PIPELINES_FOLDER}/*.yml here. Make a project with \`deltaflow init\`, or name a file.`
+    const message = `there is no ${projectFileNames[0]} and no ${PIPELINES_FOLDER}/*.yml here. Run \`deltaflow init\`, or name a file.`
     return { code: "FILE_NOT_FOUND", message, path: "", file: this.options.root }
   }
 
@@ -214,7 +229,14 @@ class Loader {
     if (parsed.isBroken) return { ok: false, issues: textIssues(parsed, this.mask) }
     const own = await loadPlugins(isMapping(parsed.value) ? parsed.value["plugins"] : undefined, this.options)
     const text = { ...parsed, problems: [...parsed.problems, ...own.problems] }
-    return await decodeDefinition(parsed.value, { plugins: [...plugins, ...own.plugins], variables, secrets: this.secrets, inherited, overrides, text })
+    return await decodeDefinition(parsed.value, {
+      plugins: [...plugins, ...own.plugins],
+      variables,
+      secrets: this.secrets,
+      inherited,
+      overrides,
+      text,
+    })
   }
 
   /** What only the whole project shows: names that stand twice, dependencies on nobody, circles. */
@@ -231,7 +253,13 @@ class Loader {
         ...circles.filter((circle) => circle.includes(dependent.name)).map((circle) => circleProblem(circle, dependent.name)),
       ]
       const { path: place, file: shown, parsed, result } = file
-      return { path: place, file: shown, text: parsed?.text ?? "", name: dependent.name === "" ? undefined : dependent.name, result: this.withProblems(result, problems, parsed) }
+      return {
+        path: place,
+        file: shown,
+        text: parsed?.text ?? "",
+        name: dependent.name === "" ? undefined : dependent.name,
+        result: this.withProblems(result, problems, parsed),
+      }
     })
   }
 
@@ -251,12 +279,17 @@ interface DecodeShared {
 
 type DecodedFile = ReadFile & { readonly result: DecodeResult }
 
-const notAMapping: Problem = { code: "INVALID_VALUE", message: "expected a project: a mapping with keys such as defaults, plugins and logging.", path: [] }
+const notAMapping: Problem = {
+  code: "INVALID_VALUE",
+  message: "expected a project: a mapping with keys such as defaults, plugins and logging.",
+  path: [],
+}
 
 const pipelineOnly = ["sources", "transforms", "destinations"]
 
 /** A project file that moves rows is a pipeline itself. */
-const isPipelineText = (parsed: PipelineText | undefined): boolean => parsed !== undefined && isMapping(parsed.value) && pipelineOnly.some((key) => Object.hasOwn(parsed.value as object, key))
+const isPipelineText = (parsed: PipelineText | undefined): boolean =>
+  parsed !== undefined && isMapping(parsed.value) && pipelineOnly.some((key) => Object.hasOwn(parsed.value as object, key))
 
 const onlyShared = (value: Readonly<Record<string, unknown>>, isPipeline: boolean): Readonly<Record<string, unknown>> =>
   isPipeline ? Object.fromEntries(Object.entries(value).filter(([key]) => Object.hasOwn(projectFields, key))) : value
@@ -296,4 +329,5 @@ const onceEach = (issues: ReadonlyArray<Issue>): ReadonlyArray<Issue> => {
 }
 
 /** The pipelines of a project that can run. */
-export const runnablePipelines = (project: Project): ReadonlyArray<DecodedPipeline> => project.pipelines.flatMap(({ result }) => (result.ok ? [result.pipeline] : []))
+export const runnablePipelines = (project: Project): ReadonlyArray<DecodedPipeline> =>
+  project.pipelines.flatMap(({ result }) => (result.ok ? [result.pipeline] : []))

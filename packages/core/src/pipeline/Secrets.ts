@@ -1,8 +1,9 @@
 /**
- * The values that must not be shown. What came from the environment is one, what a plugin's config marks is one, and so are the passwords inside them.
+ * The values that must not be shown. What came from the environment is one, what a plugin's config marks is one, and so are the passwords
+ * inside them.
  *
- * `mask` replaces every form in which such a value is likely to turn up: as it is, in base64, in hex, URL-encoded, escaped for JSON. Values of fewer than four
- * characters cannot be told from ordinary text and stay. One registry belongs to one engine, and only grows.
+ * `mask` replaces every form in which such a value is likely to turn up: as it is, in base64, in hex, URL-encoded, escaped for JSON.
+ * Values of fewer than four characters cannot be told from ordinary text and stay. One registry belongs to one engine, and only grows.
  */
 import { isMapping } from "./path.ts"
 
@@ -54,7 +55,9 @@ export class Secrets {
     if (typeof value === "string") return this.mask(value)
     if (depth > DEEPEST_VALUE) return MASK
     if (Array.isArray(value)) return value.map((item) => this.maskAny(item, depth + 1))
-    return isMapping(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [this.mask(key), this.maskAny(inner, depth + 1)])) : value
+    return isMapping(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [this.mask(key), this.maskAny(inner, depth + 1)]))
+      : value
   }
 }
 
@@ -63,7 +66,9 @@ const DEEPEST_VALUE = 64
 const patternOf = (forms: Iterable<string>, words: Iterable<string>): RegExp => {
   // The longest first, so that a secret inside another does not leave the rest of it standing.
   const whole = [...forms].toSorted((a, b) => b.length - a.length).map(escapeRegExp)
-  const alone = [...words].toSorted((a, b) => b.length - a.length).map((word) => `(?<![\\p{L}\\p{N}])${escapeRegExp(word)}(?![\\p{L}\\p{N}])`)
+  const alone = [...words]
+    .toSorted((a, b) => b.length - a.length)
+    .map((word) => `(?<![\\p{L}\\p{N}])${escapeRegExp(word)}(?![\\p{L}\\p{N}])`)
   return new RegExp([...whole, ...alone].join("|"), "gu")
 }
 
@@ -110,7 +115,9 @@ const lowerEscapes = (text: string): string => text.replaceAll(/%[0-9A-F]{2}/g, 
 const base64Forms = (bytes: Buffer): ReadonlyArray<string> => {
   const whole = bytes.toString("base64")
   const inside = [0, 1, 2].map((before) => {
-    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64").replaceAll("=", "")
+    const text = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString("base64")
+      .replaceAll("=", "")
     const isCut = (before + bytes.length) % 3 !== 0
     return text.slice(Math.ceil((before * 8) / 6), isCut ? -1 : undefined)
   })

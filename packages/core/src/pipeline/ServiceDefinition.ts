@@ -19,7 +19,10 @@ export const eventTypes = [
 
 export const Dependency = Schema.Struct({
   name: required(Text, "Name of the pipeline that this one waits for."),
-  status: optional(Schema.Literals(["success", "failed", "completed"]), "How it must have ended; `completed` is either. Default: `success`."),
+  status: optional(
+    Schema.Literals(["success", "failed", "completed"]),
+    "How it must have ended; `completed` is either. Default: `success`.",
+  ),
 })
 
 const PipelineTrigger = Schema.Struct({
@@ -37,7 +40,10 @@ export const triggers = [PipelineTrigger, WebhookTrigger] as const
 
 export const Scheduler = Schema.Struct({
   concurrency: optional(Positive, "Runs of this pipeline at the same time. Default: 1."),
-  queue_overflow: optional(Schema.Literals(["skip", "queue", "replace"]), "What happens to a run that is due while others run. Default: `skip`."),
+  queue_overflow: optional(
+    Schema.Literals(["skip", "queue", "replace"]),
+    "What happens to a run that is due while others run. Default: `skip`.",
+  ),
 })
 
 const onlyAfterFailure = optional(Flag, "Only where the run before failed. Default: false.")
@@ -75,11 +81,19 @@ const Alert = Schema.Struct({
 })
 
 const Channels = Schema.Struct({
-  slack: optional(Schema.Struct({ webhook: required(Text, "Address of Slack's incoming webhook."), channel: optional(Text, "Channel, where the webhook allows a choice.") }), "Slack."),
+  slack: optional(
+    Schema.Struct({
+      webhook: required(Text, "Address of Slack's incoming webhook."),
+      channel: optional(Text, "Channel, where the webhook allows a choice."),
+    }),
+    "Slack.",
+  ),
   email: optional(
     Schema.Struct({
       smtp: required(
-        Schema.Union([Text, Options]).annotate({ expected: "an address such as smtps://user:password@host, or a mapping with host and port" }),
+        Schema.Union([Text, Options]).annotate({
+          expected: "an address such as smtps://user:password@host, or a mapping with host and port",
+        }),
         "The mail server: an address, or a mapping with host, port, user and password.",
       ),
       from: required(Text, "Sender's address."),
@@ -109,7 +123,10 @@ export const Monitoring = Schema.Struct({
 })
 
 export const Logging = Schema.Struct({
-  level: optional(Schema.Literals(["debug", "info", "warn", "error", "silent"]), "The least important level that is shown. Default: `info`."),
+  level: optional(
+    Schema.Literals(["debug", "info", "warn", "error", "silent"]),
+    "The least important level that is shown. Default: `info`.",
+  ),
   format: optional(Schema.Literals(["text", "json"]), "`text` for people, `json` for machines. Default: `text`."),
   output: optional(Text, "`stderr`, `stdout` or the path of a file. Default: `stderr`."),
 })
@@ -131,7 +148,10 @@ export const Plugins = Schema.Struct({
 })
 
 export const Auth = Schema.Struct({
-  provider: required(Schema.Literals(["api_key", "oauth2"]), "`api_key`: keys of this server. `oauth2`: tokens of an OpenID Connect issuer."),
+  provider: required(
+    Schema.Literals(["api_key", "oauth2"]),
+    "`api_key`: keys of this server. `oauth2`: tokens of an OpenID Connect issuer.",
+  ),
   issuer: optional(Text, "`oauth2`: address of the issuer."),
   audience: optional(Names, "`oauth2`: audience that tokens must name."),
   algorithms: optional(listOf(Text, "a list of algorithms"), "`oauth2`: signature algorithms that are accepted. Default: RS256 and ES256."),

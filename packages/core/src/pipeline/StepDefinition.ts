@@ -1,4 +1,7 @@
-/** The steps between sources and destinations, as data. Each is a mapping with a `type`; a type of no built-in step is a transform of the host's own. */
+/**
+ * The steps between sources and destinations, as data. Each is a mapping with a `type`; a type of no built-in step is a transform of the
+ * host's own.
+ */
 import * as Schema from "effect/Schema"
 import { ColumnTypeName, Expression, listOf, Names, optional, Options, Positive, required, Text } from "./keys.ts"
 
@@ -31,9 +34,13 @@ export const CustomStep = step("custom", "Runs a function of a JavaScript or Typ
   config: optional(Options, "Handed to the function as it is."),
   mode: optional(
     Schema.Literals(["row", "patch", "batch"]),
-    "What the function gets: a `row` to give back, a row of which it gives only what changes (`patch`), or a list of rows (`batch`). Default: `row`, or what `defineTransform` says.",
+    "What the function gets: a `row` to give back, a row of which it gives only the changes (`patch`), or a list of rows (`batch`). " +
+      "Default: `row`, or what `defineTransform` says.",
   ),
-  columns: optional(Schema.Record(Text, ColumnTypeName), "Column name: type of the columns that the function gives. Default: taken from the rows."),
+  columns: optional(
+    Schema.Record(Text, ColumnTypeName),
+    "Column name: type of the columns that the function gives. Default: taken from the rows.",
+  ),
   concurrency: optional(Positive, "Calls of an async function that may be under way at once. Default: 16."),
 })
 
@@ -44,7 +51,10 @@ export const AggregateStep = step("aggregate", "Groups rows and computes one row
 
 export const DeduplicateStep = step("deduplicate", "Keeps one row of those that share a key.", {
   key: required(Names, "Columns that tell rows apart."),
-  keep: optional(Schema.Literals(["latest", "earliest", "first"]), "Which row stays: the one with the highest `by`, the lowest `by`, or the first that came. Default: `first`."),
+  keep: optional(
+    Schema.Literals(["latest", "earliest", "first"]),
+    "Which row stays: the one with the highest `by`, the lowest `by`, or the first that came. Default: `first`.",
+  ),
   by: optional(Text, "Column that `latest` and `earliest` compare."),
 })
 
@@ -58,7 +68,9 @@ const SortColumn = Schema.Struct({
 
 export const SortStep = step("sort", "Puts the rows in order.", {
   by: required(
-    Schema.Union([Text, listOf(SortColumn, "a list of { column, order, nulls }")]).annotate({ expected: "a column name or a list of { column, order, nulls }" }),
+    Schema.Union([Text, listOf(SortColumn, "a list of { column, order, nulls }")]).annotate({
+      expected: "a column name or a list of { column, order, nulls }",
+    }),
     "A column, or a list of columns with their order.",
   ),
   order: optional(SortOrder, "Order where `by` is one column: `asc` or `desc`. Default: `asc`."),
@@ -67,7 +79,9 @@ export const SortStep = step("sort", "Puts the rows in order.", {
 export const JoinStep = step("join", "Joins the rows with those of another source.", {
   with: required(Text, "Name of the source to join with."),
   on: required(
-    Schema.Union([Text, listOf(Text, "a list of column names"), Schema.Record(Text, Text)]).annotate({ expected: "a column, a list of columns, or a mapping of left to right column" }),
+    Schema.Union([Text, listOf(Text, "a list of column names"), Schema.Record(Text, Text)]).annotate({
+      expected: "a column, a list of columns, or a mapping of left to right column",
+    }),
     "Columns that must be equal: one name, several, or left: right.",
   ),
   how: optional(Schema.Literals(["inner", "left", "right", "full"]), "Kind of join. Default: `inner`."),

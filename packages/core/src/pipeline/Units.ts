@@ -1,4 +1,7 @@
-/** Durations and sizes as people write them: `10s`, `5m`, `256mb`. A definition keeps what was written; the engine reads milliseconds and bytes. */
+/**
+ * Durations and sizes as people write them: `10s`, `5m`, `256mb`. A definition keeps what was written; the engine reads milliseconds and
+ * bytes.
+ */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
@@ -43,14 +46,21 @@ export const formatSize = (bytes: number): string => {
   return `${bytes / sizeUnits[unit]!}${unit}`
 }
 
-const measured = (form: string, parse: (written: string | number) => number | undefined, print: (value: number) => string, pattern: RegExp) =>
+const measured = (
+  form: string,
+  parse: (written: string | number) => number | undefined,
+  print: (value: number) => string,
+  pattern: RegExp,
+) =>
   Schema.Union([Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)), Schema.String.check(Schema.isPattern(pattern))])
     .annotate({ expected: form })
     .pipe(
       Schema.decodeTo(Schema.Number, {
         decode: SchemaGetter.transformEffect((written: string | number, options) => {
           const value = parse(written)
-          return value === undefined ? Effect.fail(new SchemaIssue.InvalidValue({ expected: form }, written, options)) : Effect.succeed(value)
+          return value === undefined
+            ? Effect.fail(new SchemaIssue.InvalidValue({ expected: form }, written, options))
+            : Effect.succeed(value)
         }),
         encode: SchemaGetter.transform((value: number): string | number => print(value)),
       }),

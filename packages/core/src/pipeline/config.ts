@@ -1,4 +1,7 @@
-/** Checks the config of a plugin with the plugin's own schema, whichever library that comes from, and says what is wrong in the words of this package. */
+/**
+ * Checks the config of a plugin with the plugin's own schema, whichever library that comes from, and says what is wrong in the words of
+ * this package.
+ */
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { StandardIssue, StandardSchema } from "../contract/Plugin.ts"
@@ -22,7 +25,10 @@ export const validateConfig = async (plugin: Configured, value: unknown, path: P
   registerSecrets(value, configJsonSchema(plugin), secrets)
   const outcome = await collectingSecrets(
     (text) => secrets.add(text),
-    async () => (Schema.isSchema(schema) ? await decodeWithAsync(schema as Schema.Codec<unknown>, value, path) : await validateStandard(plugin, value, path)),
+    async () =>
+      Schema.isSchema(schema)
+        ? await decodeWithAsync(schema as Schema.Codec<unknown>, value, path)
+        : await validateStandard(plugin, value, path),
   )
   if (outcome.ok) registerRedacted(outcome.value, secrets)
   return outcome
@@ -33,7 +39,8 @@ const validateStandard = async (plugin: Configured, value: unknown, path: Path):
   const unknown = unknownKeys(shape, value, path)
   const result = await answerOf(plugin, value)
   if ("value" in result && unknown.length === 0) return { ok: true, value: result.value }
-  const told = "issues" in result && result.issues !== undefined ? result.issues.flatMap((issue) => standardProblems(issue, shape, value, path)) : []
+  const told =
+    "issues" in result && result.issues !== undefined ? result.issues.flatMap((issue) => standardProblems(issue, shape, value, path)) : []
   return { ok: false, problems: [...unknown, ...told] }
 }
 
@@ -83,7 +90,10 @@ const sentence = (message: string, value: unknown): string => {
 }
 
 const shapeAt = (shape: JsonSchemaNode | undefined, path: Path): JsonSchemaNode | undefined =>
-  path.reduce<JsonSchemaNode | undefined>((node, part) => (node === undefined ? undefined : typeof part === "number" ? itemShape(node) : node.properties?.[part]), shape)
+  path.reduce<JsonSchemaNode | undefined>(
+    (node, part) => (node === undefined ? undefined : typeof part === "number" ? itemShape(node) : node.properties?.[part]),
+    shape,
+  )
 
 /** Values of fields that the schema marks with `writeOnly` or the format `password`. */
 const registerSecrets = (value: unknown, shape: JsonSchemaNode | undefined, secrets: Secrets): void => {

@@ -35,7 +35,7 @@ export const configJsonSchema = (plugin: WithSchema): JsonSchemaNode | undefined
 /** Draft-07 of an Effect Schema as people write it, with a description on each key that has one in the schema. */
 export const effectJsonSchema = (schema: Schema.Constraint): JsonSchemaNode => {
   const document = JsonSchema.toDocumentDraft07(Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }))
-  const root = withDescriptions(document.schema as JsonSchemaNode, schema.ast)
+  const root = withDescriptions(document.schema, schema.ast)
   return Object.keys(document.definitions).length === 0 ? root : { ...root, definitions: document.definitions }
 }
 
@@ -71,6 +71,8 @@ const vendorJsonSchema = (schema: StandardSchema): JsonSchemaNode | undefined =>
 const valibotKeys = (schema: object): JsonSchemaNode | undefined => {
   if (!("entries" in schema) || !isMapping(schema.entries)) return undefined
   const isOpen = "type" in schema && (schema.type === "loose_object" || schema.type === "object_with_rest")
-  const properties = Object.fromEntries(Object.entries(schema.entries).map(([key, entry]) => [key, isMapping(entry) ? (valibotKeys(entry) ?? {}) : {}]))
+  const properties = Object.fromEntries(
+    Object.entries(schema.entries).map(([key, entry]) => [key, isMapping(entry) ? (valibotKeys(entry) ?? {}) : {}]),
+  )
   return { type: "object", properties, ...(isOpen ? { additionalProperties: true } : {}) }
 }

@@ -1,4 +1,7 @@
-/** Decodes sources and destinations: the keys that all of them share, then the config by the plugin's own schema, then what must fit together. */
+/**
+ * Decodes sources and destinations: the keys that all of them share, then the config by the plugin's own schema, then what must fit
+ * together.
+ */
 import type { Delivery, Destination, WriteMode } from "../contract/Destination.ts"
 import type { IncrementalOptions, Source } from "../contract/Source.ts"
 import type { Transform } from "../contract/Transform.ts"
@@ -8,7 +11,7 @@ import { destinationFields, sourceFields } from "./ConnectorDefinition.ts"
 import { asMapping, type DecodeContext, type Decoded, decodeKeys, type Fields, keysBeside, withNumbersAsync } from "./decodeKeys.ts"
 import type { DecodedDefaults, DecodedDestination, DecodedSource } from "./DecodedPipeline.ts"
 import type { Path } from "./path.ts"
-import { missingKey, type Problem } from "./problem.ts"
+import { missingKey, type Problem, unknownKey } from "./problem.ts"
 import type { Secrets } from "./Secrets.ts"
 
 export type Plugin = Source | Destination | Transform
@@ -49,7 +52,12 @@ export const decodeSource = async (
 }
 
 /** One entry of `destinations`, or the dead letter. Undefined where something is wrong, which is reported. */
-export const decodeDestination = async (value: unknown, path: Path, name: string, context: ConnectorContext): Promise<DecodedDestination | undefined> => {
+export const decodeDestination = async (
+  value: unknown,
+  path: Path,
+  name: string,
+  context: ConnectorContext,
+): Promise<DecodedDestination | undefined> => {
   const entry = asMapping(value, path, "a destination: a mapping with a type", context)
   if (entry === undefined) return undefined
   const keys = decodeKeys(destinationFields, entry, path, context, { others: "allowed" })
@@ -77,7 +85,12 @@ const FLUSH_INTERVAL = 10_000
 
 type Found<Kind extends Plugin["kind"]> = Extract<Plugin, { readonly kind: Kind }>
 
-export const findPlugin = <Kind extends Plugin["kind"]>(kind: Kind, type: string | undefined, path: Path, context: ConnectorContext): Found<Kind> | undefined => {
+export const findPlugin = <Kind extends Plugin["kind"]>(
+  kind: Kind,
+  type: string | undefined,
+  path: Path,
+  context: ConnectorContext,
+): Found<Kind> | undefined => {
   if (type === undefined) return undefined
   const ofKind = context.plugins.filter((plugin): plugin is Found<Kind> => plugin.kind === kind)
   const found = ofKind.find((plugin) => plugin.type === type)
@@ -85,7 +98,13 @@ export const findPlugin = <Kind extends Plugin["kind"]>(kind: Kind, type: string
   return found
 }
 
-const unknownPlugin = (kind: Plugin["kind"], type: string, path: Path, ofKind: ReadonlyArray<Plugin>, all: ReadonlyArray<Plugin>): Problem => {
+const unknownPlugin = (
+  kind: Plugin["kind"],
+  type: string,
+  path: Path,
+  ofKind: ReadonlyArray<Plugin>,
+  all: ReadonlyArray<Plugin>,
+): Problem => {
   const types = ofKind.map((plugin) => plugin.type)
   const other = all.find((plugin) => plugin.type === type)
   const aside = other === undefined ? didYouMean(type, types) : ` There is a ${other.kind} of this type.`
@@ -105,18 +124,10 @@ export const decodeConfig = async (plugin: Plugin, entry: Entry, fields: Fields,
 }
 
 // A mistyped key may have meant one that all connectors share.
-const withSharedKeys = (problem: Problem, path: Path, plugin: Plugin, fields: Fields): Problem => {
-  if (problem.code !== "UNKNOWN_KEY" || problem.path.length !== path.length + 1) return problem
-  const key = String(problem.path.at(-1))
-  const shared = Object.keys(fields)
-  const isGuessed = problem.message.includes("Did you mean")
-  const known = /^Known keys: (.*)\.$/.exec(problem.hint ?? "")?.[1]?.split(", ") ?? []
-  return {
-    ...problem,
-    message: isGuessed ? problem.message : `unknown key \`${key}\`.${didYouMean(key, shared)}`,
-    hint: `Known keys of ${plugin.type}: ${[...known, ...shared].join(", ")}.`,
-  }
-}
+const withSharedKeys = (problem: Problem, path: Path, plugin: Plugin, fields: Fields): Problem =>
+  problem.code === "UNKNOWN_KEY" && problem.path.length === path.length + 1
+    ? unknownKey(problem.path, [...(problem.known ?? []), ...Object.keys(fields)], plugin.type)
+    : problem
 
 const incrementalOptions = (written: Decoded<typeof sourceFields>["incremental"]): IncrementalOptions | undefined => {
   if (written === undefined || written === false) return undefined
@@ -146,7 +157,9 @@ const writeModeProblems = (plugin: Destination, keys: Decoded<typeof destination
   if (mode === undefined) return []
   if (!plugin.writeModes.includes(mode)) return [unsupportedMode(plugin, mode, [...path, "write_mode"])]
   if (!keyedModes.has(mode) || listOfNames(keys.key).length > 0) return []
-  return [{ ...missingKey([...path, "key"], undefined), message: `\`write_mode: ${mode}\` needs \`key\`: the columns that tell rows apart.` }]
+  return [
+    { ...missingKey([...path, "key"], undefined), message: `\`write_mode: ${mode}\` needs \`key\`: the columns that tell rows apart.` },
+  ]
 }
 
 const unsupportedMode = (plugin: Destination, mode: WriteMode, path: Path): Problem => ({
@@ -158,7 +171,9 @@ const unsupportedMode = (plugin: Destination, mode: WriteMode, path: Path): Prob
 
 /** Keys of the format that change which rows arrive, and that this version does not carry out. */
 const futureProblems = (entry: Entry, path: Path): ReadonlyArray<Problem> =>
-  ["when", "hard_deletes"].filter((key) => Object.hasOwn(entry, key)).map((key): Problem => ({ ...notYet(`\`${key}\``, [...path, key]), at: "key" }))
+  ["when", "hard_deletes"]
+    .filter((key) => Object.hasOwn(entry, key))
+    .map((key): Problem => ({ ...notYet(`\`${key}\``, [...path, key]), at: "key" }))
 
 export const notYet = (what: string, path: Path): Problem => ({
   code: "UNSUPPORTED_FEATURE",
@@ -171,7 +186,9 @@ const deliveryOf = (plugin: Destination, config: unknown, writeMode: WriteMode):
 
 const unmet = (plugin: Destination, writeMode: WriteMode, path: Path): Problem => ({
   code: "UNMET_GUARANTEE",
-  message: `the destination \`${plugin.type}\` cannot give \`exactly_once\` with \`write_mode: ${writeMode}\`: a batch that is sent again may arrive twice.`,
+  message:
+    `the destination \`${plugin.type}\` cannot give \`exactly_once\` with \`write_mode: ${writeMode}\`: ` +
+    "a batch that is sent again may arrive twice.",
   path: [...path, "delivery"],
   hint: "Use `delivery: at_least_once`, or a destination or write mode that is transactional or idempotent.",
 })
@@ -184,7 +201,14 @@ export const sharedNames = (entries: ReadonlyArray<unknown>, path: Path, what: s
     if (typeof name !== "string") return []
     const before = first.get(name)
     if (before === undefined) first.set(name, i)
-    return before === undefined ? [] : [{ code: "INVALID_VALUE", message: `${what}[${before}] has the name \`${name}\` too. Give each its own.`, path: [...path, i, "name"] }]
+    return before === undefined
+      ? []
+      : [
+          {
+            code: "INVALID_VALUE",
+            message: `${what}[${before}] has the name \`${name}\` too. Give each its own.`,
+            path: [...path, i, "name"],
+          },
+        ]
   })
 }
-

@@ -1,22 +1,30 @@
 /**
  * From a definition as data to a pipeline that can run, or to everything that is wrong with it, at once.
  *
- * Variables are filled in, plugins found, configs checked by the plugins' own schemas, units read, defaults applied. Nothing is opened and no expression is
- * looked at: that takes the columns, and happens when the plan is made.
+ * Variables are filled in, plugins found, configs checked by the plugins' own schemas, units read, defaults applied. Nothing is opened
+ * and no expression is looked at: that takes the columns, and happens when the plan is made.
  */
 import { DefinitionError, type Issue } from "../contract/Errors.ts"
-import { type ConnectorContext, decodeDestination, decodeSource, listOfNames, notYet, type Plugin, sharedNames } from "./decodeConnectors.ts"
+import {
+  type ConnectorContext,
+  decodeDestination,
+  decodeSource,
+  listOfNames,
+  notYet,
+  type Plugin,
+  sharedNames,
+} from "./decodeConnectors.ts"
 import type { DecodedDefaults, DecodedDependency, DecodedErrorHandling, DecodedPipeline } from "./DecodedPipeline.ts"
 import { asList, asMapping, type Decoded, decodeKeys } from "./decodeKeys.ts"
 import { decodeStep } from "./decodeSteps.ts"
 import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Definition.ts"
 import { type InheritedSettings, mergeSettings } from "./inherit.ts"
-import { isMapping, type Path } from "./path.ts"
+import { isMapping, type Path, valueAt } from "./path.ts"
 import { plainCopy } from "./plainCopy.ts"
 import { distinct, type Origin, type Problem, toIssue, wrongValue } from "./problem.ts"
 import { cronProblems, timezoneProblems } from "./schedule.ts"
 import { Secrets } from "./Secrets.ts"
-import { fillVariables, type VariableLayers } from "./variables.ts"
+import { fillVariables, pathKey, type VariableLayers } from "./variables.ts"
 
 export type { Plugin }
 
@@ -45,14 +53,19 @@ export const decodeDefinition = async (value: unknown, options: DecodeOptions): 
   const report = (more: ReadonlyArray<Problem>) => void problems.push(...more)
   const copy = plainCopy(value, report)
   const filled = fillVariables(copy, options.variables ?? [], secrets)
-  const missing = new Set(filled.problems.map((problem) => JSON.stringify(problem.path)))
-  // A text with a variable that has no value is wrong once, not once more for what it would have been.
-  const reportOthers = (more: ReadonlyArray<Problem>) => report(more.filter(({ path }) => !missing.has(JSON.stringify(path))))
   report(filled.problems)
+  const told = new Set(problems.filter(({ path }) => path.length > 0).map(({ path }) => pathKey(path)))
+  // What could not be read, or has no value, is wrong once, and not once more for what it would have been.
+  const reportOthers = (more: ReadonlyArray<Problem>) => report(more.filter(({ path }) => !told.has(pathKey(path))))
   const context: ConnectorContext = { plugins: options.plugins, secrets, whole: filled.whole, report: reportOthers }
   const pipeline = await decodePipeline(filled.value, { written: copy as PipelineDefinition, used: filled.used }, options, context)
   if (problems.length === 0 && pipeline !== undefined) return { ok: true, pipeline }
-  return { ok: false, issues: distinct(problems).map((problem) => toIssue(problem, options.text, (text) => secrets.mask(text))).toSorted(byPlace) }
+  return {
+    ok: false,
+    issues: distinct(problems)
+      .map((problem) => toIssue(withExample(problem, filled.value), options.text, (text) => secrets.mask(text)))
+      .toSorted(byPlace),
+  }
 }
 
 /** The same; throws `DefinitionError` where something is wrong. */
@@ -62,6 +75,19 @@ export const decodeDefinitionOrThrow = async (value: unknown, options: DecodeOpt
   throw new DefinitionError(result.issues)
 }
 
+/** `Users of 2025` could be `users-of-2025`. */
+const withExample = (problem: Problem, value: unknown): Problem => {
+  const written =
+    problem.path.length === 1 && problem.path[0] === "name" && problem.code === "INVALID_VALUE" ? valueAt(value, ["name"]) : undefined
+  if (typeof written !== "string") return problem
+  const example = written
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_]+/g, "-")
+    .replaceAll(/^[-_]+|-+$/g, "")
+    .slice(0, 64)
+  return example === "" || example === written ? problem : { ...problem, hint: `For example: ${example}` }
+}
+
 const byPlace = (a: Issue, b: Issue): number => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 
 interface Written {
@@ -69,9 +95,17 @@ interface Written {
   readonly used: ReadonlyArray<string>
 }
 
-const decodePipeline = async (value: unknown, origin: Written, options: DecodeOptions, context: ConnectorContext): Promise<DecodedPipeline | undefined> => {
+const decodePipeline = async (
+  value: unknown,
+  origin: Written,
+  options: DecodeOptions,
+  context: ConnectorContext,
+): Promise<DecodedPipeline | undefined> => {
   if (value === undefined || value === null) context.report([emptyDefinition])
-  const root = value === undefined || value === null ? undefined : asMapping(value, [], "a pipeline: a mapping with name, sources and destinations", context)
+  const root =
+    value === undefined || value === null
+      ? undefined
+      : asMapping(value, [], "a pipeline: a mapping with name, sources and destinations", context)
   if (root === undefined) return undefined
   const keys = decodeKeys(pipelineFields, root, [], context, { elsewhere: ["sources", "transforms", "destinations", "error_handling"] })
   const settings = mergeSettings(options.overrides ?? {}, keys, options.inherited ?? {})
@@ -80,7 +114,16 @@ const decodePipeline = async (value: unknown, origin: Written, options: DecodeOp
   const errorHandling = await decodeErrorHandling(root["error_handling"] ?? {}, defaults, context)
   context.report([...nameProblems(root), ...featureProblems(root, keys), ...dependencyProblems(keys), ...(await timeProblems(keys))])
   const { overrides = {}, inherited = {} } = options
-  return { ...describePipeline(keys, origin), overrides, inherited, ...settings, ...moving, defaults, errorHandling, dependsOn: dependenciesOf(keys) }
+  return {
+    ...describePipeline(keys, origin),
+    overrides,
+    inherited,
+    ...settings,
+    ...moving,
+    defaults,
+    errorHandling,
+    dependsOn: dependenciesOf(keys),
+  }
 }
 
 const emptyDefinition: Problem = {
@@ -146,7 +189,8 @@ const withBuiltin = (settings: InheritedSettings["defaults"]): DecodedDefaults =
 
 const decodeErrorHandling = async (value: unknown, defaults: DecodedDefaults, context: ConnectorContext): Promise<DecodedErrorHandling> => {
   const path = ["error_handling"]
-  const entry = asMapping(value, path, "a mapping with strategy, max_retries, retry_delay, backoff, max_errors and dead_letter", context) ?? {}
+  const entry =
+    asMapping(value, path, "a mapping with strategy, max_retries, retry_delay, backoff, max_errors and dead_letter", context) ?? {}
   const keys = decodeKeys(ErrorHandling.fields, entry, path, context, { elsewhere: ["dead_letter"] })
   const letter = entry["dead_letter"]
   return {
@@ -168,12 +212,17 @@ const nameProblems = (root: Root): ReadonlyArray<Problem> =>
 /** Keys of the format that change rows or delivery, and that this version does not carry out. */
 const featureProblems = (root: Root, keys: Keys): ReadonlyArray<Problem> => [
   ...(keys.mode === "streaming" ? [notYet("`mode: streaming`", ["mode"])] : []),
-  ...(isMapping(root["schema"]) && Object.keys(root["schema"]).length > 0 ? [{ ...notYet("the section `schema`", ["schema"]), at: "key" as const }] : []),
+  ...(isMapping(root["schema"]) && Object.keys(root["schema"]).length > 0
+    ? [{ ...notYet("the section `schema`", ["schema"]), at: "key" as const }]
+    : []),
 ]
 
 const dependenciesOf = ({ depends_on, trigger }: Keys): ReadonlyArray<DecodedDependency> => {
   const short = listOfNames(depends_on).map((name): DecodedDependency => ({ name, status: "success" }))
-  const long = trigger?.type === "pipeline" ? trigger.depends_on.map(({ name, status }): DecodedDependency => ({ name, status: status ?? "success" })) : []
+  const long =
+    trigger?.type === "pipeline"
+      ? trigger.depends_on.map(({ name, status }): DecodedDependency => ({ name, status: status ?? "success" }))
+      : []
   return [...short, ...long]
 }
 
@@ -181,7 +230,9 @@ const dependencyProblems = (keys: Keys): ReadonlyArray<Problem> => {
   const { name } = keys
   if (name === undefined || dependenciesOf(keys).every((dependency) => dependency.name !== name)) return []
   const path = listOfNames(keys.depends_on).includes(name) ? ["depends_on"] : ["trigger", "depends_on"]
-  return [{ code: "CIRCULAR_DEPENDENCY", message: `${name} depends on itself: ${name} → ${name}. Take it out of its own dependencies.`, path }]
+  return [
+    { code: "CIRCULAR_DEPENDENCY", message: `${name} depends on itself: ${name} → ${name}. Take it out of its own dependencies.`, path },
+  ]
 }
 
 const timeProblems = async ({ schedule, timezone }: Keys): Promise<ReadonlyArray<Problem>> => [

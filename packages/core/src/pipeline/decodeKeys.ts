@@ -42,17 +42,22 @@ export const decodeKeys = <F extends Fields>(
     } else if (schema.ast.context?.isOptional !== true) context.report([missingKey(place, descriptionOf(schema.ast))])
   }
   if (others === "unknown") context.report(keysBeside(fields, value).map((key) => unknownKey([...path, key], Object.keys(fields))))
-  return decoded as Decoded<F>
+  return decoded
 }
 
 export const keysBeside = (fields: Fields, value: Readonly<Record<string, unknown>>): ReadonlyArray<string> =>
   Object.keys(value).filter((key) => !Object.hasOwn(fields, key))
 
 /**
- * Where a text that is one variable is refused and reads as a number or a truth value, tries that: `${PORT}` is text in the environment, and a port is a
- * number. Text stays text wherever text is wanted.
+ * Where a text that is one variable is refused and reads as a number or a truth value, tries that: `${PORT}` is text in the environment,
+ * and a port is a number. Text stays text wherever text is wanted.
  */
-export const withNumbers = <A>(value: unknown, path: Path, whole: ReadonlySet<string>, decode: (value: unknown) => Outcome<A>): Outcome<A> => {
+export const withNumbers = <A>(
+  value: unknown,
+  path: Path,
+  whole: ReadonlySet<string>,
+  decode: (value: unknown) => Outcome<A>,
+): Outcome<A> => {
   const first = decode(value)
   const other = first.ok ? undefined : asNumbers(value, path, whole, first.problems)
   return other === undefined ? first : better(first, decode(other.value))
@@ -70,9 +75,15 @@ export const withNumbersAsync = async <A>(
   return other === undefined ? first : better(first, await decode(other.value))
 }
 
-const better = <A>(first: Outcome<A>, second: Outcome<A>): Outcome<A> => (second.ok || (!first.ok && second.problems.length < first.problems.length) ? second : first)
+const better = <A>(first: Outcome<A>, second: Outcome<A>): Outcome<A> =>
+  second.ok || (!first.ok && second.problems.length < first.problems.length) ? second : first
 
-const asNumbers = (value: unknown, path: Path, whole: ReadonlySet<string>, problems: ReadonlyArray<Problem>): { readonly value: unknown } | undefined => {
+const asNumbers = (
+  value: unknown,
+  path: Path,
+  whole: ReadonlySet<string>,
+  problems: ReadonlyArray<Problem>,
+): { readonly value: unknown } | undefined => {
   let changed = value
   let count = 0
   for (const problem of problems) {
@@ -92,7 +103,12 @@ const readPlain = (text: unknown): number | boolean | undefined => {
 }
 
 /** The value as a mapping, or a report and nothing. */
-export const asMapping = (value: unknown, path: Path, expected: string, context: DecodeContext): Readonly<Record<string, unknown>> | undefined => {
+export const asMapping = (
+  value: unknown,
+  path: Path,
+  expected: string,
+  context: DecodeContext,
+): Readonly<Record<string, unknown>> | undefined => {
   if (isMapping(value)) return value
   context.report([wrongValue(path, expected, value)])
   return undefined

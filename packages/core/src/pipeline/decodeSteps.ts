@@ -1,4 +1,7 @@
-/** Decodes the steps between sources and destinations: built-in ones by the definition's schema, all others by the transform that is registered. */
+/**
+ * Decodes the steps between sources and destinations: built-in ones by the definition's schema, all others by the transform that is
+ * registered.
+ */
 import { didYouMean } from "../model/nearestName.ts"
 import { type ConnectorContext, decodeConfig, notYet, type Plugin } from "./decodeConnectors.ts"
 import { asMapping, decodeKeys, type Fields } from "./decodeKeys.ts"
@@ -23,7 +26,12 @@ export const decodeStep = async (value: unknown, path: Path, context: ConnectorC
   return undefined
 }
 
-const decodeBuiltin = (type: string, entry: Readonly<Record<string, unknown>>, path: Path, context: ConnectorContext): DecodedStep | undefined => {
+const decodeBuiltin = (
+  type: string,
+  entry: Readonly<Record<string, unknown>>,
+  path: Path,
+  context: ConnectorContext,
+): DecodedStep | undefined => {
   if (unsupportedSteps.has(type)) context.report([notYet(`the step \`${type}\``, [...path, "type"])])
   let isWhole = true
   const report = (problems: ReadonlyArray<Problem>) => {

@@ -20,7 +20,10 @@ export const unknownDependencies = ({ needs }: Dependent, names: ReadonlySet<str
       ...(names.size === 0 ? {} : { hint: `Pipelines of the project: ${[...names].toSorted().join(", ")}.` }),
     }))
 
-/** The circles, each once, beginning with its first pipeline in the given order: `[["a", "b", "c"]]` where a waits for b, b for c, c for a. */
+/**
+ * The circles, each once, beginning with its first pipeline in the given order: `[["a", "b", "c"]]` where a waits for b, b for c, c for
+ * a.
+ */
 export const circlesOf = (pipelines: ReadonlyArray<Dependent>): ReadonlyArray<ReadonlyArray<string>> => {
   const needsOf = new Map(pipelines.map(({ name, needs }) => [name, needs]))
   const circles: Array<ReadonlyArray<string>> = []
@@ -38,14 +41,19 @@ interface Visit {
 }
 
 /** Follows the dependencies of one pipeline without recursion, so that a chain may be as long as it likes. */
-const circlesFrom = (start: string, needsOf: ReadonlyMap<string, ReadonlyArray<string>>, done: Set<string>): ReadonlyArray<ReadonlyArray<string>> => {
+const circlesFrom = (
+  start: string,
+  needsOf: ReadonlyMap<string, ReadonlyArray<string>>,
+  done: Set<string>,
+): ReadonlyArray<ReadonlyArray<string>> => {
   const circles: Array<ReadonlyArray<string>> = []
   const way: Array<Visit> = [{ name: start, next: 0 }]
   while (way.length > 0) {
     const visit = way.at(-1)!
     const need = needsOf.get(visit.name)?.[visit.next++]
     if (need === undefined) done.add(way.pop()!.name)
-    else if (way.some(({ name }) => name === need)) circles.push(way.slice(way.findIndex(({ name }) => name === need)).map(({ name }) => name))
+    else if (way.some(({ name }) => name === need))
+      circles.push(way.slice(way.findIndex(({ name }) => name === need)).map(({ name }) => name))
     else if (needsOf.has(need) && !done.has(need)) way.push({ name: need, next: 0 })
   }
   return circles

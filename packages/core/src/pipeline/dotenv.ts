@@ -1,5 +1,6 @@
 /**
- * Reads `.env` files: `NAME=value`, `export NAME=value`, comments, single quotes (as it is), double quotes (`\n`, `\t`, `\"`, `\\`, over several lines).
+ * Reads `.env` files: `NAME=value`, `export NAME=value`, comments, single quotes (as it is), double quotes (`\n`, `\t`, `\"`, `\\`, over
+ * several lines).
  *
  * Values are not expanded: a `$` stands for itself, so a password may hold one.
  */
@@ -47,7 +48,14 @@ const parseEntry = (source: string, at: number, line: string): Entry | string | 
   const quote = source[start]
   if (quote === '"' || quote === "'") return parseQuoted(source, start, quote, head[1]!)
   // A comment begins at a # behind a space: the one in `p#ss` belongs to the value.
-  return { name: head[1]!, value: source.slice(start, at + line.length).replace(/(^|\s)#.*$/, "").trim(), end: start }
+  return {
+    name: head[1]!,
+    value: source
+      .slice(start, at + line.length)
+      .replace(/(^|\s)#.*$/, "")
+      .trim(),
+    end: start,
+  }
 }
 
 const parseQuoted = (source: string, start: number, quote: string, name: string): Entry | string => {
@@ -55,7 +63,8 @@ const parseQuoted = (source: string, start: number, quote: string, name: string)
   while (end < source.length && source[end] !== quote) end += quote === '"' && source[end] === "\\" ? 2 : 1
   if (end >= source.length) return `the value of ${name} begins with ${quote} and does not end. Close the quote.`
   const rest = lineAt(source, end + 1).text.trim()
-  if (rest !== "" && !rest.startsWith("#")) return `after the closing quote of ${name} the line goes on. Put the whole value into the quotes.`
+  if (rest !== "" && !rest.startsWith("#"))
+    return `after the closing quote of ${name} the line goes on. Put the whole value into the quotes.`
   const inner = source.slice(start + 1, end)
   return { name, value: quote === '"' ? unescape(inner) : inner, end }
 }

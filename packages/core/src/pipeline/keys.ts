@@ -10,16 +10,22 @@ export const optional = <S extends Schema.Top>(schema: S, description: string) =
 export const required = <S extends Schema.Top>(schema: S, description: string) => described(schema, description)
 
 // On the side that people write, so that editors show it where the value is decoded to something else.
-const described = <S extends Schema.Top>(schema: S, description: string): S["Rebuild"] => schema.pipe(Schema.annotateEncoded({ description }))
+const described = <S extends Schema.Top>(schema: S, description: string): S["Rebuild"] =>
+  schema.pipe(Schema.annotateEncoded({ description }))
 
 /** Text with something in it. */
 export const Text = Schema.String.annotate({ expected: "text" }).check(Schema.isNonEmpty({ expected: "text that is not empty" }))
 
 export const Flag = Schema.Boolean.annotate({ expected: "true or false" })
 
-export const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({ expected: "a whole number, 0 or more" })
+const wholeNumber = (minimum: number) => {
+  const expected = `a whole number, ${minimum} or more`
+  return Schema.Number.annotate({ expected }).check(Schema.isInt({ expected }), Schema.isGreaterThanOrEqualTo(minimum, { expected }))
+}
 
-export const Positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({ expected: "a whole number, 1 or more" })
+export const Count = wholeNumber(0)
+
+export const Positive = wholeNumber(1)
 
 export const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 })).annotate({ expected: "a port from 1 to 65535" })
 
@@ -35,7 +41,9 @@ export const Expression = Schema.Union([Text, Schema.Finite, Schema.Boolean])
 
 /** A list of at least one. */
 export const listOf = <S extends Schema.Top>(item: S, expected: string) =>
-  Schema.Array(item).check(Schema.isMinLength(1, { expected: `${expected}, at least one` })).annotate({ expected })
+  Schema.Array(item)
+    .check(Schema.isMinLength(1, { expected: `${expected}, at least one` }))
+    .annotate({ expected })
 
 /** One name, or a list of them. */
 export const Names = Schema.Union([Text, listOf(Text, "a list of names")]).annotate({ expected: "a name or a list of names" })

@@ -19,7 +19,9 @@ export const isMapping = (value: unknown): value is Readonly<Record<string, unkn
 export const valueAt = (root: unknown, path: Path): unknown =>
   path.reduce<unknown>((value, part) => {
     if (Array.isArray(value)) return typeof part === "number" ? (value as ReadonlyArray<unknown>)[part] : undefined
-    return typeof value === "object" && value !== null && Object.hasOwn(value, part) ? (value as Record<string | number, unknown>)[part] : undefined
+    return typeof value === "object" && value !== null && Object.hasOwn(value, part)
+      ? (value as Record<string | number, unknown>)[part]
+      : undefined
   }, root)
 
 /** A copy in which the value at the path is another one. The path exists. */

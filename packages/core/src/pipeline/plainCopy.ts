@@ -6,14 +6,20 @@ import type { Problem } from "./problem.ts"
 export const DEEPEST_LEVEL = 64
 
 /**
- * Copies mappings and lists; keys without a value (`schedule: undefined`) go. Anything else is kept as it is: a host may hand iterables and functions to a
- * connector in code.
+ * Copies mappings and lists; keys without a value (`schedule: undefined`) go. Anything else is kept as it is: a host may hand iterables
+ * and functions to a connector in code.
  */
 export const plainCopy = (value: unknown, report: (problems: ReadonlyArray<Problem>) => void): unknown => {
   let isTooDeep = false
   const copy = (inner: unknown, path: Path): unknown => {
     if (path.length > DEEPEST_LEVEL && !isTooDeep) {
-      report([{ code: "YAML_LIMIT", message: `the definition is more than ${DEEPEST_LEVEL} levels deep, or holds itself.`, path: path.slice(0, 3) }])
+      report([
+        {
+          code: "YAML_LIMIT",
+          message: `the definition is more than ${DEEPEST_LEVEL} levels deep, or holds itself.`,
+          path: path.slice(0, 3),
+        },
+      ])
       isTooDeep = true
     }
     // A list that holds itself twice would go on for ever.

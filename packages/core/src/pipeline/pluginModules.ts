@@ -45,11 +45,16 @@ const modulesOf = (section: unknown): ReadonlyArray<readonly [Path, string]> => 
 }
 
 const loadModule = async (modulePath: string, place: Path, host: ModuleHost): Promise<ReadonlyArray<Plugin> | Problem> => {
-  const failed = (what: string): Problem => ({ code: "MODULE_FAILED", message: `the module ${JSON.stringify(modulePath)} ${what}`, path: place })
+  const failed = (what: string): Problem => ({
+    code: "MODULE_FAILED",
+    message: `the module ${JSON.stringify(modulePath)} ${what}`,
+    path: place,
+  })
   if (host.loadModule === undefined) return failed("is not loaded: this host gives the engine its plugins in code.")
   try {
     const absolute = await resolveInside(host.root, modulePath, host.files, host.allowOutside ?? false)
-    if ((await host.files.stat(absolute)) === undefined) return { ...failed("does not exist. Check the path, which starts at the project's folder."), code: "FILE_NOT_FOUND" }
+    if ((await host.files.stat(absolute)) === undefined)
+      return { ...failed("does not exist. Check the path, which starts at the project's folder."), code: "FILE_NOT_FOUND" }
     const plugins = pluginsIn(await host.loadModule(absolute))
     return plugins.length > 0 ? plugins : failed("exports no plugin. Export what defineSource, defineDestination or defineTransform gives.")
   } catch (cause) {
@@ -58,11 +63,19 @@ const loadModule = async (modulePath: string, place: Path, host: ModuleHost): Pr
 }
 
 const pluginsIn = (exported: Readonly<Record<string, unknown>>): ReadonlyArray<Plugin> => {
-  const found = Object.values(exported).flatMap((value: unknown) => (Array.isArray(value) ? (value as ReadonlyArray<unknown>) : [value])).filter(isPlugin)
+  const found = Object.values(exported)
+    .flatMap((value: unknown) => (Array.isArray(value) ? (value as ReadonlyArray<unknown>) : [value]))
+    .filter(isPlugin)
   return [...new Set(found)]
 }
 
 const kinds: ReadonlyArray<unknown> = ["source", "destination", "transform"]
 
 const isPlugin = (value: unknown): value is Plugin =>
-  typeof value === "object" && value !== null && "kind" in value && kinds.includes(value.kind) && "type" in value && typeof value.type === "string" && "config" in value
+  typeof value === "object" &&
+  value !== null &&
+  "kind" in value &&
+  kinds.includes(value.kind) &&
+  "type" in value &&
+  typeof value.type === "string" &&
+  "config" in value

@@ -26,7 +26,10 @@ const inOrder = (definition: PipelineDefinition): Readonly<Record<string, unknow
 const printable = (value: unknown, path: Path): unknown => {
   if (value === null || typeof value === "string" || typeof value === "boolean" || typeof value === "number") return value
   if (Array.isArray(value)) return value.map((item, i) => printable(item, [...path, i]))
-  if (!isMapping(value)) throw new TypeError(`${formatPath(path)}: ${typeof value === "function" ? "a function" : "a value of a class"} has no form in YAML. It can stay in code only.`)
+  if (!isMapping(value))
+    throw new TypeError(
+      `${formatPath(path)}: ${typeof value === "function" ? "a function" : "an instance of a class"} has no form in YAML. Keep it in code.`,
+    )
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
   return Object.fromEntries(entries.map(([key, inner]) => [key, printable(inner, [...path, key])]))
 }

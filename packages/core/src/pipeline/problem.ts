@@ -10,6 +10,8 @@ export interface Problem {
   readonly hint?: string
   /** Whether the key is wrong rather than its value. Default: the value. */
   readonly at?: "key"
+  /** The keys that an unknown one could have been. */
+  readonly known?: ReadonlyArray<string>
   /** Part of the value's text that is meant. */
   readonly part?: string
   /** Where it stands in the text, where that is known already. From, to. */
@@ -58,17 +60,24 @@ const shorten = (text: string): string => (text.length > LONGEST_QUOTE ? `${text
 
 const LONGEST_QUOTE = 60
 
-export const unknownKey = (path: Path, known: Iterable<string>): Problem => {
+/** `owner` says whose keys they are, where that helps. */
+export const unknownKey = (path: Path, known: Iterable<string>, owner = ""): Problem => {
   const key = String(path.at(-1))
   const names = [...known]
+  const guess = didYouMean(key, names)
+  // A long list says less than the guess above it.
+  const isListed = names.length > 0 && (guess === "" || names.length <= SHORT_LIST)
   return {
     code: "UNKNOWN_KEY",
-    message: `unknown key \`${shorten(key)}\`.${didYouMean(key, names)}`,
+    message: `unknown key \`${shorten(key)}\`.${guess}`,
     path,
     at: "key",
-    ...(names.length === 0 ? {} : { hint: `Known keys: ${names.join(", ")}.` }),
+    known: names,
+    ...(isListed ? { hint: `Known keys${owner === "" ? "" : ` of ${owner}`}: ${names.join(", ")}.` } : {}),
   }
 }
+
+const SHORT_LIST = 12
 
 /** The path is that of the missing key itself. */
 export const missingKey = (path: Path, description: string | undefined): Problem => ({
@@ -82,11 +91,14 @@ export const wrongValue = (path: Path, expected: string, value: unknown, more = 
   code: "INVALID_VALUE",
   message: `expected ${expected}, got ${describeValue(value)}.${more}`,
   path,
+  ...(value === null ? { hint: "Give the key a value, or take it out." } : {}),
 })
 
 /** Each problem once, and no missing key where a mistyped one beside it was meant for it. */
 export const distinct = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
-  const meant = new Set(problems.filter(({ code }) => code === "UNKNOWN_KEY").map(({ path, message }) => formatPath([...path.slice(0, -1), guessIn(message)])))
+  const meant = new Set(
+    problems.filter(({ code }) => code === "UNKNOWN_KEY").map(({ path, message }) => formatPath([...path.slice(0, -1), guessIn(message)])),
+  )
   const seen = new Set<string>()
   return problems.filter(({ code, message, path }) => {
     if (code === "MISSING_KEY" && meant.has(formatPath(path))) return false

@@ -1,5 +1,5 @@
 /** Checks of cron expressions and time zones. */
-import { nearestName } from "../model/nearestName.ts"
+import { didYouMean } from "../model/nearestName.ts"
 import type { Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
 
@@ -9,7 +9,8 @@ const FIELDS = ["minute", "hour", "day of month", "month", "day of week"]
 export const cronProblems = async (expression: string, path: Path): Promise<ReadonlyArray<Problem>> => {
   const fields = expression.trim().split(/\s+/)
   if (fields.length !== 5 && fields.length !== 6) {
-    const message = `expected a cron expression of 5 fields (${FIELDS.join(", ")}), or 6 with seconds first; got ${fields.length} in ${JSON.stringify(expression)}.`
+    const found = `${fields.length} in ${JSON.stringify(expression)}`
+    const message = `expected a cron expression of 5 fields (${FIELDS.join(", ")}), or 6 with seconds first; got ${found}.`
     return [{ code: "INVALID_VALUE", message, path, hint: 'Every six hours is "0 */6 * * *".' }]
   }
   // Few definitions have a schedule, so the parser is loaded when the first one does.
@@ -20,21 +21,32 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
     return []
   } catch (cause) {
     const reason = plainly(cause instanceof Error ? cause.message : String(cause))
-    return [{ code: "INVALID_VALUE", message: `${JSON.stringify(expression)} is no cron expression: ${reason}.`, path, hint: `Fields: ${fields.length === 6 ? "second, " : ""}${FIELDS.join(", ")}.` }]
+    return [
+      {
+        code: "INVALID_VALUE",
+        message: `${JSON.stringify(expression)} is no cron expression: ${reason}.`,
+        path,
+        hint: `Fields: ${fields.length === 6 ? "second, " : ""}${FIELDS.join(", ")}.`,
+      },
+    ]
   }
 }
 
 const plainly = (message: string): string =>
-  message.replace(/^Constraint error, got value (.*?) expected range (.*?)\.?$/, "$1 is not within $2").replace(/^Invalid characters, got value: (.*?)\.?$/, "$1 is no value of a field").replace(/\.$/, "")
+  message
+    .replace(/^Constraint error, got value (.*?) expected range (.*?)\.?$/, "$1 is not within $2")
+    .replace(/^Validation error, cannot resolve alias "(.*?)"\.?$/, '"$1" is no name of a month or a day')
+    .replace(/^Invalid characters, got value: (.*?)\.?$/, "$1 is no value of a field")
+    .replace(/\.$/, "")
 
 /** What is wrong with the name of a time zone. */
 export const timezoneProblems = (timezone: string, path: Path): ReadonlyArray<Problem> => {
   if (isTimezone(timezone)) return []
-  const nearest = nearestName(timezone, Intl.supportedValuesOf("timeZone"))
+  const guess = didYouMean(timezone, Intl.supportedValuesOf("timeZone"))
   return [
     {
       code: "INVALID_VALUE",
-      message: `expected an IANA time zone, got ${JSON.stringify(timezone)}.${nearest === undefined ? "" : ` Did you mean \`${nearest}\`?`}`,
+      message: `expected an IANA time zone, got ${JSON.stringify(timezone)}.${guess}`,
       path,
       hint: "Names look like UTC, Europe/Berlin or America/New_York.",
     },

@@ -1,4 +1,7 @@
-/** Decodes a value with an Effect Schema and says in plain words what is wrong with it. Used for our own keys and for plugins' configs alike. */
+/**
+ * Decodes a value with an Effect Schema and says in plain words what is wrong with it. Used for our own keys and for plugins' configs
+ * alike.
+ */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
@@ -26,7 +29,8 @@ const toOutcome = <A>(exit: Exit.Exit<A, Schema.SchemaError>, value: unknown, pa
   if (Exit.isSuccess(exit)) return { ok: true, value: exit.value }
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
   // A filter that throws is the plugin's mistake, and still an answer for whoever wrote the file.
-  if (error === undefined) return { ok: false, problems: [{ code: "INVALID_VALUE", message: `the check of this value broke: ${firstLine(exit.cause)}`, path }] }
+  if (error === undefined)
+    return { ok: false, problems: [{ code: "INVALID_VALUE", message: `the check of this value broke: ${firstLine(exit.cause)}`, path }] }
   const context = { root: value, base: path, owner: undefined }
   return { ok: false, problems: issueProblems(error.issue, [], context) }
 }
@@ -70,7 +74,13 @@ const leafProblem = (issue: SchemaIssue.Leaf, path: Path, context: Context): Pro
     case "InvalidType":
       return typeProblem(issue.ast, value, place)
     case "InvalidValue":
-      return said(issue.annotations, value, place) ?? { code: "INVALID_VALUE", message: `${describeValue(value)} is not allowed here.`, path: place }
+      return (
+        said(issue.annotations, value, place) ?? {
+          code: "INVALID_VALUE",
+          message: `${describeValue(value)} is not allowed here.`,
+          path: place,
+        }
+      )
     case "Forbidden":
       return { code: "INVALID_VALUE", message: "this value cannot be checked here.", path: place }
     case "OneOf":
@@ -80,15 +90,16 @@ const leafProblem = (issue: SchemaIssue.Leaf, path: Path, context: Context): Pro
 
 const typeProblem = (ast: SchemaAST.AST, value: unknown, path: Path): Problem => {
   if (value === undefined) return missingKey(path, descriptionOf(ast))
-  return said(ast.annotations, value, path) ?? wrongValue(path, expectedOf(ast), value, nearestLiteral(ast, value))
+  const more = nearestLiteral(ast, value)
+  return said(ast.annotations, value, path, more) ?? wrongValue(path, expectedOf(ast), value, more)
 }
 
 /** What the schema's author said of the value, as a whole message or as what was expected. */
-const said = (annotations: Annotated, value: unknown, path: Path): Problem | undefined => {
+const said = (annotations: Annotated, value: unknown, path: Path, more = ""): Problem | undefined => {
   const message = annotations?.["message"]
   if (typeof message === "string") return { code: "INVALID_VALUE", message, path }
   const expected = annotations?.["expected"]
-  return typeof expected === "string" ? wrongValue(path, expected, value) : undefined
+  return typeof expected === "string" ? wrongValue(path, expected, value, more) : undefined
 }
 
 type Annotated = Readonly<Record<string, unknown>> | undefined
@@ -123,7 +134,7 @@ const typeProblems = (union: SchemaAST.Union, value: Readonly<Record<string, unk
   const mappings = union.types.filter((ast) => SchemaAST.isObjects(ast))
   const known = mappings.map((ast) => propertyOf(ast, "type")).filter((ast) => ast !== undefined && SchemaAST.isLiteral(ast))
   if (known.length < 2 || known.length < mappings.length) return undefined
-  const types = known.map((ast) => String((ast as SchemaAST.Literal).literal))
+  const types = known.map((ast) => String(ast.literal))
   const type = value["type"]
   if (type === undefined) return { ...missingKey([...path, "type"], `one of ${types.join(", ")}.`) }
   if (types.includes(String(type))) return undefined
@@ -133,7 +144,8 @@ const typeProblems = (union: SchemaAST.Union, value: Readonly<Record<string, unk
 const nearestLiteral = (ast: SchemaAST.AST, value: unknown): string =>
   SchemaAST.isUnion(ast) && typeof value === "string" ? didYouMean(value, literalsOf(ast)) : ""
 
-const literalsOf = (union: SchemaAST.Union): ReadonlyArray<string> => union.types.filter(SchemaAST.isLiteral).map((ast) => String(ast.literal))
+const literalsOf = (union: SchemaAST.Union): ReadonlyArray<string> =>
+  union.types.filter(SchemaAST.isLiteral).map((ast) => String(ast.literal))
 
 /** `one of a, b`, `a whole number, 1 or more`, `text`. */
 export const expectedOf = (ast: SchemaAST.AST): string => {

@@ -1,8 +1,9 @@
 /**
- * `secret()`: a config field that holds a secret, for plugins whose config is a Zod, Valibot or ArkType schema, or a Standard Schema of the author's own.
+ * `secret()`: a config field that holds a secret, for plugins whose config is a Zod, Valibot or ArkType schema, or a Standard Schema of
+ * the author's own.
  *
- * It is text. Its value is registered with the engine that validates the config, and printed nowhere from then on. Authors who use Effect Schema write
- * `Schema.RedactedFromValue(Schema.String)`, or annotate a field with `writeOnly: true`.
+ * It is text. Its value is registered with the engine that validates the config, and printed nowhere from then on. Authors who use Effect
+ * Schema write `Schema.RedactedFromValue(Schema.String)`, or annotate a field with `writeOnly: true`.
  */
 import type { StandardSchema } from "../contract/Plugin.ts"
 
@@ -120,7 +121,14 @@ interface ValibotDataset {
 const runInValibot = (dataset: ValibotDataset): never => {
   dataset.typed = take(dataset.value)
   if (!dataset.typed) {
-    const issue = { kind: "schema", type: "secret", input: dataset.value, expected: "string", received: typeof dataset.value, message: EXPECTED }
+    const issue = {
+      kind: "schema",
+      type: "secret",
+      input: dataset.value,
+      expected: "string",
+      received: typeof dataset.value,
+      message: EXPECTED,
+    }
     dataset.issues = [...(dataset.issues ?? []), issue]
   }
   return dataset as never

@@ -46,7 +46,8 @@ export interface ProjectSettings extends MergedSettings {
 
 /** The strongest first. */
 export const projectSettings = (layers: ReadonlyArray<SettingsLayer>): ProjectSettings => {
-  const first = <K extends keyof SettingsLayer>(key: K): SettingsLayer[K] | undefined => layers.find((layer) => layer[key] !== undefined)?.[key]
+  const first = <K extends keyof SettingsLayer>(key: K): SettingsLayer[K] | undefined =>
+    layers.find((layer) => layer[key] !== undefined)?.[key]
   return {
     ...mergeSettings(...layers),
     stateDir: first("state_dir") ?? ".deltaflow",
@@ -83,7 +84,9 @@ export const readEnvironment = (layers: VariableLayers, secrets: Secrets): Envir
     if (text === undefined || text === "") continue
     if (name === "DELTAFLOW_API_KEY") secrets.add(String(text))
     const [key] = path
-    const outcome = withNumbers(nested(path, text), [], new Set([pathKey(path)]), (value) => decodeWith(settingsSchema[key]!, (value as Record<string, unknown>)[key], [key]))
+    const outcome = withNumbers(nested(path, text), [], new Set([pathKey(path)]), (value) =>
+      decodeWith(settingsSchema[key]!, (value as Record<string, unknown>)[key], [key]),
+    )
     if (outcome.ok) layer = mergeValues(layer, { [key]: outcome.value })
     else issues.push(...outcome.problems.map((problem) => ({ ...toIssue(problem, undefined, (shown) => secrets.mask(shown)), path: name })))
   }
@@ -92,5 +95,5 @@ export const readEnvironment = (layers: VariableLayers, secrets: Secrets): Envir
 
 const settingsSchema: Fields = { ...inheritedFields, ...hostFields }
 
-const nested = (path: ReadonlyArray<string>, value: unknown): unknown => path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
-
+const nested = (path: ReadonlyArray<string>, value: unknown): unknown =>
+  path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)

@@ -1,8 +1,9 @@
 /**
  * `${VAR}`, `${VAR:-default}` and `$${` in the texts of a definition.
  *
- * A variable's value comes from the run's own variables, then the process's environment, then `.env.<environment>`, then `.env`: the host gives them as layers.
- * Every value that comes from there is a secret. What was written stays in the definition; the engine works with a filled-in copy.
+ * A variable's value comes from the run's own variables, then the process's environment, then `.env.<environment>`, then `.env`: the host
+ * gives them as layers. Every value that comes from there is a secret. What was written stays in the definition; the engine works with a
+ * filled-in copy.
  */
 import { didYouMean } from "../model/nearestName.ts"
 import { isMapping, type Path } from "./path.ts"
@@ -153,7 +154,8 @@ class TextParser {
   }
 
   private reference(depth: number): Reference | undefined {
-    if (depth > DEEPEST_DEFAULT) return this.fail(`variables stand in the defaults of others ${depth} levels deep. Use ${DEEPEST_DEFAULT} at most.`)
+    if (depth > DEEPEST_DEFAULT)
+      return this.fail(`variables stand in the defaults of others ${depth} levels deep. Use ${DEEPEST_DEFAULT} at most.`)
     const head = /^\$\{([A-Za-z_][A-Za-z0-9_]*)(:-|\})/.exec(this.text.slice(this.at, this.at + LONGEST_NAME))
     if (head === null) return this.fail(this.complaint())
     this.at += head[0].length
@@ -186,7 +188,10 @@ const RUNTIME_REFERENCE = new RegExp(String.raw`\$(\$?)\{(${runtimeNames.join("|
 // A value that happens to hold `${run_id}` is no reference.
 const keepForRun = (value: string): string => value.replaceAll(RUNTIME_REFERENCE, (reference) => `$${reference}`)
 
-/** Fills `${pipeline_name}`, `${run_id}` and `${environment}` into every text of a config. Anything but texts, lists and mappings stays as it is. */
+/**
+ * Fills `${pipeline_name}`, `${run_id}` and `${environment}` into every text of a config. Anything but texts, lists and mappings stays as
+ * it is.
+ */
 export const fillRuntime = <A>(value: A, texts: RuntimeTexts): A => fillRuntimeAny(value, texts) as A
 
 const fillRuntimeAny = (value: unknown, texts: RuntimeTexts): unknown => {
@@ -197,4 +202,6 @@ const fillRuntimeAny = (value: unknown, texts: RuntimeTexts): unknown => {
 }
 
 const fillRuntimeText = (text: string, texts: RuntimeTexts): string =>
-  text.replaceAll(RUNTIME_REFERENCE, (reference, escape: string, name: RuntimeName) => (escape === "$" ? reference.slice(1) : (texts[name] ?? reference)))
+  text.replaceAll(RUNTIME_REFERENCE, (reference, escape: string, name: RuntimeName) =>
+    escape === "$" ? reference.slice(1) : (texts[name] ?? reference),
+  )

@@ -1,26 +1,29 @@
 /** From YAML nodes to plain values, with what a definition may not contain, and back from a path in the value to its place in the text. */
-import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar, type YAMLMap, type YAMLSeq } from "yaml"
-import type { Path } from "./path.ts"
+import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Pair, type Scalar, type YAMLMap, type YAMLSeq } from "yaml"
+import { isMapping, type Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
 import { limit } from "./yamlDocument.ts"
 
 export const MOST_ALIASES = 100
 const MOST_VALUES = 200_000
+const MERGE = Symbol("<<")
 
 export interface YamlValue {
   readonly value: unknown
   readonly problems: ReadonlyArray<Problem>
   /** What aliases stand for. */
   readonly targets: ReadonlyMap<Node, Node>
+  /** Whether a limit cut the value short. */
+  readonly isOver: boolean
 }
 
 type Range = readonly [number, number]
 
 /** Throws nothing: what cannot be read is a problem, and null in the value. */
-export const toValue = (root: Node | undefined, lineOf: (offset: number) => number): YamlValue => {
-  const reader = new ValueReader(lineOf)
+export const toValue = (root: Node | undefined, text: string, lines: LineCounter): YamlValue => {
+  const reader = new ValueReader(text, lines)
   const value = root === undefined ? undefined : reader.read(root, [])
-  return { value, problems: reader.problems, targets: reader.targets }
+  return { value, problems: reader.problems, targets: reader.targets, isOver: reader.isOver }
 }
 
 class ValueReader {
@@ -28,13 +31,15 @@ class ValueReader {
   readonly targets = new Map<Node, Node>()
   private readonly anchors = new Map<string, Node>()
   private readonly open = new Set<Node>()
-  private readonly lineOf: (offset: number) => number
+  private readonly text: string
+  private readonly lines: LineCounter
   private aliases = 0
   private values = 0
-  private isOver = false
+  isOver = false
 
-  constructor(lineOf: (offset: number) => number) {
-    this.lineOf = lineOf
+  constructor(text: string, lines: LineCounter) {
+    this.text = text
+    this.lines = lines
   }
 
   read(node: Node, path: Path): unknown {
@@ -64,7 +69,8 @@ class ValueReader {
     const firstOf = new Map<string, Node>()
     for (const pair of node.items) {
       const key = this.readKey(pair, path)
-      if (key === undefined) continue
+      if (key === MERGE) entries.unshift(...this.merged(pair, path))
+      if (key === undefined || key === MERGE) continue
       const keyNode = pair.key as Node
       const first = firstOf.get(key)
       if (first === undefined) firstOf.set(key, keyNode)
@@ -75,13 +81,23 @@ class ValueReader {
     return Object.fromEntries(entries)
   }
 
-  private readKey({ key }: Pair, path: Path): string | undefined {
+  /** A merge key is an error; what it would have brought in is looked at all the same, so that nothing else seems to be missing. */
+  private merged({ value }: Pair, path: Path): ReadonlyArray<[string, unknown]> {
+    const inner = value === null ? undefined : this.read(value as Node, path)
+    return isMapping(inner) ? Object.entries(inner) : []
+  }
+
+  private readKey({ key }: Pair, path: Path): string | typeof MERGE | undefined {
     if (isScalar(key) && key.value !== null && key.value !== undefined) {
       this.checkTag(key, path)
       const isMerge = key.value === "<<" && key.type === "PLAIN"
       if (!isMerge) return typeof key.value === "string" ? key.value : (key.source ?? String(key.value))
-      this.problems.push({ ...limit("merge keys (<<) are not part of a definition.", rangeOf(key)), path, hint: "Write the keys out, or put them into `defaults`." })
-      return undefined
+      this.problems.push({
+        ...limit("merge keys (<<) are not part of a definition.", rangeOf(key)),
+        path,
+        hint: "Write the keys out, or put them into `defaults`.",
+      })
+      return MERGE
     }
     const range = key === null ? ([0, 1] as const) : rangeOf(key as Node)
     this.problems.push({ code: "YAML_SYNTAX", message: "a key must be text.", path, range })
@@ -89,22 +105,30 @@ class ValueReader {
   }
 
   private duplicate(key: string, first: Node, second: Node, path: Path): Problem {
-    const line = this.lineOf(rangeOf(first)[0])
-    return { code: "DUPLICATE_KEY", message: `the key \`${key}\` stands twice, first in line ${line}. Leave one.`, path: [...path, key], range: rangeOf(second) }
+    const { line } = this.lines.linePos(rangeOf(first)[0])
+    return {
+      code: "DUPLICATE_KEY",
+      message: `the key \`${key}\` stands twice, first in line ${line}. Leave one.`,
+      path: [...path, key],
+      range: rangeOf(second),
+    }
   }
 
   private checkTag(node: Node, path: Path): void {
     const tag = "tag" in node ? node.tag : undefined
     if (typeof tag !== "string") return
     const shown = tag.replace("tag:yaml.org,2002:", "!!")
-    this.problems.push({ ...limit(`the tag \`${shown}\` is not part of a definition. Leave it out.`, rangeOf(node)), path })
+    const at = this.text.lastIndexOf(shown, rangeOf(node)[0])
+    const range: Range = at < 0 ? rangeOf(node) : [at, at + shown.length]
+    this.problems.push({ ...limit(`the tag \`${shown}\` is not part of a definition. Leave it out.`, range), path })
   }
 
   private readAlias(node: Node, name: string, path: Path): unknown {
     const range = rangeOf(node)
     const target = this.anchors.get(name)
     if (++this.aliases > MOST_ALIASES) return this.stop(`the aliases of this text stand for more than ${MOST_ALIASES} values.`, range, path)
-    if (target === undefined) return this.refuse(`no anchor &${name} stands before this alias.`, range, path, "A text that begins with * must be in quotes.")
+    if (target === undefined)
+      return this.refuse(`no anchor &${name} stands before this alias.`, range, path, "A text that begins with * must be in quotes.")
     if (this.open.has(target)) return this.refuse(`*${name} stands inside of &${name}, so it would hold itself.`, range, path)
     this.targets.set(node, target)
     return this.read(target, path)
@@ -123,7 +147,8 @@ class ValueReader {
 }
 
 // An integer beyond 2^53 stays text, digit for digit.
-const scalarValue = ({ value, source }: Scalar): unknown => (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) ? (source ?? String(value)) : (value ?? null))
+const scalarValue = ({ value, source }: Scalar): unknown =>
+  typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) ? (source ?? String(value)) : (value ?? null)
 
 export const rangeOf = (node: Node): Range => {
   const range = node.range
@@ -149,7 +174,8 @@ export const findNode = (root: Node | undefined, path: Path, targets: ReadonlyMa
 }
 
 const stepInto = (owner: Node | undefined, part: string | number): Omit<Found, "depth"> | undefined => {
-  if (isSeq(owner) && typeof part === "number" && part < owner.items.length) return { key: undefined, value: (owner.items[part] ?? undefined) as Node | undefined }
+  if (isSeq(owner) && typeof part === "number" && part < owner.items.length)
+    return { key: undefined, value: (owner.items[part] ?? undefined) as Node | undefined }
   if (!isMap(owner)) return undefined
   const pair = owner.items.find(({ key }) => isScalar(key) && (key.value === part || key.source === String(part)))
   return pair === undefined ? undefined : { key: pair.key as Node, value: (pair.value ?? undefined) as Node | undefined }
