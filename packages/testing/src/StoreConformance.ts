@@ -592,9 +592,7 @@ const compareWithModel = async ({ store, clock }: Place, calls: ReadonlyArray<St
 
 const callStore = async (store: Store, step: StoreCall, lease: Lease | undefined): Promise<unknown> => {
   const effect = storeCall(store, step, lease)
-  return effect === undefined
-    ? undefined
-    : await run(Effect.catch(effect as Effect.Effect<unknown, StoreError>, () => Effect.succeed("fails")))
+  return effect === undefined ? undefined : await run(Effect.catch(effect, () => Effect.succeed("fails")))
 }
 
 const storeCall = (store: Store, step: StoreCall, lease: Lease | undefined): Effect.Effect<unknown, StoreError> | undefined => {

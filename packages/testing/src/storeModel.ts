@@ -223,10 +223,10 @@ export class StoreModel {
       return this.remember({ ...row } as Lease)
     }
     if (row === undefined || row.expiresAt <= this.now) return false
-    const isOther = (one: StoredCheckpoint): boolean =>
-      step.call === "saveCheckpoint"
-        ? one.pipeline !== step.checkpoint.pipeline || one.destination !== step.checkpoint.destination
-        : one.pipeline !== step.pipeline
+    const isOther = (one: StoredCheckpoint): boolean => {
+      if (step.call === "deleteCheckpoints") return one.pipeline !== step.pipeline
+      return step.call !== "saveCheckpoint" || one.pipeline !== step.checkpoint.pipeline || one.destination !== step.checkpoint.destination
+    }
     this.checkpoints = this.checkpoints.filter(isOther)
     if (step.call === "saveCheckpoint") this.checkpoints.push(step.checkpoint)
     return true

@@ -194,7 +194,7 @@ const findSqlite = (): typeof import("node:sqlite") | undefined => process.getBu
  */
 const withoutWarning = <A>(load: () => A): A => {
   const original = Object.getOwnPropertyDescriptor(process, "emitWarning")!
-  const emit: (...warning: ReadonlyArray<unknown>) => void = process.emitWarning.bind(process)
+  const emit = process.emitWarning.bind(process) as (...warning: ReadonlyArray<unknown>) => void
   const filtered = (...warning: ReadonlyArray<unknown>): void => {
     if (!String(warning[0]).startsWith("SQLite is an experimental feature")) emit(...warning)
   }
