@@ -90,25 +90,28 @@ class SqliteLoad {
   private readonly database: DatabaseSync
   private readonly request: LoadRequest<Config>
   private columns: ReadonlyArray<ColumnSchema>
-  private insert: StatementSync
+  private insert: StatementSync | undefined
 
   constructor(database: DatabaseSync, request: LoadRequest<Config>) {
     this.database = database
     this.request = request
     this.columns = request.schema.columns
     database.exec("BEGIN IMMEDIATE")
-    this.prepareTable(request.schema)
-    if (request.writeMode === "replace") database.exec(`DELETE FROM ${quoteName(request.config.table)}`)
-    this.insert = this.prepareInsert()
+    // A source without rows may not know its columns, and then there is no table to make of them.
+    const isThere = request.schema.columns.length > 0 ? this.prepareTable(request.schema) : this.existingColumns().length > 0
+    if (isThere && request.writeMode === "replace") database.exec(`DELETE FROM ${quoteName(request.config.table)}`)
   }
 
   /** All rows of the batch, or none: a batch that fails leaves nothing behind. */
   write(batch: Batch): void {
-    if (batch.schema.columns.length !== this.columns.length || batch.schema.columns.some((column, i) => column.name !== this.columns[i]!.name)) {
+    if (batch.length === 0) return
+    const { columns } = batch.schema
+    if (columns.length !== this.columns.length || columns.some((column, i) => column.name !== this.columns[i]!.name)) {
       this.prepareTable(batch.schema)
-      this.columns = batch.schema.columns
-      this.insert = this.prepareInsert()
+      this.columns = columns
+      this.insert = undefined
     }
+    this.insert ??= this.prepareInsert()
     this.database.exec("SAVEPOINT batch")
     try {
       for (let i = 0; i < batch.length; i++) this.writeRow(batch, batch.physicalRow(i))
@@ -127,7 +130,7 @@ class SqliteLoad {
         return toSqlite(batch.columns[i]!.value(row), type)
       })
       column = -1
-      this.insert.run(...values)
+      this.insert!.run(...values)
     } catch (cause) {
       throw this.rowError(cause, batch.firstRow + row, this.columns[column]?.name)
     }
@@ -171,25 +174,30 @@ class SqliteLoad {
     return {}
   }
 
-  private prepareTable(schema: BatchSchema): void {
+  private existingColumns(): ReadonlyArray<{ readonly name: string }> {
     const { table } = this.request.config
-    const existing = this.database.prepare(`PRAGMA table_xinfo(${quoteName(table)})`).all() as unknown as ReadonlyArray<{ readonly name: string }>
+    return this.database.prepare(`PRAGMA table_xinfo(${quoteName(table)})`).all() as unknown as ReadonlyArray<{ readonly name: string }>
+  }
+
+  /** Makes the table, or adds the columns that it lacks. */
+  private prepareTable(schema: BatchSchema): true {
+    const { table } = this.request.config
+    const existing = this.existingColumns()
     if (existing.length === 0) return this.createTable(schema)
     const names = new Set(existing.map((column) => column.name.toLowerCase()))
     const missing = schema.columns.filter((column) => !names.has(column.name.toLowerCase()))
-    if (missing.length === 0) return
+    if (missing.length === 0) return true
     if (this.request.schemaChanges !== "evolve") throw this.schemaError(missing)
     for (const column of missing) this.database.exec(`ALTER TABLE ${quoteName(table)} ADD COLUMN ${quoteName(column.name)} ${declaredType(column.type)}`)
+    return true
   }
 
-  private createTable(schema: BatchSchema): void {
-    const { config, key, writeMode, name } = this.request
-    if (schema.columns.length === 0) {
-      throw new DestinationError({ code: "SCHEMA_CHANGED", message: `${name}: the rows have no columns, so no table can be made of them.`, path: [name] })
-    }
+  private createTable(schema: BatchSchema): true {
+    const { config, key, writeMode } = this.request
     const columns = schema.columns.map((column) => `${quoteName(column.name)} ${declaredType(column.type)}`)
     const primary = writeMode === "upsert" ? [`PRIMARY KEY (${key.map(quoteName).join(", ")})`] : []
     this.database.exec(`CREATE TABLE ${quoteName(config.table)} (${[...columns, ...primary].join(", ")})`)
+    return true
   }
 
   private schemaError(missing: ReadonlyArray<ColumnSchema>): DestinationError {

@@ -1,0 +1,206 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { createEngine, Decimal, type EngineOptions, parseValue, type PipelineDefinition, type Row, toRowValue } from "@deltaflow/core"
+import { memoryStore } from "@deltaflow/core/store/memory"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { memoryDestination, memorySource } from "../memory/index.ts"
+import { sqliteDestination, sqliteSource } from "./index.ts"
+
+let root: string
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), "deltaflow-sqlite-"))
+})
+afterEach(() => rm(root, { recursive: true, force: true }))
+
+const open = (): DatabaseSync => new DatabaseSync(path.join(root, "test.db"))
+
+const sql = (text: string): void => {
+  const database = open()
+  database.exec(text)
+  database.close()
+}
+
+const table = (query: string): ReadonlyArray<Row> => {
+  const database = open()
+  const rows = database.prepare(query).all() as Array<Row>
+  database.close()
+  return rows.map((row) => ({ ...row }))
+}
+
+const into = async (rows: ReadonlyArray<object>, more: Record<string, unknown> = {}, definition: Partial<PipelineDefinition> = {}, options: Partial<EngineOptions> = {}) => {
+  await using engine = createEngine({ plugins: [memorySource({ rows }), sqliteDestination], projectRoot: root, ...options })
+  return await engine.run({
+    name: "into",
+    sources: [{ type: "memory" }],
+    destinations: [{ type: "sqlite", path: "test.db", table: "people", ...more }],
+    ...definition,
+  })
+}
+
+const outOf = async (source: Record<string, unknown>, definition: Partial<PipelineDefinition> = {}, options: Partial<EngineOptions> = {}) => {
+  const output = memoryDestination()
+  await using engine = createEngine({ plugins: [sqliteSource, output], projectRoot: root, ...options })
+  const run = await engine.run({
+    name: "out",
+    sources: [{ type: "sqlite", path: "test.db", ...source }],
+    destinations: [{ type: "memory" }],
+    ...definition,
+  })
+  return { run, rows: output.rows() }
+}
+
+describe("the sqlite destination", () => {
+  it("makes a table from the rows' columns and replaces what was there", async () => {
+    await into([{ id: 1, name: "Ada" }], { write_mode: "replace" })
+    await into([{ id: 2, name: null }, { id: 3, name: "" }], { write_mode: "replace" })
+    expect(table("SELECT * FROM people")).toEqual([
+      { id: 2, name: null },
+      { id: 3, name: "" },
+    ])
+  })
+
+  it("updates rows with the same key in the mode upsert", async () => {
+    await into([{ id: 1, name: "Ada" }, { id: 2, name: "Bo" }], { write_mode: "upsert", key: "id" })
+    await into([{ id: 2, name: "Bob" }, { id: 3, name: "Cy" }], { write_mode: "upsert", key: "id" })
+    expect(table("SELECT name FROM people ORDER BY id").map((row) => row["name"])).toEqual(["Ada", "Bob", "Cy"])
+  })
+
+  it("adds new columns, or refuses them where told so", async () => {
+    await into([{ id: 1 }], { write_mode: "append" })
+    await into([{ id: 2, extra: "x" }], { write_mode: "append" })
+    expect(table("SELECT * FROM people")).toEqual([
+      { id: 1, extra: null },
+      { id: 2, extra: "x" },
+    ])
+    await expect(into([{ id: 3, other: 1 }], { write_mode: "append", schema_changes: "fail" })).rejects.toMatchObject({ code: "SCHEMA_CHANGED" })
+  })
+
+  it("leaves the old rows when the run fails half way", async () => {
+    await into([{ id: 1 }], { write_mode: "replace" })
+    const rows = [...Array.from({ length: 20 }, (_, i) => ({ id: i })), { id: Number.NaN }]
+    await expect(into(rows, { write_mode: "replace" }, { sources: [{ type: "memory", batch_size: 5, columns: { id: "double" } }] })).rejects.toMatchObject({
+      code: "VALUE_NOT_SUPPORTED",
+      message: expect.stringContaining("row 21, column id: SQLite cannot hold NaN"),
+    })
+    expect(table("SELECT * FROM people")).toEqual([{ id: 1 }])
+  })
+
+  it("sets one bad row aside and keeps the others of its batch", async () => {
+    sql("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+    const rejected = memoryDestination()
+    const rows = Array.from({ length: 50 }, (_, i) => ({ id: i, name: i === 17 ? null : `n${i}` }))
+    const run = await into(
+      rows,
+      { write_mode: "append" },
+      { error_handling: { strategy: "skip", dead_letter: { type: "memory" } } },
+      { plugins: [memorySource({ rows }), sqliteDestination, rejected] },
+    )
+    expect(run).toMatchObject({ rowsLoaded: 49, rowsRejected: 1 })
+    expect(rejected.rows()).toMatchObject([{ row: { id: 17, name: null }, error: expect.stringContaining("NOT NULL") }])
+    expect(table("SELECT count(*) AS n FROM people")).toEqual([{ n: 49 }])
+  })
+
+  it("keeps the checkpoint beside the rows: a new store does not read them again", async () => {
+    const rows = [{ id: 1 }, { id: 2 }]
+    const incremental = { sources: [{ type: "memory", incremental: true }] } as const
+    for (let i = 0; i < 3; i++) await into(rows, { write_mode: "append" }, incremental, { store: memoryStore() })
+    const run = await into([...rows, { id: 3 }], { write_mode: "append" }, incremental, { store: memoryStore() })
+    expect(run.rowsExtracted).toBe(1)
+    expect(table("SELECT id FROM people").length).toBe(3)
+  })
+
+  it("reads all again after a reset of the state", async () => {
+    const store = memoryStore()
+    const incremental = { sources: [{ type: "memory", incremental: true }] } as const
+    await into([{ id: 1 }], { write_mode: "append" }, incremental, { store })
+    await using engine = createEngine({ plugins: [], store })
+    await engine.resetState("into")
+    expect((await into([{ id: 1 }], { write_mode: "append" }, incremental, { store })).rowsExtracted).toBe(1)
+  })
+
+  it("names the file and the reason when it is no database", async () => {
+    sql("CREATE TABLE t (a)")
+    const { writeFile } = await import("node:fs/promises")
+    await writeFile(path.join(root, "test.db"), "this is text, and not even a short one".repeat(100))
+    await expect(into([{ id: 1 }])).rejects.toMatchObject({ message: expect.stringContaining("is no SQLite database") })
+  })
+})
+
+describe("the sqlite source", () => {
+  it("gives every type back as it went in", async () => {
+    const at = "2025-01-31T04:05:06.789012Z"
+    const row = {
+      flag: true,
+      big: 2n ** 62n,
+      real: 0.1,
+      price: Decimal.parse("12345678901234567890.10")!,
+      text: "ü😀\u0000",
+      bytes: new Uint8Array([0, 255]),
+      day: "2025-01-31",
+      clock: "04:05:06.7",
+      at,
+      span: toRowValue(parseValue("1 mon 2 days 03:00:00", "interval"), "interval"),
+      uuid: "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+      json: { a: [1, null] },
+      list: [1, null, 3],
+    }
+    const columns = { day: "date", clock: "time", at: "timestamptz", span: "interval", uuid: "uuid", list: "integer[]" } as const
+    await into([row, Object.fromEntries(Object.keys(row).map((key) => [key, null]))], {}, { sources: [{ type: "memory", columns }] })
+    const { rows } = await outOf({ table: "people" })
+    expect(rows[0]).toEqual(row)
+    expect(Object.values(rows[1]!).every((value) => value === null)).toBe(true)
+  })
+
+  it("binds runtime values and reads a query", async () => {
+    sql("CREATE TABLE t (a INTEGER, b TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y')")
+    const { rows } = await outOf({ query: "SELECT a, :pipeline_name AS p FROM t WHERE b <> 'x'" })
+    expect(rows).toEqual([{ a: 2, p: "out" }])
+  })
+
+  it("takes columns and conditions from the plan, and gives the same rows", async () => {
+    sql("CREATE TABLE t (a INTEGER, b TEXT, c BLOB); INSERT INTO t VALUES (1, 'x', x'00'), (2, 'Y', x'01'), (3, 'y', NULL)")
+    const transforms = [{ type: "filter", condition: "a > 1 AND b = 'y'" }, { type: "select", columns: ["a"] }]
+    const { rows } = await outOf({ table: "t" }, { transforms })
+    expect(rows).toEqual([{ a: 3 }])
+    await using engine = createEngine({ plugins: [sqliteSource, memoryDestination()], projectRoot: root })
+    const explained = await engine.explain({ name: "out", sources: [{ type: "sqlite", path: "test.db", table: "t" }], transforms, destinations: [{ type: "memory" }] })
+    expect(explained.sources[0]).toMatchObject({ read: ["a", "b"], pruned: ["c"], pruning: "source" })
+    expect(explained.sources[0]!.conditions.every((condition) => condition.by === "source")).toBe(true)
+  })
+
+  it("loses no row and repeats none where rows share the cursor's last value", async () => {
+    const store = memoryStore()
+    const output = memoryDestination()
+    const read = async () => {
+      await using engine = createEngine({ plugins: [sqliteSource, output], projectRoot: root, store })
+      return await engine.run({
+        name: "ties",
+        sources: [{ type: "sqlite", path: "test.db", table: "t", batch_size: 2, incremental: { column: "at", key: "id" } }],
+        destinations: [{ type: "memory", write_mode: "append" }],
+      })
+    }
+    sql("CREATE TABLE t (id INTEGER, at INTEGER); INSERT INTO t VALUES (1, 10), (2, 10), (3, 20), (4, 20), (5, NULL)")
+    await read()
+    sql("INSERT INTO t VALUES (6, 20), (7, 20), (8, 30)")
+    expect((await read()).rowsExtracted).toBe(3)
+    expect((await read()).rowsExtracted).toBe(0)
+    expect(output.rows().map((row) => row["id"])).toEqual([1, 2, 3, 4, 6, 7, 8])
+  })
+
+  it("refuses a value of another type with its row and column", async () => {
+    sql("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1), ('one')")
+    await expect(outOf({ table: "t" })).rejects.toMatchObject({ code: "VALUE_TYPE", message: expect.stringContaining('row 2, column a: the text "one" is no integer') })
+  })
+
+  it("quotes names, whatever is in them", async () => {
+    const name = `we"ird; DROP TABLE x -- 😀`
+    await into([{ [name]: 1 }], { table: name })
+    expect((await outOf({ table: name })).rows).toEqual([{ [name]: 1 }])
+  })
+
+  it("says which file is missing", async () => {
+    await expect(outOf({ table: "t", path: "none.db" })).rejects.toMatchObject({ code: "SOURCE_FAILED", message: expect.stringContaining("none.db") })
+  })
+})
