@@ -126,9 +126,11 @@ const plainCall = async (files: Files, file: string, { call, text }: Step, root:
     case "read": {
       const handle = await files.openRead(file)
       const buffer = new Uint8Array(20)
-      const length = await handle.read(buffer, 1)
-      await handle.close()
-      return new TextDecoder().decode(buffer.subarray(0, length))
+      try {
+        return new TextDecoder().decode(buffer.subarray(0, await handle.read(buffer, 1)))
+      } finally {
+        await handle.close()
+      }
     }
     case "rename":
       return await files.rename(file, `${root}/${text}`)
@@ -139,7 +141,7 @@ const plainCall = async (files: Files, file: string, { call, text }: Step, root:
     case "make":
       return await files.makeDirectory(file)
     case "sync":
-      return await files.syncDirectory(file)
+      return await files.syncDirectory(root)
     default: {
       const stat = await files.stat(file)
       return stat?.kind === "file" ? stat.size : stat?.kind
