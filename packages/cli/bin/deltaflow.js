@@ -11,6 +11,12 @@ function start() {
       nodeModule.enableCompileCache()
       return import("../dist/main.js")
     })
+    .then(function (command) {
+      return command.main(process.argv.slice(2), process.env)
+    })
+    .then(function (code) {
+      process.exitCode = code
+    })
     .catch(function (cause) {
       process.stderr.write("deltaflow: could not start: " + ((cause && cause.stack) || cause) + "\n")
       process.exitCode = 1

@@ -48,7 +48,9 @@ export class Live {
 
   private lines(progress: RunProgress): ReadonlyArray<string> {
     return [
-      ...progress.sources.map((source) => `Source: ${source.name} (${count(source.rows)} rows${this.rate(source.rows)}${this.left(source)})`),
+      ...progress.sources.map(
+        (source) => `Source: ${source.name} (${count(source.rows)} rows${this.rate(source.rows)}${this.left(source)})`,
+      ),
       ...progress.steps.map((step) => `Transform: ${step.name} (${count(step.rowsOut)} rows)`),
       ...progress.destinations.map((destination) => `Destination: ${destination.label} (${count(destination.rows)} rows)`),
     ]
@@ -65,7 +67,12 @@ export class Live {
   }
 
   private left({ bytes, totalBytes, rows, totalRows }: RunProgress["sources"][number]): string {
-    const part = totalRows !== undefined && totalRows > 0 ? rows / totalRows : totalBytes !== undefined && totalBytes > 0 ? bytes / totalBytes : undefined
+    const part =
+      totalRows !== undefined && totalRows > 0
+        ? rows / totalRows
+        : totalBytes !== undefined && totalBytes > 0
+          ? bytes / totalBytes
+          : undefined
     if (part === undefined || part <= 0.01 || part >= 1) return ""
     const seconds = ((performance.now() - this.started) / 1000) * (1 / part - 1)
     return `, ${Math.round(part * 100)} %, ${Math.ceil(seconds)} s left`

@@ -8,7 +8,11 @@ export class Terminal {
   private readonly out: NodeJS.WriteStream
   private readonly err: NodeJS.WriteStream
 
-  constructor(env: Readonly<Record<string, string | undefined>>, out: NodeJS.WriteStream = process.stdout, err: NodeJS.WriteStream = process.stderr) {
+  constructor(
+    env: Readonly<Record<string, string | undefined>>,
+    out: NodeJS.WriteStream = process.stdout,
+    err: NodeJS.WriteStream = process.stderr,
+  ) {
     this.env = env
     this.out = out
     this.err = err

@@ -36,7 +36,10 @@ export const commandHelp = (command: CommandSpec): string =>
   ].join("\n")
 
 const optionRows = (options: Readonly<Record<string, OptionSpec>>): ReadonlyArray<readonly [string, string]> =>
-  Object.entries(options).map(([name, option]) => [`--${name}${option.value === undefined ? "" : ` ${option.value}`}${option.short === undefined ? "" : `, -${option.short}`}`, option.summary])
+  Object.entries(options).map(([name, option]) => [
+    `--${name}${option.value === undefined ? "" : ` ${option.value}`}${option.short === undefined ? "" : `, -${option.short}`}`,
+    option.summary,
+  ])
 
 const columns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
   const width = Math.max(...rows.map(([left]) => left.length))

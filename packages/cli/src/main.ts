@@ -1,7 +1,7 @@
 /** The command line: arguments in, exit code out. Loads only what the command needs. */
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { type CommandSpec, UsageError } from "./Command.ts"
+import { type CommandSpec, type Invocation, UsageError } from "./Command.ts"
 import { commands, sharedOptions } from "./commands.ts"
 import { commandHelp, generalHelp } from "./help.ts"
 import { Terminal } from "./Terminal.ts"
@@ -9,6 +9,8 @@ import { Terminal } from "./Terminal.ts"
 /** Runs the command and gives its exit code. Never throws. */
 export const main = async (argv: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>): Promise<number> => {
   const terminal = new Terminal(env)
+  // A reader that has seen enough, such as `head`, closes the pipe: that is no failure of ours.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
   try {
     return await dispatch(argv, env, terminal)
   } catch (error) {
@@ -21,7 +23,11 @@ export const main = async (argv: ReadonlyArray<string>, env: Readonly<Record<str
   }
 }
 
-const dispatch = async (argv: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>, terminal: Terminal): Promise<number> => {
+const dispatch = async (
+  argv: ReadonlyArray<string>,
+  env: Readonly<Record<string, string | undefined>>,
+  terminal: Terminal,
+): Promise<number> => {
   const [name, ...rest] = argv
   if (name === undefined || name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
     terminal.data(generalHelp())
@@ -44,20 +50,28 @@ const dispatch = async (argv: ReadonlyArray<string>, env: Readonly<Record<string
   return await run({ operands: parsed.positionals, flags: parsed.values, terminal, cwd: process.cwd(), env })
 }
 
-export const version = (): string => (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version
+export const version = (): string =>
+  (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version
 
 const unknownCommand = async (name: string): Promise<string> => {
   const { nearestOf } = await import("./nearest.ts")
-  const near = nearestOf(name, commands.map((command) => command.name))
+  const near = nearestOf(
+    name,
+    commands.map((command) => command.name),
+  )
   return `there is no command ${name}.${near === undefined ? "" : ` Did you mean ${near}?`} See deltaflow --help.`
 }
 
 const parse = (command: CommandSpec, args: ReadonlyArray<string>) => {
   const options = Object.fromEntries(
-    Object.entries({ ...command.options, ...sharedOptions }).map(([name, { type, multiple, short }]) => [name, { type, multiple: multiple ?? false, ...(short === undefined ? {} : { short }) }]),
+    Object.entries({ ...command.options, ...sharedOptions }).map(([name, { type, multiple, short }]) => [
+      name,
+      { type, multiple: multiple ?? false, ...(short === undefined ? {} : { short }) },
+    ]),
   )
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    return { values: values as Invocation["flags"], positionals }
   } catch (error) {
     const message = error instanceof Error ? error.message.split(". To specify")[0]! : String(error)
     throw new UsageError(`${message.replace(/\.$/, "")}. See deltaflow ${command.name} --help.`)
@@ -70,4 +84,5 @@ const checkOperands = (command: CommandSpec, operands: ReadonlyArray<string>): v
   if (operands.length < (command.least ?? 0)) throw new UsageError(`something is missing. ${usage}`)
 }
 
-process.exitCode = await main(process.argv.slice(2), process.env)
+// The published command calls `main` itself; this is for starting the source.
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2), process.env)

@@ -3,7 +3,11 @@ import { DefinitionError, DeltaflowError, type Issue } from "@deltaflow/core"
 import type { Terminal } from "./Terminal.ts"
 
 /** Gives the exit code: 2 for a wrong definition, 1 for everything else. */
-export const reportError = (terminal: Terminal, error: unknown, { json, verbose }: { readonly json: boolean; readonly verbose: boolean }): number => {
+export const reportError = (
+  terminal: Terminal,
+  error: unknown,
+  { json, verbose }: { readonly json: boolean; readonly verbose: boolean },
+): number => {
   if (json) terminal.data(JSON.stringify({ error: asJson(error) }))
   else if (error instanceof DefinitionError) reportIssues(terminal, error.issues)
   else terminal.say(`${terminal.style("red", `error${codeOf(error)}`)}: ${messageOf(error)}${hintOf(error)}`)

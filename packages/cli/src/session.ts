@@ -2,7 +2,19 @@
 import path from "node:path"
 import { homedir } from "node:os"
 import { builtins } from "@deltaflow/connectors"
-import { createEngine, type DecodedPipeline, DefinitionError, type Engine, type Issue, loadProject, type Plugin, type Project, Secrets, type Store } from "@deltaflow/core"
+import {
+  createEngine,
+  type DecodedPipeline,
+  DefinitionError,
+  type Engine,
+  type Issue,
+  loadProject,
+  nearestName,
+  type Plugin,
+  type Project,
+  Secrets,
+  type Store,
+} from "@deltaflow/core"
 import { nodeFiles } from "@deltaflow/core/node"
 import { sqliteStore } from "@deltaflow/core/store/sqlite"
 import * as Effect from "effect/Effect"
@@ -33,7 +45,7 @@ export const openProject = async (invocation: Invocation, options: SessionOption
     environment: textFlag(invocation, "env") ?? invocation.env["DELTAFLOW_ENV"] ?? "development",
     env: invocation.env,
     variables: variablesOf(invocation),
-    userFile: path.join(homedir(), ".config", "deltaflow", "config.yml"),
+    userFile: userFile(),
     pipelineFiles: files,
     secrets,
   })
@@ -47,7 +59,7 @@ export const openSession = async (invocation: Invocation, options: SessionOption
 }
 
 export const engineFor = (invocation: Invocation, project: Project, secrets: Secrets, options: SessionOptions = {}): Session => {
-  const store: Store | undefined = options.inMemory === true ? undefined : sqliteStore({ path: path.join(stateFolder(invocation, project.root), "state.db") })
+  const store: Store | undefined = options.inMemory === true ? undefined : sqliteStore({ path: statePath(project) })
   const engine = createEngine({
     plugins: project.plugins,
     projectRoot: project.root,
@@ -55,7 +67,8 @@ export const engineFor = (invocation: Invocation, project: Project, secrets: Sec
     environment: project.environment,
     env: environmentOf(project),
     allowOutside: isSet(invocation, "allow-outside") || textFlag(invocation, "from") !== undefined,
-    stdin: process.stdin,
+    // Looking at `process.stdin` opens it, so that is left to who reads from it.
+    stdin: { [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> },
     stdout: (bytes) => invocation.terminal.bytes(bytes),
     log: {
       debug: () => undefined,
@@ -85,6 +98,30 @@ export const chosenPipelines = (invocation: Invocation, project: Project): Reado
   return inOrder(chosen.flatMap(({ result }) => (result.ok ? [result.pipeline] : [])))
 }
 
+/** The one pipeline that the command names, or the only one of the project. */
+export const onePipeline = (invocation: Invocation, project: Project): DecodedPipeline => {
+  const chosen = chosenPipelines(invocation, project)
+  if (chosen.length === 1) return chosen[0]!
+  throw new UsageError(
+    chosen.length === 0 ? "there is no pipeline here. Name a file." : `the project has ${chosen.length} pipelines: name the file of one.`,
+  )
+}
+
+/** The pipeline of this name; throws where the project has none, with the names that it has. */
+export const namedPipeline = (project: Project, name: string): DecodedPipeline => {
+  const found = project.pipelines.find((pipeline) => pipeline.name === name)
+  if (found === undefined) throw new UsageError(unknownPipeline(project, name))
+  if (!found.result.ok) throw new DefinitionError(found.result.issues)
+  return found.result.pipeline
+}
+
+export const unknownPipeline = (project: Project, name: string): string => {
+  const names = project.pipelines.flatMap((pipeline) => (pipeline.name === undefined ? [] : [pipeline.name]))
+  const near = nearestName(name, names)
+  const known = names.length === 0 ? "It has none." : `It has: ${names.join(", ")}.`
+  return `the project has no pipeline named ${name}. ${near === undefined ? known : `Did you mean ${near}?`}`
+}
+
 /** Pipelines after those that they depend on. */
 const inOrder = (pipelines: ReadonlyArray<DecodedPipeline>): ReadonlyArray<DecodedPipeline> => {
   const ordered: Array<DecodedPipeline> = []
@@ -100,7 +137,11 @@ const inOrder = (pipelines: ReadonlyArray<DecodedPipeline>): ReadonlyArray<Decod
   return ordered
 }
 
-export const stateFolder = (invocation: Invocation, root: string): string => path.resolve(root, invocation.env["DELTAFLOW_STATE_DIR"] ?? ".deltaflow")
+/** Settings of the person, for all projects. */
+export const userFile = (): string => path.join(homedir(), ".config", "deltaflow", "config.yml")
+
+/** The file that holds runs, events and cursors. */
+export const statePath = (project: Project): string => path.resolve(project.root, project.settings.stateDir, "state.db")
 
 /** The project is where the first file lies, or one folder up when that is `pipelines/`. */
 const projectRoot = (invocation: Invocation, files: ReadonlyArray<string>): string => {
@@ -124,7 +165,11 @@ const variablesOf = ({ flags }: Invocation): Record<string, string> => {
 }
 
 const environmentOf = (project: Project): Record<string, string> =>
-  Object.fromEntries(project.variables.toReversed().flatMap((layer) => Object.entries(layer).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))))
+  Object.fromEntries(
+    project.variables
+      .toReversed()
+      .flatMap((layer) => Object.entries(layer).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))),
+  )
 
 export const issuesAsJson = (issues: ReadonlyArray<Issue>): ReadonlyArray<unknown> =>
   issues.map(({ code, message, path: place, file, line, column, hint }) => ({ code, message, path: place, file, line, column, hint }))

@@ -1,6 +1,14 @@
 /** `deltaflow run`: one or all pipelines, with lines for people or events for machines. */
 import path from "node:path"
-import { type DecodedPipeline, DefinitionError, type RunHandle, type RunOptions, type RunProgress, type RunResult, stringifyJson } from "@deltaflow/core"
+import {
+  type DecodedPipeline,
+  DefinitionError,
+  type RunHandle,
+  type RunOptions,
+  type RunProgress,
+  type RunResult,
+  stringifyJson,
+} from "@deltaflow/core"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { count, Live } from "../Live.ts"
 import { chosenPipelines, openSession, type Session } from "../session.ts"
@@ -9,12 +17,14 @@ import { quickPipeline } from "../quickPipeline.ts"
 
 export const run: RunCommand = async (invocation) => {
   const quick = textFlag(invocation, "from") !== undefined || textFlag(invocation, "to") !== undefined
-  if (quick && invocation.operands.length > 0) throw new UsageError("--from and --to make a pipeline of their own: name no file beside them.")
+  if (quick && invocation.operands.length > 0)
+    throw new UsageError("--from and --to make a pipeline of their own: name no file beside them.")
   await using session = await openSession(invocation, { files: invocation.operands, inMemory: quick })
   const interrupts = new Interrupts(invocation)
   try {
     const pipelines = quick ? [quickPipeline(invocation)] : chosenPipelines(invocation, session.project)
-    if (pipelines.length === 0) throw new UsageError("there is no pipeline to run here. Make a project with deltaflow init, or name a file.")
+    if (pipelines.length === 0)
+      throw new UsageError("there is no pipeline to run here. Make a project with deltaflow init, or name a file.")
     for (const pipeline of pipelines) {
       const code = await runOne(invocation, session, pipeline, interrupts)
       if (code !== 0) return code
@@ -31,7 +41,13 @@ const runOne = async (invocation: Invocation, session: Session, pipeline: Runnab
   const { terminal } = invocation
   const json = isSet(invocation, "json")
   const started = performance.now()
-  if (!json) terminal.say(done(invocation, `Loaded pipeline: ${pipeline.name}${pipeline.version === undefined || pipeline.version === "" ? "" : ` v${pipeline.version}`}`))
+  if (!json)
+    terminal.say(
+      done(
+        invocation,
+        `Loaded pipeline: ${pipeline.name}${pipeline.version === undefined || pipeline.version === "" ? "" : ` v${pipeline.version}`}`,
+      ),
+    )
   const live = json ? undefined : new Live(terminal)
   const events = json ? printEvents(invocation, session) : undefined
   const result = await start(invocation, session, pipeline, (progress) => live?.update(progress), interrupts).finally(() => live?.stop())
@@ -115,12 +131,18 @@ const sayInterrupted = ({ terminal }: Invocation, result: RunResult): number => 
 
 const done = ({ terminal }: Invocation, text: string): string => `${terminal.style("green", "✓")} ${text}`
 
-const sayResult = (invocation: Invocation, pipeline: Runnable, { progress, rowsRejected, dryRun, pipeline: name }: RunResult, milliseconds: number): void => {
+const sayResult = (
+  invocation: Invocation,
+  pipeline: Runnable,
+  { progress, rowsRejected, dryRun, pipeline: name }: RunResult,
+  milliseconds: number,
+): void => {
   const { terminal } = invocation
   if (dryRun) return terminal.say(`\nDry run of ${name}: everything opens and fits. Nothing was read or written.`)
   for (const source of progress.sources) terminal.say(done(invocation, `Source: ${source.name} (${plural(source.rows, "row")})`))
   progress.steps.forEach((step, i) => terminal.say(done(invocation, `Transform: ${step.name} (${stepCount(pipeline, i, step.rowsOut)})`)))
-  for (const destination of progress.destinations) terminal.say(done(invocation, `Destination: ${destination.label} (${plural(destination.rows, "row")} written)`))
+  for (const destination of progress.destinations)
+    terminal.say(done(invocation, `Destination: ${destination.label} (${plural(destination.rows, "row")} written)`))
   if (rowsRejected > 0) terminal.say(`${terminal.style("yellow", "!")} ${plural(rowsRejected, "row")} rejected, see the dead letter`)
   terminal.say(`\nPipeline completed in ${(milliseconds / 1000).toFixed(1)}s`)
 }
@@ -162,6 +184,9 @@ const resultAsJson = ({ failure: _, progress, ...run }: RunResult) => ({
     ...run,
     sources: progress.sources,
     steps: progress.steps,
-    destinations: progress.destinations.map((destination) => ({ ...destination, location: destination.location === undefined ? null : path.normalize(destination.location) })),
+    destinations: progress.destinations.map((destination) => ({
+      ...destination,
+      location: destination.location === undefined ? null : path.normalize(destination.location),
+    })),
   },
 })

@@ -1,0 +1,98 @@
+/** What `deltaflow init` writes. */
+
+export interface Template {
+  /** Text by path inside the project. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+const users = `id,first_name,last_name,email,age
+1,Ada,Lovelace,ada@example.com,36
+2,Bo,Larsen,bo@example.com,17
+3,Chidi,Okafor,chidi@example.com,18
+4,Dora,Nguyen,dora@example.com,9
+5,Élise,Moreau,elise@example.com,52
+`
+
+const environment = `# Copy to .env and fill in. Pipelines read these as \${NAME}; .env stays out of version control.
+# API_TOKEN=
+`
+
+const ignored = `.env
+.env.*
+!.env.example
+.deltaflow/
+output/
+`
+
+const transform = `/** One row in, one row out. Give null to leave the row out, or a list to make several. */
+export default function addDomain(row) {
+  return { ...row, domain: row.email.slice(row.email.indexOf("@") + 1) }
+}
+`
+
+const pipeline = (name: string, destination: string): string => `# yaml-language-server: $schema=./.deltaflow/schema.json
+name: ${name}
+version: "1.0"
+description: Keeps the adults of a small CSV file.
+
+sources:
+  - type: csv
+    name: users
+    path: data/users.csv
+
+transforms:
+  - type: filter
+    condition: "age >= 18"
+  - type: custom
+    module: transforms/add-domain.mjs
+  - type: rename
+    columns:
+      first_name: firstName
+      last_name: lastName
+
+destinations:
+${destination}`
+
+const readme = (output: string): string => `# Pipelines
+
+- \`deltaflow run\` reads \`data/users.csv\` and writes ${output}.
+- \`deltaflow preview deltaflow.yml --step 1\` shows the rows after the first step, and writes nothing.
+- \`deltaflow explain deltaflow.yml\` shows what is read and what each step gives.
+- \`deltaflow validate\` checks the pipeline; \`deltaflow doctor\` checks everything around it.
+
+More pipelines go into \`pipelines/\`, one file each.
+`
+
+const project = (name: string, destination: string, output: string): Template => ({
+  files: {
+    "deltaflow.yml": pipeline(name, destination),
+    "data/users.csv": users,
+    "transforms/add-domain.mjs": transform,
+    ".env.example": environment,
+    ".gitignore": ignored,
+    "README.md": readme(output),
+  },
+})
+
+export const templates: Readonly<Record<string, Template>> = {
+  "csv-to-json": project(
+    "csv-to-json",
+    `  - type: json
+    path: output/adults.json
+    pretty: true
+`,
+    "`output/adults.json`",
+  ),
+  "csv-to-sqlite": project(
+    "csv-to-sqlite",
+    `  - type: sqlite
+    path: output/users.db
+    table: adults
+    write_mode: upsert
+    key: [id]
+`,
+    "the table `adults` of `output/users.db`",
+  ),
+}
+
+export const templateNames: ReadonlyArray<string> = Object.keys(templates)
