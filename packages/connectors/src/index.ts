@@ -1,1 +1,19 @@
-export {}
+/** The connectors that need nothing but Node. `memory` is made by the host, which gives its rows: see `@deltaflow/connectors/memory`. */
+import type { Destination, Source } from "@deltaflow/core"
+import { csvDestination, csvSource } from "./csv/index.ts"
+import { jsonDestination } from "./json/index.ts"
+import { ndjsonDestination, ndjsonSource } from "./ndjson/index.ts"
+import { sqliteDestination, sqliteSource } from "./sqlite/index.ts"
+
+export { csvDestination, csvSource, jsonDestination, ndjsonDestination, ndjsonSource, sqliteDestination, sqliteSource }
+
+/** Every one of them, for an engine that takes what a pipeline may name. */
+export const builtins: ReadonlyArray<Source | Destination> = [
+  csvSource,
+  csvDestination,
+  ndjsonSource,
+  ndjsonDestination,
+  jsonDestination,
+  sqliteSource,
+  sqliteDestination,
+]

@@ -44,6 +44,8 @@ export interface LoadRequest<Config> extends PluginContext {
   readonly epoch: number
   /** What the last commit of this destination gave back as `state`, where the engine's store kept it. */
   readonly state: unknown
+  /** False where `state` is never kept, as for a dead letter: then each commit counts by itself. Default true. */
+  readonly keepsState?: boolean
   /** Whether the run starts over: the checkpoint that the destination holds does not count. */
   readonly fullRefresh: boolean
 }

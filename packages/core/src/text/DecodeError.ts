@@ -18,6 +18,7 @@ export type DecodeCode =
   | "CSV_QUOTE"
   | "CSV_LINE_END"
   | "CSV_HEADER"
+  | "SCHEMA_CHANGED"
   | "JSON_SYNTAX"
   | "JSON_SHAPE"
   | "DUPLICATE_KEY"

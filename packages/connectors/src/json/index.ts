@@ -1,0 +1,2 @@
+/** Files with one JSON array or object. */
+export { jsonDestination, JsonDestinationConfig } from "./destination.ts"
