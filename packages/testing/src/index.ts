@@ -3,3 +3,16 @@ export { type Effort, type Law, type Runner, runLaws } from "./Law.ts"
 export { type MakeStore, storeLaws, type StoreLawsOptions, type StoreUnderTest } from "./StoreConformance.ts"
 export { type FaultLog, type FaultPlan, type FaultyFiles, faultyFiles, type FaultyStore, faultyStore, type Operation } from "./faults.ts"
 export { memoryFiles, type MemoryFiles } from "./memoryFiles.ts"
+export {
+  columnName,
+  columnTypes,
+  cutAnywhere,
+  cutRows,
+  nastyNames,
+  rowsOf,
+  type SchemaOptions,
+  schemas,
+  tables,
+  texts,
+  values,
+} from "./rows.ts"

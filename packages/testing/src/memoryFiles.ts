@@ -110,9 +110,9 @@ class MemoryDisk implements MemoryFiles {
 
   rename = async (from: string, to: string): Promise<void> => {
     const source = this.folder(path.posix.dirname(from), "rename")
+    const target = this.folder(path.posix.dirname(to), "rename")
     const node = source.names.get(path.posix.basename(from))
     if (node === undefined) throw this.missing(from, "rename")
-    const target = this.folder(path.posix.dirname(to), "rename")
     if (target.names.get(path.posix.basename(to))?.kind === "directory") throw fileError("EISDIR", "rename", to)
     source.names.delete(path.posix.basename(from))
     target.names.set(path.posix.basename(to), node)
