@@ -10,6 +10,7 @@ import {
   type Issue,
   loadProject,
   nearestName,
+  placeIssue,
   type Plugin,
   type Project,
   Secrets,
@@ -170,6 +171,22 @@ const environmentOf = (project: Project): Record<string, string> =>
       .toReversed()
       .flatMap((layer) => Object.entries(layer).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))),
   )
+
+/** What is found only when sources are open, such as an unknown column, with its place in the pipeline's file. */
+export const withPlace = (project: Project, pipeline: { readonly name: string }, error: unknown): unknown => {
+  const found = project.pipelines.find(({ result, name }) => result.ok && name === pipeline.name)
+  if (!(error instanceof DefinitionError) || found === undefined) return error
+  return new DefinitionError(error.issues.map((issue) => placeIssue(issue, found.text, found.file, (text) => project.secrets.mask(text))))
+}
+
+/** Does something with a pipeline; what is wrong in its definition comes with its place. */
+export const lookingAt = async <A>(project: Project, pipeline: DecodedPipeline, look: Promise<A>): Promise<A> => {
+  try {
+    return await look
+  } catch (error) {
+    throw withPlace(project, pipeline, error)
+  }
+}
 
 export const issuesAsJson = (issues: ReadonlyArray<Issue>): ReadonlyArray<unknown> =>
   issues.map(({ code, message, path: place, file, line, column, hint }) => ({ code, message, path: place, file, line, column, hint }))

@@ -6,6 +6,7 @@ export { anyConfig, defineDestination, defineSource, defineTransform } from "./c
 export type { DestinationOptions, OpenLoad, OpenRequest, SourceOptions, TransformOptions, Yielded } from "./contract/define.ts"
 export { loadProject, type Project, type ProjectOptions, type ProjectPipeline, runnablePipelines } from "./pipeline/Project.ts"
 export { pipeline } from "./pipeline/pipeline.ts"
+export { placeIssue } from "./pipeline/placeIssue.ts"
 export { printDefinition } from "./pipeline/printDefinition.ts"
 export { secret } from "./pipeline/secret.ts"
 export { Secrets } from "./pipeline/Secrets.ts"

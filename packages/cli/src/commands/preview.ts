@@ -1,17 +1,17 @@
 /** `deltaflow preview`: rows after a step. Nothing is written. */
 import { type BatchSchema, type ColumnType, formatValue, fromRowValue, type Preview, type RowValue, stringifyJson } from "@deltaflow/core"
 import { countFlag, isSet, type RunCommand } from "../Command.ts"
-import { onePipeline, openSession } from "../session.ts"
+import { lookingAt, onePipeline, openSession } from "../session.ts"
 import { table } from "../table.ts"
 
 export const run: RunCommand = async (invocation) => {
   const limit = countFlag(invocation, "limit")
   const step = countFlag(invocation, "step")
   await using session = await openSession(invocation, { files: invocation.operands, inMemory: true })
-  const preview = await session.engine.preview(onePipeline(invocation, session.project), {
-    ...(limit === undefined ? {} : { limit }),
-    ...(step === undefined ? {} : { step }),
-  })
+  const { engine, project } = session
+  const pipeline = onePipeline(invocation, project)
+  const options = { ...(limit === undefined ? {} : { limit }), ...(step === undefined ? {} : { step }) }
+  const preview = await lookingAt(project, pipeline, engine.preview(pipeline, options))
   const { terminal } = invocation
   if (isSet(invocation, "json")) {
     for (const row of preview.rows) terminal.data(stringifyJson(row))

@@ -1,5 +1,4 @@
 /** `deltaflow run`: one or all pipelines, with lines for people or events for machines. */
-import path from "node:path"
 import {
   type DecodedPipeline,
   DefinitionError,
@@ -11,8 +10,9 @@ import {
 } from "@deltaflow/core"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { count, Live } from "../Live.ts"
-import { chosenPipelines, openSession, type Session } from "../session.ts"
+import { chosenPipelines, openSession, type Session, withPlace } from "../session.ts"
 import { reportError } from "../report.ts"
+import { eventAsJson, runAsJson } from "../runRows.ts"
 import { quickPipeline } from "../quickPipeline.ts"
 
 export const run: RunCommand = async (invocation) => {
@@ -51,12 +51,14 @@ const runOne = async (invocation: Invocation, session: Session, pipeline: Runnab
   const live = json ? undefined : new Live(terminal)
   const events = json ? printEvents(invocation, session) : undefined
   const result = await start(invocation, session, pipeline, (progress) => live?.update(progress), interrupts).finally(() => live?.stop())
-  await events?.return?.()
+  await events?.end()
   if (json) terminal.data(stringifyJson(resultAsJson(result)))
   else if (result.failure === undefined) sayResult(invocation, pipeline, result, performance.now() - started)
   if (result.failure === undefined) return 0
   if (interrupts.count > 0) return sayInterrupted(invocation, result)
-  const code = json ? 1 : reportError(terminal, result.failure, { json, verbose: isSet(invocation, "verbose") })
+  const code = json
+    ? 1
+    : reportError(terminal, withPlace(session.project, pipeline, result.failure), { json, verbose: isSet(invocation, "verbose") })
   return result.failure instanceof DefinitionError ? 2 : code
 }
 
@@ -169,24 +171,26 @@ const stepDefinition = (pipeline: DecodedPipeline, index: number) => {
 
 const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`
 
-/** Events of the run as NDJSON on stdout. */
-const printEvents = ({ terminal }: Invocation, { engine }: Session) => {
+/** Events of the run as NDJSON on stdout. `end` resolves when all of them are printed. */
+const printEvents = ({ terminal }: Invocation, { engine }: Session): { readonly end: () => Promise<void> } => {
   const events = engine.events()
   const print = async (): Promise<void> => {
-    for await (const event of events) terminal.data(stringifyJson({ event: event.type, ...event }))
+    for await (const event of events) terminal.data(stringifyJson(eventAsJson(event)))
   }
-  void print()
-  return events
+  const printed = print()
+  return {
+    end: async () => {
+      await events.return?.()
+      await printed
+    },
+  }
 }
 
-const resultAsJson = ({ failure: _, progress, ...run }: RunResult) => ({
+const resultAsJson = (result: RunResult) => ({
   run: {
-    ...run,
-    sources: progress.sources,
-    steps: progress.steps,
-    destinations: progress.destinations.map((destination) => ({
-      ...destination,
-      location: destination.location === undefined ? null : path.normalize(destination.location),
-    })),
+    ...runAsJson(result),
+    sources: result.progress.sources.map(({ name, rows, bytes }) => ({ name, rows, bytes })),
+    steps: result.progress.steps.map(({ name, type, rowsIn, rowsOut }) => ({ name, type, rows_in: rowsIn, rows_out: rowsOut })),
+    destinations: result.progress.destinations.map(({ name, location, rows }) => ({ name, location: location ?? null, rows })),
   },
 })

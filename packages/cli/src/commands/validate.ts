@@ -2,7 +2,7 @@
 import { type DecodedPipeline, DefinitionError, DeltaflowError, type Issue, SourceError } from "@deltaflow/core"
 import { type Invocation, isSet, type RunCommand } from "../Command.ts"
 import { reportIssues } from "../report.ts"
-import { chosenPipelines, issuesAsJson, openSession, type Session } from "../session.ts"
+import { chosenPipelines, issuesAsJson, openSession, type Session, withPlace } from "../session.ts"
 
 export const run: RunCommand = async (invocation) => {
   await using session = await openSession(invocation, { files: invocation.operands, inMemory: true })
@@ -46,7 +46,8 @@ const check = async ({ engine, project }: Session, pipeline: DecodedPipeline | D
       },
     )
     return { issues: [], result, ...(unchecked === undefined ? {} : { unchecked }) }
-  } catch (error) {
+  } catch (cause) {
+    const error = withPlace(project, pipeline, cause)
     if (error instanceof DefinitionError) return { issues: error.issues }
     if (error instanceof DeltaflowError) return { issues: [issueOf(error, file)] }
     throw error
