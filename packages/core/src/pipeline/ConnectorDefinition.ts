@@ -52,7 +52,7 @@ export const destinationFields = {
   ),
   schema_changes: optional(
     Schema.Literals(["evolve", "freeze", "discard", "fail"]),
-    "When new columns come: `evolve` adds them, `freeze` leaves them out, `discard` leaves out their rows, `fail` stops. Default: `evolve`.",
+    "New columns: `evolve` adds them, `freeze` leaves them out, `discard` leaves out their rows, `fail` stops. Default: `evolve`.",
   ),
   flush_interval: optional(Duration, "Longest time between commits. Default: 10s."),
   delivery: optional(

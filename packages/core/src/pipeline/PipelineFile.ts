@@ -7,10 +7,10 @@
 import { isScalar, type LineCounter, type Node } from "yaml"
 import { DefinitionError, type Issue } from "../contract/Errors.ts"
 import type { Files } from "../contract/Files.ts"
-import { codeFrame } from "./codeFrame.ts"
+import { codeFrame, splitLines } from "./codeFrame.ts"
 import { decodeDefinition, type DecodeOptions, type DecodeResult } from "./decodeDefinition.ts"
 import type { DecodedPipeline } from "./DecodedPipeline.ts"
-import { type Origin, type Place, type Problem, toIssue } from "./problem.ts"
+import { type Origin, type Place, type Problem, toIssues } from "./problem.ts"
 import { LARGEST_TEXT, limit, readYaml } from "./yamlDocument.ts"
 import { findNode, rangeOf, toValue } from "./yamlValue.ts"
 
@@ -33,13 +33,14 @@ export const parsePipelineText = (written: string, file?: string): PipelineText 
   const { root, lines, problems: found } = readYaml(isJson ? text.replaceAll("\t", " ") : text)
   const { value, problems, targets, isOver } = toValue(root, text, lines)
   const unreadable = isJson ? jsonProblems(text, found) : found
+  const placeIn = placing(text, lines, file)
   return {
     text,
     file,
     value,
     problems: [...unreadable, ...problems],
     isBroken: isOver || unreadable.length > 0,
-    place: (problem) => placeOf(problem.range ?? problemRange(root, problem, targets, text), text, lines, file),
+    place: (problem) => placeIn(problem.range ?? problemRange(root, problem, targets, text)),
     hint: (problem) => quoteHint(root, problem, targets),
   }
 }
@@ -99,10 +100,16 @@ const startOf = (node: Node): readonly [number, number] => {
   return first?.key?.range?.[0] === from ? rangeOf(first.key) : [from, from + 1]
 }
 
-const placeOf = ([from, to]: readonly [number, number], text: string, lines: LineCounter, file: string | undefined): Place => {
-  const { line, col } = lines.linePos(Math.min(from, text.length))
-  const place = { line: Math.max(1, line), column: Math.max(1, col) }
-  return { ...(file === undefined ? {} : { file }), ...place, frame: codeFrame(text, place.line, place.column, Math.max(1, to - from)) }
+/** Line, column and frame of a range. The text is cut into lines once, when the first place is asked for. */
+const placing = (text: string, counter: LineCounter, file: string | undefined) => {
+  let cut: ReadonlyArray<string> | undefined
+  return ([from, to]: readonly [number, number]): Place => {
+    cut ??= splitLines(text)
+    const { line: foundLine, col } = counter.linePos(Math.min(from, text.length))
+    const line = Math.max(1, foundLine)
+    const column = Math.max(1, col)
+    return { ...(file === undefined ? {} : { file }), line, column, frame: codeFrame(cut, line, column, Math.max(1, to - from)) }
+  }
 }
 
 /** `version: 1.0` is a number in YAML. */
@@ -115,7 +122,7 @@ const quoteHint = (root: Node | undefined, problem: Problem, targets: ReadonlyMa
 
 /** Everything that is wrong in the text, before anybody has looked at the definition. */
 export const textIssues = (text: PipelineText, mask: (text: string) => string = (shown) => shown): ReadonlyArray<Issue> =>
-  text.problems.map((problem) => toIssue(problem, text, mask))
+  toIssues(text.problems, text, mask)
 
 export type TextOptions = Omit<DecodeOptions, "text"> & {
   /** Name of the file, for messages. One that ends in `.json` must be JSON. */

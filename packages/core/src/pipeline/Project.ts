@@ -16,7 +16,7 @@ import type { InheritedSettings } from "./inherit.ts"
 import { isMapping } from "./path.ts"
 import { parsePipelineText, type PipelineText, readText, textIssues } from "./PipelineFile.ts"
 import { loadPlugins, type LoadModule } from "./pluginModules.ts"
-import { distinct, type Problem, toIssue } from "./problem.ts"
+import { type Problem, toIssues } from "./problem.ts"
 import { Secrets } from "./Secrets.ts"
 import { projectFields, type ProjectKeys, type ProjectSettings, projectSettings, readEnvironment, type SettingsLayer } from "./settings.ts"
 import { fillVariables, type VariableLayers, type VariableValue } from "./variables.ts"
@@ -209,7 +209,7 @@ class Loader {
     if (parsed === undefined) return issues
     if (parsed.isBroken) return textIssues(parsed, this.mask)
     const shape = parsed.value === undefined || parsed.value === null || isMapping(parsed.value) ? [] : [notAMapping]
-    return distinct([...parsed.problems, ...shape, ...problems]).map((problem) => toIssue(problem, parsed, this.mask))
+    return toIssues([...parsed.problems, ...shape, ...problems], parsed, this.mask)
   }
 
   private async decodeAll(projectFile: ReadFile | undefined, shared: DecodeShared): Promise<ReadonlyArray<DecodedFile>> {
@@ -265,7 +265,11 @@ class Loader {
 
   private withProblems(result: DecodeResult, problems: ReadonlyArray<Problem>, parsed: PipelineText | undefined): DecodeResult {
     if (problems.length === 0) return result
-    const more = problems.map((problem) => toIssue(located(problem, parsed), parsed, this.mask))
+    const more = toIssues(
+      problems.map((problem) => located(problem, parsed)),
+      parsed,
+      this.mask,
+    )
     return { ok: false, issues: result.ok ? more : [...result.issues, ...more] }
   }
 }

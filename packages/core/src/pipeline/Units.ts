@@ -52,7 +52,7 @@ const measured = (
   print: (value: number) => string,
   pattern: RegExp,
 ) =>
-  Schema.Union([Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)), Schema.String.check(Schema.isPattern(pattern))])
+  Schema.Union([Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)), Schema.String.check(Schema.isPattern(pattern, { expected: form }))])
     .annotate({ expected: form })
     .pipe(
       Schema.decodeTo(Schema.Number, {

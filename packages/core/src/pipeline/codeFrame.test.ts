@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { codeFrame } from "./codeFrame.ts"
+import { codeFrame as frameOfLines, splitLines } from "./codeFrame.ts"
+
+const codeFrame = (text: string, line: number, column: number, length?: number) => frameOfLines(splitLines(text), line, column, length)
 
 describe("codeFrame", () => {
   it("shows two lines before and one after, with carets under the place", () => {

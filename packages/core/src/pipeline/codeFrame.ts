@@ -1,12 +1,13 @@
 /** The lines around a place in a text, with a caret under it. */
 
+export const splitLines = (text: string): ReadonlyArray<string> => text.split(/\r\n|\n|\r/)
+
 const LINES_BEFORE = 2
 const LINES_AFTER = 1
 const WIDEST_LINE = 120
 
 /** `line` and `column` from 1; `length` characters get a caret, as far as the line goes. */
-export const codeFrame = (text: string, line: number, column: number, length = 1): string => {
-  const lines = text.split(/\r\n|\n|\r/)
+export const codeFrame = (lines: ReadonlyArray<string>, line: number, column: number, length = 1): string => {
   const first = Math.max(1, line - LINES_BEFORE)
   const last = Math.max(line, Math.min(lastShown(lines), line + LINES_AFTER))
   const digits = String(last).length

@@ -38,9 +38,9 @@ const validateStandard = async (plugin: Configured, value: unknown, path: Path):
   const shape = configJsonSchema(plugin)
   const unknown = unknownKeys(shape, value, path)
   const result = await answerOf(plugin, value)
-  if ("value" in result && unknown.length === 0) return { ok: true, value: result.value }
-  const told =
-    "issues" in result && result.issues !== undefined ? result.issues.flatMap((issue) => standardProblems(issue, shape, value, path)) : []
+  // Valibot gives a value beside its issues, so only their absence says that all is well.
+  if (result.issues === undefined && unknown.length === 0) return { ok: true, value: result.value }
+  const told = (result.issues ?? []).flatMap((issue) => standardProblems(issue, shape, value, path))
   return { ok: false, problems: [...unknown, ...told] }
 }
 

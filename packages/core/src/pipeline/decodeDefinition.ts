@@ -21,7 +21,7 @@ import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Defini
 import { type InheritedSettings, mergeSettings } from "./inherit.ts"
 import { isMapping, type Path, valueAt } from "./path.ts"
 import { plainCopy } from "./plainCopy.ts"
-import { distinct, type Origin, type Problem, toIssue, wrongValue } from "./problem.ts"
+import { type Origin, type Problem, toIssues, wrongValue } from "./problem.ts"
 import { cronProblems, timezoneProblems } from "./schedule.ts"
 import { Secrets } from "./Secrets.ts"
 import { fillVariables, pathKey, type VariableLayers } from "./variables.ts"
@@ -60,12 +60,8 @@ export const decodeDefinition = async (value: unknown, options: DecodeOptions): 
   const context: ConnectorContext = { plugins: options.plugins, secrets, whole: filled.whole, report: reportOthers }
   const pipeline = await decodePipeline(filled.value, { written: copy as PipelineDefinition, used: filled.used }, options, context)
   if (problems.length === 0 && pipeline !== undefined) return { ok: true, pipeline }
-  return {
-    ok: false,
-    issues: distinct(problems)
-      .map((problem) => toIssue(withExample(problem, filled.value), options.text, (text) => secrets.mask(text)))
-      .toSorted(byPlace),
-  }
+  const named = problems.map((problem) => withExample(problem, filled.value))
+  return { ok: false, issues: toIssues(named, options.text, (text) => secrets.mask(text)) }
 }
 
 /** The same; throws `DefinitionError` where something is wrong. */
@@ -87,8 +83,6 @@ const withExample = (problem: Problem, value: unknown): Problem => {
     .slice(0, 64)
   return example === "" || example === written ? problem : { ...problem, hint: `For example: ${example}` }
 }
-
-const byPlace = (a: Issue, b: Issue): number => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 
 interface Written {
   readonly written: PipelineDefinition

@@ -4,7 +4,7 @@
  *
  * Values are not expanded: a `$` stands for itself, so a password may hold one.
  */
-import { codeFrame } from "./codeFrame.ts"
+import { codeFrame, splitLines } from "./codeFrame.ts"
 import type { Issue } from "../contract/Errors.ts"
 
 export interface EnvFile {
@@ -75,7 +75,7 @@ const escapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", '
 
 const issueAt = (source: string, at: number, file: string, message: string): Issue => {
   const line = source.slice(0, at).split("\n").length
-  const frame = codeFrame(source, line, 1)
+  const frame = codeFrame(splitLines(source), line, 1)
   return { code: "INVALID_VALUE", message, path: "", file, line, column: 1, frame: hideValues(frame) }
 }
 

@@ -33,6 +33,26 @@ export interface Origin {
   readonly hint?: (problem: Problem) => string | undefined
 }
 
+/** A text that is wrong from end to end is told so, and not ten thousand times. */
+const MOST_ISSUES = 200
+
+/** In the order of the text. */
+export const toIssues = (
+  problems: ReadonlyArray<Problem>,
+  origin: Origin | undefined,
+  mask: (text: string) => string,
+): ReadonlyArray<Issue> => {
+  const all = distinct(problems)
+  const issues = all
+    .slice(0, MOST_ISSUES)
+    .map((problem) => toIssue(problem, origin, mask))
+    .toSorted(byPlace)
+  const more = all.length - issues.length
+  return more === 0 ? issues : [...issues, { code: "INVALID_PIPELINE", message: `${more} more issues are not shown.`, path: "" }]
+}
+
+const byPlace = (a: Issue, b: Issue): number => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+
 export const toIssue = (problem: Problem, origin: Origin | undefined, mask: (text: string) => string): Issue => {
   const { code, message, path } = problem
   const place = origin?.place(problem)
@@ -95,7 +115,7 @@ export const wrongValue = (path: Path, expected: string, value: unknown, more = 
 })
 
 /** Each problem once, and no missing key where a mistyped one beside it was meant for it. */
-export const distinct = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
+const distinct = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
   const meant = new Set(
     problems.filter(({ code }) => code === "UNKNOWN_KEY").map(({ path, message }) => formatPath([...path.slice(0, -1), guessIn(message)])),
   )

@@ -9,7 +9,7 @@ import type { Problem } from "./problem.ts"
 export const LARGEST_TEXT = 1024 * 1024
 export const DEEPEST_NESTING = 64
 /** Far more than any pipeline has; a text of nothing but brackets has more. */
-export const MOST_TOKENS = 200_000
+export const MOST_TOKENS = 100_000
 
 export interface YamlDocument {
   /** Undefined where the text could not be read. */

@@ -5,7 +5,7 @@ import type { Problem } from "./problem.ts"
 import { limit } from "./yamlDocument.ts"
 
 export const MOST_ALIASES = 100
-const MOST_VALUES = 200_000
+const MOST_VALUES = 100_000
 const MERGE = Symbol("<<")
 
 export interface YamlValue {
@@ -146,9 +146,11 @@ class ValueReader {
   }
 }
 
-// An integer beyond 2^53 stays text, digit for digit.
-const scalarValue = ({ value, source }: Scalar): unknown =>
-  typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) ? (source ?? String(value)) : (value ?? null)
+// An integer that a number cannot hold stays text, digit for digit.
+const scalarValue = ({ value, source }: Scalar): unknown => {
+  const isRounded = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && source !== String(value)
+  return isRounded && /^[-+]?\d+$/.test(source ?? "") ? source : (value ?? null)
+}
 
 export const rangeOf = (node: Node): Range => {
   const range = node.range

@@ -1,0 +1,374 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { anonymize, csv, json, plugins, sqlite } from "../../test/pipeline/plugins.ts"
+import { defineTransform } from "../contract/define.ts"
+import { DefinitionError } from "../contract/Errors.ts"
+import { decodeDefinition, decodeDefinitionOrThrow, type DecodeOptions } from "./decodeDefinition.ts"
+import type { PipelineDefinition } from "./Definition.ts"
+import { Secrets } from "./Secrets.ts"
+
+const minimal = { name: "users", sources: [{ type: "csv", path: "a.csv" }], destinations: [{ type: "json", path: "b.json" }] }
+
+const decode = async (more: object = {}, options: Partial<DecodeOptions> = {}) =>
+  await decodeDefinitionOrThrow({ ...minimal, ...more }, { plugins, ...options })
+
+const issuesOf = async (value: unknown, options: Partial<DecodeOptions> = {}) => {
+  const result = await decodeDefinition(value, { plugins, ...options })
+  return result.ok ? [] : result.issues
+}
+
+const codesOf = async (more: object) => (await issuesOf({ ...minimal, ...more })).map(({ code, path }) => [code, path])
+
+describe("a definition", () => {
+  it("gets the documented defaults", async () => {
+    const pipeline = await decode()
+    expect(pipeline).toMatchObject({
+      name: "users",
+      version: "",
+      timezone: "UTC",
+      defaults: { batchSize: 5000, workers: 4, timeout: 300_000, retryCount: 3, retryDelay: 10_000, bufferMemory: 268_435_456 },
+      errorHandling: {
+        strategy: "fail",
+        maxRetries: 3,
+        retryDelay: 10_000,
+        backoff: "exponential",
+        maxErrors: Number.POSITIVE_INFINITY,
+        deadLetter: undefined,
+      },
+      dependsOn: [],
+      variables: [],
+    })
+    expect(pipeline.sources).toEqual([
+      {
+        name: "sources[0]",
+        plugin: csv,
+        config: { path: "a.csv" },
+        batchSize: 5000,
+        timeout: 300_000,
+        incremental: undefined,
+        columns: {},
+        optional: false,
+      },
+    ])
+    expect(pipeline.destinations).toEqual([
+      {
+        name: "destinations[0]",
+        plugin: json,
+        config: { path: "b.json" },
+        writeMode: "replace",
+        key: [],
+        schemaChanges: "evolve",
+        delivery: "idempotent",
+        flushInterval: 10_000,
+      },
+    ])
+  })
+
+  it("reads durations and sizes, and keeps what was written", async () => {
+    const more = {
+      defaults: { timeout: "1m", buffer_memory: "1gb", retry_delay: 2 },
+      error_handling: { strategy: "retry", retry_delay: "500ms" },
+    }
+    const pipeline = await decode(more)
+    expect(pipeline.defaults).toMatchObject({ timeout: 60_000, bufferMemory: 1024 ** 3, retryDelay: 2000 })
+    expect(pipeline.errorHandling).toMatchObject({ strategy: "retry", retryDelay: 500, maxRetries: 3 })
+    expect(pipeline.written).toEqual({ ...minimal, ...more })
+  })
+
+  it("takes the numbers of sources from defaults, and their own where they have some", async () => {
+    const sources = [
+      { type: "csv", path: "a.csv" },
+      { type: "csv", name: "b", path: "b.csv", batch_size: 10, timeout: 5 },
+    ]
+    const pipeline = await decode({ defaults: { batch_size: 100, timeout: 60, retry_count: 7 }, sources })
+    expect(pipeline.sources.map(({ name, batchSize, timeout }) => [name, batchSize, timeout])).toEqual([
+      ["sources[0]", 100, 60_000],
+      ["b", 10, 5000],
+    ])
+    expect(pipeline.errorHandling.maxRetries).toBe(7)
+  })
+
+  it("reads what a source does incrementally", async () => {
+    const source = (incremental: unknown) => ({ sources: [{ type: "csv", path: "a.csv", incremental }] })
+    const of = async (incremental: unknown) => (await decode(source(incremental))).sources[0]!.incremental
+    expect(await of(true)).toEqual({})
+    expect(await of(false)).toBeUndefined()
+    expect(await of({ column: "id", initial_value: 5, key: "id", lookback: "5m" })).toEqual({
+      column: "id",
+      initialValue: "5",
+      key: ["id"],
+      lookback: 300_000,
+    })
+  })
+
+  it("gives expressions as text, also where a number was written", async () => {
+    const { steps } = await decode({
+      transforms: [
+        { type: "map", fields: { one: 1, yes: true, text: "a || b" } },
+        { type: "filter", condition: true },
+      ],
+    })
+    expect(steps).toEqual([
+      { kind: "builtin", step: { type: "map", fields: { one: "1", yes: "true", text: "a || b" } } },
+      { kind: "builtin", step: { type: "filter", condition: "true" } },
+    ])
+  })
+
+  it("finds transforms of the host, also for a step that is not built in yet", async () => {
+    const sort = defineTransform({ type: "sort", batch: (rows) => rows })
+    const transforms = [
+      { type: "anonymize", name: "hide", columns: ["email"] },
+      { type: "sort", by: "x" },
+    ]
+    const { steps } = await decode({ transforms }, { plugins: [...plugins, sort] })
+    expect(steps).toEqual([
+      { kind: "plugin", name: "hide", plugin: anonymize, config: { columns: ["email"] } },
+      { kind: "plugin", name: undefined, plugin: sort, config: { by: "x" } },
+    ])
+  })
+
+  it("decodes the dead letter as a destination", async () => {
+    const pipeline = await decode({
+      error_handling: { strategy: "skip", max_errors: 100, dead_letter: { type: "json", path: "bad.json" } },
+    })
+    expect(pipeline.errorHandling).toMatchObject({
+      strategy: "skip",
+      maxErrors: 100,
+      deadLetter: { name: "dead_letter", config: { path: "bad.json" } },
+    })
+  })
+
+  it("understands depends_on as one name, as a list, and as a trigger", async () => {
+    expect((await decode({ depends_on: "orders" })).dependsOn).toEqual([{ name: "orders", status: "success" }])
+    const trigger = { type: "pipeline", depends_on: [{ name: "orders", status: "completed" }, { name: "items" }] }
+    expect((await decode({ depends_on: ["a"], trigger })).dependsOn).toEqual([
+      { name: "a", status: "success" },
+      { name: "orders", status: "completed" },
+      { name: "items", status: "success" },
+    ])
+  })
+
+  it("says what each destination can do in its write mode", async () => {
+    const of = async (destination: object) => (await decode({ destinations: [destination] })).destinations[0]!
+    expect(await of({ type: "sqlite", path: "x", write_mode: "upsert", key: ["id", "at"] })).toMatchObject({
+      plugin: sqlite,
+      writeMode: "upsert",
+      key: ["id", "at"],
+      delivery: "transactional",
+    })
+    expect(await of({ type: "sqlite", path: "x", delivery: "exactly_once" })).toMatchObject({
+      writeMode: "append",
+      delivery: "transactional",
+    })
+    expect(await of({ type: "webhook", url: "x", delivery: "at_least_once" })).toMatchObject({ delivery: "none" })
+  })
+
+  it("accepts every section of the format that changes neither rows nor delivery", async () => {
+    const more = {
+      version: "1.0",
+      description: "all of it",
+      mode: "batch",
+      schedule: "0 */6 * * *",
+      timezone: "Europe/Berlin",
+      depends_on: ["load-orders"],
+      trigger: { type: "webhook", path: "on-demand-sync", secret: "s" },
+      scheduler: { concurrency: 1, queue_overflow: "skip" },
+      notifications: {
+        on_failure: [
+          { type: "slack", webhook: "https://hooks.example.com" },
+          { type: "email", to: "team@example.com" },
+        ],
+        on_success: [{ type: "slack", webhook: "https://hooks.example.com", only_after_failure: true }],
+      },
+      monitoring: {
+        metrics: { enabled: true, port: 9090 },
+        alerts: [{ name: "slow", condition: "duration_seconds > 300", channels: ["slack"] }],
+        channels: {
+          slack: { webhook: "https://hooks.example.com" },
+          email: { smtp: "smtp://localhost", from: "a@example.com", to: ["b@example.com"] },
+          pagerduty: { routing_key: "k", severity: "error" },
+        },
+      },
+      logging: { level: "info", format: "json", output: "stdout" },
+      events: { webhooks: [{ url: "https://example.com", events: ["pipeline.failed"], secret: "s", retry: true }] },
+      plugins: { connectors: [{ path: "./connectors/my-source.ts" }], transforms: [{ path: "./transforms/index.ts" }] },
+      auth: { provider: "api_key" },
+    }
+    const pipeline = await decode(more)
+    expect(pipeline).toMatchObject({
+      schedule: "0 */6 * * *",
+      trigger: { type: "webhook" },
+      scheduler: { concurrency: 1 },
+      auth: { provider: "api_key" },
+    })
+  })
+
+  it("takes schedules of 5 fields and of 6, and names in them", async () => {
+    for (const schedule of ["*/5 * * * *", "0 0 6 * * MON-FRI", "0 0 1 jan *", "0 0 L * *"]) expect(await codesOf({ schedule })).toEqual([])
+  })
+
+  it.each(["aggregate", "deduplicate", "sort", "join", "sql", "unnest", "flatten"])(
+    "says that the step %s is not there yet, and still checks it",
+    async (type) => {
+      const issues = await codesOf({ transforms: [{ type, nonsense: 1 }] })
+      expect(issues).toContainEqual(["UNSUPPORTED_FEATURE", "transforms[0].type"])
+      expect(issues).toContainEqual(["UNKNOWN_KEY", "transforms[0].nonsense"])
+    },
+  )
+
+  it("says that schema, streaming, merge rules and hard deletes are not there yet", async () => {
+    const destinations = [{ type: "sqlite", path: "x", when: [{ condition: "true", action: "delete" }], hard_deletes: "key" }]
+    expect(await codesOf({ mode: "streaming", schema: { id: { type: "integer" } }, destinations })).toEqual([
+      ["UNSUPPORTED_FEATURE", "destinations[0].when"],
+      ["UNSUPPORTED_FEATURE", "destinations[0].hard_deletes"],
+      ["UNSUPPORTED_FEATURE", "mode"],
+      ["UNSUPPORTED_FEATURE", "schema"],
+    ])
+    expect(await codesOf({ mode: "batch", schema: {} })).toEqual([])
+  })
+
+  it("is copied: what the caller changes later changes nothing", async () => {
+    const value = structuredClone(minimal)
+    const pipeline = await decodeDefinitionOrThrow(value, { plugins })
+    value.sources[0]!.path = "other.csv"
+    expect(pipeline.written.sources[0]).toEqual({ type: "csv", path: "a.csv" })
+  })
+
+  it("may come from code, with undefined keys and live values", async () => {
+    const rows = [{ id: 1 }][Symbol.iterator]()
+    const pipeline = await decode({
+      schedule: undefined,
+      sources: [{ type: "rest", rows, name: undefined, format: (row: unknown) => row }],
+    })
+    const config = pipeline.sources[0]!.config as { readonly rows: unknown; readonly format: unknown }
+    expect(config.rows).toBe(rows)
+    expect(config.format).toBeTypeOf("function")
+    expect("schedule" in pipeline.written).toBe(false)
+  })
+
+  it("that holds itself is refused, not followed for ever", async () => {
+    const loop: Array<unknown> = []
+    loop.push(loop, loop)
+    expect((await issuesOf({ ...minimal, transforms: loop }))[0]).toMatchObject({ code: "YAML_LIMIT" })
+  })
+
+  it("throws one error with all issues", async () => {
+    const error: unknown = await decodeDefinitionOrThrow({ name: 1, nmae: 2 }, { plugins }).catch((cause: unknown) => cause)
+    expect(error).toBeInstanceOf(DefinitionError)
+    expect((error as DefinitionError).issues.length).toBe(4)
+  })
+
+  it.each([undefined, null, 1, "text", [], () => 1, new Date(0), Symbol("x"), 10n])("that is %s gives an issue", async (value) => {
+    expect((await issuesOf(value)).length).toBeGreaterThan(0)
+  })
+
+  it("made of anything at all gives a pipeline or issues", async () => {
+    const keys = fc.constantFrom(
+      "name",
+      "sources",
+      "transforms",
+      "destinations",
+      "type",
+      "path",
+      "defaults",
+      "error_handling",
+      "trigger",
+      "schema",
+      "__proto__",
+      "constructor",
+    )
+    const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 4, withCrossShrink: true },
+        fc.constantFrom<unknown>(null, 1, -1, "csv", "json", "${A}", "", true, Number.NaN, 2n ** 70n),
+        fc.array(tie("tree"), { maxLength: 3 }),
+        fc.dictionary(keys, tie("tree"), { maxKeys: 5 }),
+      ),
+    }))
+    await fc.assert(
+      fc.asyncProperty(tree, async (value) => {
+        const issues = await issuesOf(value)
+        expect(issues.length).toBeGreaterThan(0)
+      }),
+      { numRuns: 300 },
+    )
+    expect(({} as { type?: unknown }).type).toBeUndefined()
+  })
+})
+
+describe("variables in a definition", () => {
+  const env = { PORT: "8080", ON: "true", NAME: "orders", COUNT: "12", TIME: "90", TABLE: "42", SECRET: "hunter2-hunter2" }
+
+  it("may stand for numbers and truth values, and are text where text is wanted", async () => {
+    const more = {
+      name: "${NAME}",
+      defaults: { workers: "${COUNT}", timeout: "${TIME}", batch_size: "${SIZE:-100}" },
+      monitoring: { metrics: { enabled: "${ON}", port: "${PORT}" } },
+      destinations: [
+        { type: "json", path: "out", pretty: "${ON}" },
+        { type: "sqlite", path: "x", table: "${TABLE}" },
+      ],
+    }
+    const pipeline = await decode(more, { variables: [env] })
+    expect(pipeline).toMatchObject({
+      name: "orders",
+      defaults: { workers: 12, timeout: 90_000, batchSize: 100 },
+      monitoring: { metrics: { enabled: true, port: 8080 } },
+      destinations: [{ config: { pretty: true } }, { config: { table: "42" } }],
+    })
+    expect(pipeline.written).toEqual({ ...minimal, ...more })
+    expect(pipeline.variables).toEqual(["NAME", "COUNT", "TIME", "SIZE", "ON", "PORT", "TABLE"].toSorted(byPlaceIn(more)))
+  })
+
+  it("say what is wrong where the value does not fit", async () => {
+    const issues = await issuesOf({ ...minimal, defaults: { workers: "${NAME}" } }, { variables: [env] })
+    expect(issues).toMatchObject([{ path: "defaults.workers", message: expect.stringContaining("expected a whole number, 1 or more") }])
+  })
+
+  it("are wrong once where they have no value", async () => {
+    expect(await issuesOf({ ...minimal, name: "${NONE}", defaults: { workers: "${NONE}" } })).toMatchObject([
+      { code: "MISSING_VARIABLE", path: "name" },
+      { code: "MISSING_VARIABLE", path: "defaults.workers" },
+    ])
+  })
+
+  it("never show their value, neither in issues nor in what is kept", async () => {
+    const secrets = new Secrets()
+    const more = {
+      mode: "${SECRET}",
+      schedule: "${SECRET}",
+      timezone: "${SECRET}",
+      "${SECRET}": 1,
+      transforms: [{ type: "${SECRET}" }],
+      name: "${SECRET} x",
+    }
+    const issues = await issuesOf(
+      { ...minimal, ...more, destinations: [{ type: "json", path: "x", write_mode: "${SECRET}" }] },
+      { variables: [env], secrets },
+    )
+    expect(issues.length).toBeGreaterThanOrEqual(6)
+    expect(JSON.stringify(issues)).not.toContain("hunter2")
+    const pipeline = await decode({ description: "${SECRET}" }, { variables: [env], secrets })
+    expect(JSON.stringify(pipeline.written)).not.toContain("hunter2")
+  })
+})
+
+describe("what a project adds", () => {
+  it("is weaker than the pipeline, and flags are stronger", async () => {
+    const pipeline = await decode(
+      { defaults: { workers: 2 }, logging: { level: "warn" } },
+      {
+        inherited: { defaults: { workers: 8, batch_size: 50, timeout: 1000 }, logging: { level: "debug", format: "json" } },
+        overrides: { defaults: { timeout: 9000 } },
+      },
+    )
+    expect(pipeline.defaults).toMatchObject({ workers: 2, batchSize: 50, timeout: 9000 })
+    expect(pipeline.logging).toEqual({ level: "warn", format: "json" })
+    expect(pipeline.sources[0]).toMatchObject({ batchSize: 50, timeout: 9000 })
+  })
+})
+
+const byPlaceIn = (value: object) => {
+  const text = JSON.stringify({ ...minimal, ...value } satisfies object as PipelineDefinition)
+  return (a: string, b: string) => text.indexOf(`\${${a}`) - text.indexOf(`\${${b}`)
+}
