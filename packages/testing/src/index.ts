@@ -16,3 +16,7 @@ export {
   texts,
   values,
 } from "./rows.ts"
+export { destinationLaws, type DestinationLawsOptions, type DestinationPlace } from "./DestinationLaws.ts"
+export type { PluginSetting } from "./pluginContext.ts"
+export { sourceLaws, type SourceLawsOptions } from "./SourceLaws.ts"
+export { transformLaws, type TransformLawsOptions } from "./TransformLaws.ts"
