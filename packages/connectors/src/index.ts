@@ -5,6 +5,7 @@ import { jsonDestination } from "./json/index.ts"
 import { ndjsonDestination, ndjsonSource } from "./ndjson/index.ts"
 import { sqliteDestination, sqliteSource } from "./sqlite/index.ts"
 
+export { memoryDestination, memorySource } from "./memory/index.ts"
 export { csvDestination, csvSource, jsonDestination, ndjsonDestination, ndjsonSource, sqliteDestination, sqliteSource }
 
 /** Every one of them, for an engine that takes what a pipeline may name. */

@@ -83,7 +83,7 @@ export class DeadLetter {
   }
 
   private batch(rejections: ReadonlyArray<Rejection>): Batch {
-    const { pipeline, state, now } = this.options
+    const { pipeline, state, now, mask } = this.options
     const failedAt = new Date(now())
     const rows = rejections.map(({ row, rowNumber, step, error }) => ({
       failed_at: failedAt,
@@ -91,7 +91,7 @@ export class DeadLetter {
       run_id: state.runId,
       step,
       code: error.code,
-      error: error.message,
+      error: mask(error.message),
       row_number: rowNumber,
       row,
     }))

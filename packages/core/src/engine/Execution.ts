@@ -320,6 +320,7 @@ const onePass = (
         incremental: isIncremental(pipeline),
         schema: plan.output,
         now: environment.now,
+        mask: environment.mask,
         onRetry: (attempt, delay, error) => announceRetry(execution, attempt, delay, error),
       })
       // With the columns known, outputs open before the first row is read: a folder that cannot be written is found at once.
@@ -348,6 +349,7 @@ export const finishRun = (execution: Execution, state: RunState, stop: StopSwitc
     const { environment, run, pipeline } = execution
     const { counters, durable } = state
     const error = failureOf(exit, stop, pipeline.name)
+    maskError(error, environment.mask, 0)
     const status = error === undefined ? "success" : error.code === "RUN_CANCELLED" ? "cancelled" : "failed"
     const completedAt = environment.now()
     const failure = error === undefined ? null : describeFailure(error, environment.mask)
@@ -369,6 +371,19 @@ export const finishRun = (execution: Execution, state: RunState, stop: StopSwitc
     const stored = yield* environment.store.getRun(run.id)
     return { run: stored ?? { ...run, ...change }, progress: counters.progress(run.id), error }
   })
+
+/** Plugins put into messages what they like, and hosts print errors with their causes. */
+const maskError = (error: unknown, mask: (text: string) => string, depth: number): void => {
+  if (!(error instanceof Error) || depth > DEEPEST_CAUSE || Object.isFrozen(error)) return
+  for (const key of ["message", "stack", "hint"] as const) {
+    const text: unknown = (error as unknown as Record<string, unknown>)[key]
+    const shown = typeof text === "string" ? mask(text) : text
+    if (shown !== text) Object.defineProperty(error, key, { value: shown, configurable: true, writable: true })
+  }
+  maskError(error.cause, mask, depth + 1)
+}
+
+const DEEPEST_CAUSE = 10
 
 const failureOf = (exit: Exit.Exit<void, DeltaflowError>, stop: StopSwitch, pipeline: string): DeltaflowError | undefined => {
   if (Exit.isSuccess(exit)) return stop.stopping ? cancelled(pipeline) : undefined

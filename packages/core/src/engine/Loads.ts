@@ -49,6 +49,8 @@ export interface LoadsOptions {
   /** What is known of the rows before the first one comes. */
   readonly schema: BatchSchema | undefined
   readonly now: () => number
+  /** Takes secrets out of a text. */
+  readonly mask: (text: string) => string
   readonly onRetry: (attempt: number, delayMs: number, error: DeltaflowError) => Effect.Effect<void, DeltaflowError>
 }
 

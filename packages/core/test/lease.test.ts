@@ -1,0 +1,81 @@
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import { createEngine, type Run } from "../src/index.ts"
+import { memoryStore } from "../src/store/memory.ts"
+import { keepRows, rowsSource } from "./memoryPlugins.ts"
+
+const definition = { name: "numbers", sources: [{ type: "rows" }], destinations: [{ type: "keep" }] }
+const LEASE = "pipeline:numbers"
+
+describe("one pipeline, several engines on one store", () => {
+  it("runs in one place at a time", async () => {
+    const store = memoryStore()
+    let release: () => void = () => undefined
+    const slow = keepRows({ onWrite: () => new Promise<void>((resolve) => (release = resolve)) })
+    await using first = createEngine({ plugins: [rowsSource([{ id: 1 }]), slow.destination], store })
+    await using second = createEngine({ plugins: [rowsSource([{ id: 1 }]), keepRows().destination], store })
+    const events = first.events({ types: ["pipeline.started"] })
+    const running = await first.start(definition)
+    await events.next()
+    await expect(second.run(definition)).rejects.toMatchObject({ code: "LEASE_HELD" })
+    await expect(second.resetState("numbers")).rejects.toMatchObject({ code: "LEASE_HELD" })
+    while ((await first.getRun(running.id))?.status === "pending") await new Promise((resolve) => setTimeout(resolve, 1))
+    release()
+    // The write may not have begun yet when it was released.
+    const interval = setInterval(() => release(), 1)
+    expect((await running.done).status).toBe("success")
+    clearInterval(interval)
+    expect((await second.run(definition)).status).toBe("success")
+  })
+
+  it("does not commit once another process has taken the lease over", async () => {
+    let now = 1_000_000
+    const store = memoryStore({ now: () => now })
+    const kept = keepRows({
+      onWrite: async () => {
+        // Frozen for a minute, while somebody else takes over.
+        now += 60_000
+        const taken = await Effect.runPromise(store.acquireLease(LEASE, "somebody else", 15_000))
+        expect(taken?.epoch).toBe(2)
+      },
+    })
+    await using engine = createEngine({ plugins: [rowsSource([{ id: 1 }]), kept.destination], store, now: () => now })
+    await expect(engine.run(definition)).rejects.toMatchObject({ code: "LEASE_LOST" })
+    expect(kept.commits).toEqual([])
+    expect((await engine.getState("numbers")).length).toBe(0)
+  })
+
+  it("closes the run of a process that is gone, at the next start", async () => {
+    let now = 1_000_000
+    const store = memoryStore({ now: () => now })
+    const lost: Run = {
+      id: "run_lost",
+      pipeline: "numbers",
+      revision: 1,
+      status: "running",
+      trigger: "manual",
+      createdAt: now,
+      startedAt: now,
+      completedAt: null,
+      fullRefresh: false,
+      dryRun: false,
+      rowsExtracted: 0,
+      rowsFiltered: 0,
+      rowsLoaded: 0,
+      rowsRejected: 0,
+      stages: [],
+      error: null,
+      attempt: 1,
+      retryOf: null,
+      variables: [],
+    }
+    await Effect.runPromise(store.createRun(lost))
+    await Effect.runPromise(store.acquireLease(LEASE, lost.id, 15_000))
+    await using alive = createEngine({ plugins: [], store, now: () => now })
+    expect((await alive.getRun(lost.id))?.status).toBe("running")
+    now += 60_000
+    await using next = createEngine({ plugins: [], store, now: () => now })
+    expect(await next.getRun(lost.id)).toMatchObject({ status: "failed", error: { code: "RUN_INTERRUPTED" } })
+    expect((await next.listEvents({ runId: lost.id })).map((event) => event.type)).toEqual(["pipeline.failed"])
+  })
+})
