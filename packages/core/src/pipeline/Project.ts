@@ -16,7 +16,7 @@ import type { InheritedSettings } from "./inherit.ts"
 import { isMapping } from "./path.ts"
 import { parsePipelineText, type PipelineText, readText, textIssues } from "./PipelineFile.ts"
 import { loadPlugins, type LoadModule } from "./pluginModules.ts"
-import { type Problem, toIssues } from "./problem.ts"
+import { exceptAt, type Problem, toIssues } from "./problem.ts"
 import { Secrets } from "./Secrets.ts"
 import { projectFields, type ProjectKeys, type ProjectSettings, projectSettings, readEnvironment, type SettingsLayer } from "./settings.ts"
 import { fillVariables, type VariableLayers, type VariableValue } from "./variables.ts"
@@ -198,7 +198,8 @@ class Loader {
     const isPipeline = isPipelineText(parsed)
     const problems: Array<Problem> = []
     const filled = fillVariables(isMapping(parsed?.value) ? onlyShared(parsed.value, isPipeline) : {}, variables, this.secrets)
-    const context = { whole: filled.whole, report: (more: ReadonlyArray<Problem>) => void problems.push(...more) }
+    const others = exceptAt(filled.problems)
+    const context = { whole: filled.whole, report: (more: ReadonlyArray<Problem>) => void problems.push(...others(more)) }
     const keys = decodeKeys(projectFields, filled.value as Readonly<Record<string, unknown>>, [], context)
     const loaded = await loadPlugins(keys.plugins, this.options)
     if (!isPipeline) this.issues.push(...this.fileIssues(read, [...filled.problems, ...problems, ...loaded.problems]))

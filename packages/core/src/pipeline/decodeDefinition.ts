@@ -21,10 +21,10 @@ import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Defini
 import { type InheritedSettings, mergeSettings } from "./inherit.ts"
 import { isMapping, type Path, valueAt } from "./path.ts"
 import { plainCopy } from "./plainCopy.ts"
-import { type Origin, type Problem, toIssues, wrongValue } from "./problem.ts"
+import { exceptAt, type Origin, type Problem, toIssues, wrongValue } from "./problem.ts"
 import { cronProblems, timezoneProblems } from "./schedule.ts"
 import { Secrets } from "./Secrets.ts"
-import { fillVariables, pathKey, type VariableLayers } from "./variables.ts"
+import { fillVariables, type VariableLayers } from "./variables.ts"
 
 export type { Plugin }
 
@@ -54,10 +54,8 @@ export const decodeDefinition = async (value: unknown, options: DecodeOptions): 
   const copy = plainCopy(value, report)
   const filled = fillVariables(copy, options.variables ?? [], secrets)
   report(filled.problems)
-  const told = new Set(problems.filter(({ path }) => path.length > 0).map(({ path }) => pathKey(path)))
-  // What could not be read, or has no value, is wrong once, and not once more for what it would have been.
-  const reportOthers = (more: ReadonlyArray<Problem>) => report(more.filter(({ path }) => !told.has(pathKey(path))))
-  const context: ConnectorContext = { plugins: options.plugins, secrets, whole: filled.whole, report: reportOthers }
+  const others = exceptAt(problems)
+  const context: ConnectorContext = { plugins: options.plugins, secrets, whole: filled.whole, report: (more) => report(others(more)) }
   const pipeline = await decodePipeline(filled.value, { written: copy as PipelineDefinition, used: filled.used }, options, context)
   if (problems.length === 0 && pipeline !== undefined) return { ok: true, pipeline }
   const named = problems.map((problem) => withExample(problem, filled.value))

@@ -114,6 +114,12 @@ export const wrongValue = (path: Path, expected: string, value: unknown, more = 
   ...(value === null ? { hint: "Give the key a value, or take it out." } : {}),
 })
 
+/** What cannot be read, or has no value, is wrong once, and not once more for what it would have been. */
+export const exceptAt = (told: ReadonlyArray<Problem>): ((problems: ReadonlyArray<Problem>) => ReadonlyArray<Problem>) => {
+  const places = new Set(told.filter(({ path }) => path.length > 0).map(({ path }) => formatPath(path)))
+  return (problems) => problems.filter(({ path }) => !places.has(formatPath(path)))
+}
+
 /** Each problem once, and no missing key where a mistyped one beside it was meant for it. */
 const distinct = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
   const meant = new Set(

@@ -5,6 +5,7 @@
  */
 import { Composer, type CST, type Document, Lexer, LineCounter, type ParsedNode, Parser, visit, type YAMLParseError } from "yaml"
 import type { Problem } from "./problem.ts"
+import { shieldReferences, unshield } from "./yamlReferences.ts"
 
 export const LARGEST_TEXT = 1024 * 1024
 export const DEEPEST_NESTING = 64
@@ -27,7 +28,8 @@ export const readYaml = (text: string): YamlDocument => {
       lines,
       problems: [limit(`the text has ${size} bytes, and a definition may have ${LARGEST_TEXT} (1 MiB).`, [0, 1])],
     }
-  const tokens = readTokens(text, lines)
+  const shielded = shieldReferences(text)
+  const tokens = readTokens(shielded, lines)
   if ("code" in tokens) return { root: undefined, lines, problems: [tokens] }
   const composer = new Composer({
     version: "1.2",
@@ -40,9 +42,18 @@ export const readYaml = (text: string): YamlDocument => {
   const documents = [...composer.compose(tokens, true, text.length)]
   const [document, second] = documents
   const problems = documents.length > 0 ? documentProblems(document!, second) : []
+  if (shielded !== text && document !== undefined) unshieldScalars(document)
   const isBroken = problems.some((problem) => problem.code === "YAML_SYNTAX")
   return { root: isBroken ? undefined : (document?.contents ?? undefined), lines, problems }
 }
+
+const unshieldScalars = (document: ParsedDocument): void =>
+  visit(document, {
+    Scalar: (_, node) => {
+      if (typeof node.value === "string") node.value = unshield(node.value)
+      if (typeof node.source === "string") node.source = unshield(node.source)
+    },
+  })
 
 export const limit = (message: string, range: readonly [number, number]): Problem => ({ code: "YAML_LIMIT", message, path: [], range })
 
@@ -175,4 +186,4 @@ const unexpectedToken = (message: string): Explained => {
   return [`${lowerFirst(message)}.`, "Check indentation, brackets and quotes before this place."]
 }
 
-const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1)
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + unshield(text.slice(1))
