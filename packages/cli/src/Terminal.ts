@@ -15,6 +15,8 @@ export class Terminal {
   ) {
     this.env = env
     this.out = out
+    // A reader that has seen enough, such as `head`, closes the pipe: that is no failure of ours.
+    out.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
     this.err = err
   }
 

@@ -6,16 +6,25 @@ import { commands, sharedOptions } from "./commands.ts"
 import { commandHelp, generalHelp } from "./help.ts"
 import { Terminal } from "./Terminal.ts"
 
+/** Where a command runs, for who calls it in a process of their own. */
+export interface Place {
+  readonly terminal: Terminal
+  readonly cwd: string
+}
+
 /** Runs the command and gives its exit code. Never throws. */
-export const main = async (argv: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>): Promise<number> => {
-  const terminal = new Terminal(env)
-  // A reader that has seen enough, such as `head`, closes the pipe: that is no failure of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
+export const main = async (
+  argv: ReadonlyArray<string>,
+  env: Readonly<Record<string, string | undefined>>,
+  place: Place = { terminal: new Terminal(env), cwd: process.cwd() },
+): Promise<number> => {
+  const { terminal } = place
   try {
-    return await dispatch(argv, env, terminal)
+    return await dispatch(argv, env, place)
   } catch (error) {
     if (error instanceof UsageError) {
-      terminal.say(`${terminal.style("red", "error")}: ${error.message}`)
+      if (argv.includes("--json")) terminal.data(JSON.stringify({ error: { code: "USAGE", message: error.message } }))
+      else terminal.say(`${terminal.style("red", "error")}: ${error.message}`)
       return 2
     }
     const { reportError } = await import("./report.ts")
@@ -26,7 +35,7 @@ export const main = async (argv: ReadonlyArray<string>, env: Readonly<Record<str
 const dispatch = async (
   argv: ReadonlyArray<string>,
   env: Readonly<Record<string, string | undefined>>,
-  terminal: Terminal,
+  { terminal, cwd }: Place,
 ): Promise<number> => {
   const [name, ...rest] = argv
   if (name === undefined || name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
@@ -47,7 +56,7 @@ const dispatch = async (
   }
   checkOperands(command, parsed.positionals)
   const { run } = await command.load()
-  return await run({ operands: parsed.positionals, flags: parsed.values, terminal, cwd: process.cwd(), env })
+  return await run({ operands: parsed.positionals, flags: parsed.values, terminal, cwd, env })
 }
 
 export const version = (): string =>

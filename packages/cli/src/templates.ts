@@ -22,6 +22,7 @@ const ignored = `.env
 !.env.example
 .deltaflow/
 output/
+*.db
 `
 
 const transform = `/** One row in, one row out. Give null to leave the row out, or a list to make several. */
@@ -86,12 +87,12 @@ export const templates: Readonly<Record<string, Template>> = {
   "csv-to-sqlite": project(
     "csv-to-sqlite",
     `  - type: sqlite
-    path: output/users.db
+    path: users.db
     table: adults
     write_mode: upsert
     key: [id]
 `,
-    "the table `adults` of `output/users.db`",
+    "the table `adults` of `users.db`",
   ),
 }
 
