@@ -30,7 +30,10 @@ const schema = pipelineJsonSchema(builtins)
 /** @param {Node} node @returns {Node} */
 const resolved = (node) => {
   if (node.$ref === undefined) return node
-  const target = node.$ref.split("/").slice(1).reduce((/** @type {any} */ at, key) => at[key], schema)
+  const target = node.$ref
+    .split("/")
+    .slice(1)
+    .reduce((/** @type {any} */ at, key) => at[key], schema)
   return { ...resolved(target), ...(node.description === undefined ? {} : { description: node.description }) }
 }
 
@@ -52,12 +55,19 @@ const keyTable = (node, isShown = () => true) => {
   const { properties = {}, required = [] } = resolved(node)
   const rows = Object.entries(properties)
     .filter(([name]) => isShown(name))
-    .map(([name, key]) => `| \`${name}\`${required.includes(name) ? " (required)" : ""} | ${cell(kindOf(key))} | ${cell(resolved(key).description ?? "")} |`)
+    .map(
+      ([name, key]) =>
+        `| \`${name}\`${required.includes(name) ? " (required)" : ""} | ${cell(kindOf(key))} | ${cell(resolved(key).description ?? "")} |`,
+    )
   return rows.length === 0 ? "No keys of its own.\n" : ["| key | value | meaning |", "|---|---|---|", ...rows, ""].join("\n")
 }
 
 /** The branches of a list of plugins or steps, by type. @param {string} key */
-const branches = (key) => (resolved(schema.properties?.[key] ?? {}).items?.allOf ?? []).map(({ if: test, then }) => ({ type: String(test.properties?.["type"]?.const), node: then }))
+const branches = (key) =>
+  (resolved(schema.properties?.[key] ?? {}).items?.allOf ?? []).map(({ if: test, then }) => ({
+    type: String(test.properties?.["type"]?.const),
+    node: then,
+  }))
 
 const made = "<!-- Made by `pnpm run docs` from the code. Change the descriptions there. -->\n"
 
@@ -70,13 +80,20 @@ const pipelinePage = () => {
     made,
     "Keys of `deltaflow.yml` and `pipelines/*.yml`. Durations are seconds or text such as `500ms`, `10s`, `5m`; sizes are bytes or text such as `256mb`.\n",
     keyTable(schema),
-    ...nested.filter((key) => resolved(schema.properties?.[key] ?? {}).properties !== undefined).flatMap((key) => [`## ${key}`, "", keyTable(schema.properties?.[key] ?? {})]),
+    ...nested
+      .filter((key) => resolved(schema.properties?.[key] ?? {}).properties !== undefined)
+      .flatMap((key) => [`## ${key}`, "", keyTable(schema.properties?.[key] ?? {})]),
     "## Keys of every source\n",
     keyTable(schema.definitions?.["source"] ?? {}),
     "## Keys of every destination\n",
     keyTable(schema.definitions?.["destination"] ?? {}),
     "## Steps\n",
-    ...branches("transforms").flatMap(({ type, node }) => [`### ${type}`, "", `${node.description ?? ""}\n`, keyTable(node, (name) => name !== "type" && name !== "name")]),
+    ...branches("transforms").flatMap(({ type, node }) => [
+      `### ${type}`,
+      "",
+      `${node.description ?? ""}\n`,
+      keyTable(node, (name) => name !== "type" && name !== "name"),
+    ]),
   ].join("\n")
 }
 
@@ -86,15 +103,36 @@ const connectorsPage = () => {
       const shared = new Set(["type", ...sharedKeys(one)])
       return [`### ${type} (${one})`, "", `${node.description ?? ""}.\n`, keyTable(node, (name) => !shared.has(name))]
     })
-  const intro = "Keys that every source and every destination has are in [the pipeline file](pipeline-file.md). Paths are relative to the project.\n"
-  return ["# Connectors", made, intro, "## Sources\n", ...part("sources", "source"), "## Destinations\n", ...part("destinations", "destination")].join("\n")
+  const intro =
+    "Keys that every source and every destination has are in [the pipeline file](pipeline-file.md). Paths are relative to the project.\n"
+  return [
+    "# Connectors",
+    made,
+    intro,
+    "## Sources\n",
+    ...part("sources", "source"),
+    "## Destinations\n",
+    ...part("destinations", "destination"),
+  ].join("\n")
 }
 
 const errorsPage = () =>
-  ["# Errors", made, "Every error has one of these codes, in the library, on the command line and in stored runs.\n", "| code | meaning |", "|---|---|", ...Object.entries(errorCodes).map(([code, text]) => `| \`${code}\` | ${cell(String(text))} |`), ""].join("\n")
+  [
+    "# Errors",
+    made,
+    "Every error has one of these codes, in the library, on the command line and in stored runs.\n",
+    "| code | meaning |",
+    "|---|---|",
+    ...Object.entries(errorCodes).map(([code, text]) => `| \`${code}\` | ${cell(String(text))} |`),
+    "",
+  ].join("\n")
 
 const commandsPage = () =>
-  ["# The command line", made, ...commands.flatMap((/** @type {any} */ command) => [`## ${command.name}`, "", "```", commandHelp(command), "```", ""])].join("\n")
+  [
+    "# The command line",
+    made,
+    ...commands.flatMap((/** @type {any} */ command) => [`## ${command.name}`, "", "```", commandHelp(command), "```", ""]),
+  ].join("\n")
 
 /** Fills each `<!-- path -->` with a fence after it from the file; `path#name` takes what is exported under that name. @param {string} text */
 const withSnippets = (text) =>
@@ -118,7 +156,11 @@ const pages = {
   "docs/reference/connectors.md": connectorsPage(),
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/command-line.md": commandsPage(),
-  ...Object.fromEntries(["README.md", "docs/tutorial.md"].filter((file) => existsSync(path.join(root, file))).map((file) => [file, withSnippets(readFileSync(path.join(root, file), "utf8"))])),
+  ...Object.fromEntries(
+    ["README.md", "docs/tutorial.md"]
+      .filter((file) => existsSync(path.join(root, file)))
+      .map((file) => [file, withSnippets(readFileSync(path.join(root, file), "utf8"))]),
+  ),
 }
 
 let stale = 0

@@ -61,7 +61,7 @@ const main = () => {
   const folder = path.dirname(files[0] ?? "")
   process.stdout.write(`Made:\n${files.map((file) => `  ${file}\n`).join("")}
 Next:
-  vitest run ${folder}      its tests pass already; keep them passing
+  vitest run ${folder}      the laws hold already: keep them holding
   list it in packages/connectors/src/index.ts, when pipelines shall find it without being told
   pnpm verify
 `)

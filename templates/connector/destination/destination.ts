@@ -25,18 +25,25 @@ const openDraft = async (files: Files, target: string, label: string): Promise<O
   // A draft is left behind where a run was killed.
   if ((await files.stat(draft)) !== undefined) await files.remove(draft)
   const handle = await files.openWrite(draft, "create")
+  let isOpen = true
+  const closeDraft = async () => {
+    if (isOpen) await handle.close()
+    isOpen = false
+  }
   return {
     label,
     location: target,
     write: (rows) => handle.write(encodeLines(rows)),
     commit: async () => {
       await handle.sync()
+      await closeDraft()
       await files.rename(draft, target)
       await files.syncDirectory(dirname(target))
     },
     close: async (committed) => {
-      await handle.close()
-      if (!committed) await files.remove(draft)
+      await closeDraft()
+      // A commit that failed at its last step has renamed the draft already.
+      if (!committed && (await files.stat(draft)) !== undefined) await files.remove(draft)
     },
   }
 }
