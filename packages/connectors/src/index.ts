@@ -1,12 +1,12 @@
 /** The connectors that need nothing but Node. `memory` is made by the host, which gives its rows: see `@deltaflow/connectors/memory`. */
 import type { Destination, Source } from "@deltaflow/core"
 import { csvDestination, csvSource } from "./csv/index.ts"
-import { jsonDestination } from "./json/index.ts"
+import { jsonDestination, jsonSource } from "./json/index.ts"
 import { ndjsonDestination, ndjsonSource } from "./ndjson/index.ts"
 import { sqliteDestination, sqliteSource } from "./sqlite/index.ts"
 
 export { memoryDestination, memorySource } from "./memory/index.ts"
-export { csvDestination, csvSource, jsonDestination, ndjsonDestination, ndjsonSource, sqliteDestination, sqliteSource }
+export { csvDestination, csvSource, jsonDestination, jsonSource, ndjsonDestination, ndjsonSource, sqliteDestination, sqliteSource }
 
 /** Every one of them, for an engine that takes what a pipeline may name. */
 export const builtins: ReadonlyArray<Source | Destination> = [
@@ -14,6 +14,7 @@ export const builtins: ReadonlyArray<Source | Destination> = [
   csvDestination,
   ndjsonSource,
   ndjsonDestination,
+  jsonSource,
   jsonDestination,
   sqliteSource,
   sqliteDestination,

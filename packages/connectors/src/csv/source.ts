@@ -15,6 +15,7 @@ import {
   TypeGuess,
 } from "@deltaflow/core/text"
 import * as Schema from "effect/Schema"
+import { typesNote } from "../files/inputs.ts"
 import { sourceFields } from "../files/options.ts"
 import { openTextSource, type TextFormat, type TextSourceSizes } from "../files/textSource.ts"
 import { dialectFields, dialectOf, differentSigns } from "./options.ts"
@@ -174,9 +175,7 @@ class CsvFormat implements TextFormat {
   }
 
   private note(infers: boolean, isStored: boolean): string {
-    const types = this.schema.map((column) => `${column.name} ${column.type}`).join(", ")
-    if (isStored) return `types as the first run found them: ${types}`
-    return infers ? `types from ${this.sampledRows === 1 ? "1 row" : `${this.sampledRows} rows`}: ${types}` : `types not inferred: ${types}`
+    return infers || isStored ? typesNote(this.schema, this.sampledRows, isStored) : "types are not inferred: every column is a string unless it is declared"
   }
 }
 

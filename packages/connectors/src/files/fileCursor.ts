@@ -66,15 +66,20 @@ export interface ReadPlan {
 
 type PlanContext = Pick<PluginContext, "files" | "log">
 
-/** Compares the files with the cursor: new ones are read, grown ones from where they ended, changed ones again. */
-export const planReading = async (context: PlanContext, files: ReadonlyArray<InputFile>, cursor: FileCursor | undefined): Promise<ReadPlan> => {
+/** Compares the files with the cursor: new ones are read, grown ones from where they ended if `growing` lets them, changed ones again. */
+export const planReading = async (
+  context: PlanContext,
+  files: ReadonlyArray<InputFile>,
+  cursor: FileCursor | undefined,
+  growing: boolean,
+): Promise<ReadPlan> => {
   const starts: Array<FileStart> = []
   const known = new Map(Object.entries(cursor?.files ?? {}))
   for (const file of files) {
     const mark = known.get(file.label)
     if (mark !== undefined && mark.done && mark.size === file.size && mark.modifiedMs === file.modifiedMs) continue
     const hash = await hashFile(context.files, file.path, file.size)
-    if (mark === undefined || !(await isContinued(context.files, file, mark))) {
+    if (mark === undefined || (file.size > mark.size && !growing) || !(await isContinued(context.files, file, mark))) {
       if (mark !== undefined) context.log.warn(`${file.label} was changed since it was read, so it is read again from its start.`)
       starts.push({ file, bytes: 0, rows: 0, lines: 0, hash })
       known.delete(file.label)

@@ -3,26 +3,18 @@
  *
  * A format says how rows stand in the text; see `TextFormat`.
  */
-import {
-  type BatchSchema,
-  type ColumnSchema,
-  type DecodeErrorFields,
-  type ModuleReference,
-  SourceError,
-  type SourceChunk,
-  type SourceReader,
-  type SourceRequest,
-} from "@deltaflow/core"
+import { type ColumnSchema, type DecodeErrorFields, type ModuleReference, type SourceChunk, SourceError, type SourceReader } from "@deltaflow/core"
 import { DecodeError, type RowSplitter } from "@deltaflow/core/text"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { locatedFailure, readFailure } from "./failures.ts"
-import { FileProgress, type FileStart, planReading, readAll, readFileCursor, type ReadPlan } from "./fileCursor.ts"
-import { findFiles, type InputFile, isPattern } from "./findFiles.ts"
-import { archiveLimits, compressionFor, rowLimit, type TransportConfig } from "./options.ts"
+import { FileProgress, type FileStart } from "./fileCursor.ts"
+import type { InputFile } from "./findFiles.ts"
+import { emptyFile, type FileRequest, type Inputs, openInputs, STDIN } from "./inputs.ts"
+import { rowLimit } from "./options.ts"
 import { cutRows, LargeRow, type RowChunk } from "./rowChunks.ts"
-import { openFileText, openStreamText, readFully, replayed, type TextOptions, type TextReader } from "./textReader.ts"
+import { readFully, type TextReader } from "./textReader.ts"
 
 /** How rows stand in the text of one format. Made anew for every opened source. */
 export interface TextFormat {
@@ -49,147 +41,25 @@ export interface TextSourceSizes {
 
 export const defaultSizes: TextSourceSizes = { chunkBytes: 1024 * 1024, sampleBytes: 1024 * 1024, sampleRows: 1000 }
 
-type Request = SourceRequest<TransportConfig>
-
 export const openTextSource = (
-  request: Request,
+  request: FileRequest,
   makeFormat: () => TextFormat,
   sizes: TextSourceSizes = defaultSizes,
 ): Effect.Effect<SourceReader, SourceError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () => new TextSource(request, makeFormat(), sizes).open(),
-      catch: (cause) => readFailure(request.config.path, request.name, cause),
-    }),
-    (opened) => Effect.promise(() => opened.close()),
-  ).pipe(Effect.map((opened) => opened.reader))
-
-interface Opened {
-  readonly reader: SourceReader
-  readonly close: () => Promise<void>
-}
-
-const STDIN = "stdin"
-
-const nothing = async (): Promise<void> => undefined
+  Effect.gen(function* () {
+    const failed = (cause: unknown) => readFailure(request.config.path, request.name, cause)
+    const inputs = yield* Effect.acquireRelease(Effect.tryPromise({ try: () => openInputs(request, { growing: true }), catch: failed }), (opened) =>
+      Effect.promise(() => opened.close()),
+    )
+    const format = makeFormat()
+    const sampler = new Sampler(request, format, sizes, inputs)
+    if (inputs.stored === undefined) yield* Effect.tryPromise({ try: () => sampler.run(), catch: failed })
+    const { columns, notes } = yield* Effect.try({ try: () => format.columns(inputs.stored), catch: failed })
+    return new TextRead(request, format, sizes, inputs, columns).reader([...inputs.notes, ...notes])
+  })
 
 /** Files that are looked at for the schema. */
 const SAMPLE_FILES = 16
-
-class TextSource {
-  private readonly request: Request
-  private readonly format: TextFormat
-  private readonly sizes: TextSourceSizes
-
-  constructor(request: Request, format: TextFormat, sizes: TextSourceSizes) {
-    this.request = request
-    this.format = format
-    this.sizes = sizes
-  }
-
-  async open(): Promise<Opened> {
-    const { config, name } = this.request
-    if (config.path === "-") return await this.openStream()
-    const files = await findFiles(this.request, config.path)
-    if (files.length === 0 && this.request.optional !== true) throw notFound(this.request)
-    const cursor = readFileCursor(this.request.cursor, name)
-    const plan = this.request.incremental === undefined ? readAll(files) : await planReading(this.request, files, cursor)
-    const stored = cursor === undefined || cursor.columns.length === 0 ? undefined : cursor.columns
-    if (stored === undefined) await this.sampleFiles(files)
-    const { columns, notes } = this.format.columns(stored)
-    const isPlain = files.every((file) => this.textOptions(file.path).compression === "none") && (config.encoding ?? "utf-8") === "utf-8"
-    const totalBytes = plan.starts.reduce((sum, { file, bytes }) => sum + file.size - bytes, 0)
-    const rows = new TextRead(this.request, this.format, this.sizes, plan, columns, (start, position) => this.openFile(start.file, position))
-    return { reader: { ...rows.reader({ columns }, [...this.fileNotes(plan), ...notes]), ...(isPlain ? { totalBytes } : {}) }, close: nothing }
-  }
-
-  private async openStream(): Promise<Opened> {
-    const { stdin, incremental, name, signal } = this.request
-    if (stdin === undefined) throw new SourceError({ code: "FILE_NOT_FOUND", message: `${name}: path is "-", and the host gives no standard input.`, path: [name, "path"] })
-    if (incremental !== undefined) {
-      throw new SourceError({ code: "UNSUPPORTED_FEATURE", message: `${name}: standard input cannot be read again, so incremental does not work with it.`, path: [name, "incremental"] })
-    }
-    const text = await openStreamText(stdin, this.textOptions(""), signal)
-    const sample = await this.readSample(text, this.sizes.sampleBytes)
-    this.addSample(STDIN, sample)
-    if (sample.bytes.length === 0) this.refuseEmpty(STDIN)
-    const { columns, notes } = this.format.columns(undefined)
-    const file: InputFile = { path: "-", label: STDIN, size: 0, modifiedMs: 0 }
-    const rows = new TextRead(this.request, this.format, this.sizes, readAll([file]), columns, async () => replayed(text, sample.bytes))
-    return { reader: rows.reader({ columns }, notes), close: text.close }
-  }
-
-  private textOptions(path: string): TextOptions {
-    const { config } = this.request
-    return { compression: compressionFor(config, path), encoding: config.encoding, limits: archiveLimits(config) }
-  }
-
-  private openFile(file: InputFile, position: number): Promise<TextReader> {
-    return openFileText(this.request.files, file.path, this.textOptions(file.path), position)
-  }
-
-  private fileNotes({ starts, known }: ReadPlan): ReadonlyArray<string> {
-    const named = starts.slice(0, 5).map(({ file, bytes }) => (bytes === 0 ? file.label : `${file.label} from byte ${bytes}`))
-    const more = starts.length > 5 ? ` and ${starts.length - 5} more` : ""
-    const skipped = known.length > 0 ? `; ${known.length} read before` : ""
-    return [starts.length === 0 ? `no file to read${skipped}` : `reads ${named.join(", ")}${more}${skipped}`]
-  }
-
-  /** Looks at the first rows of the first files. */
-  private async sampleFiles(files: ReadonlyArray<InputFile>): Promise<void> {
-    let bytes = this.sizes.sampleBytes
-    let rows = this.sizes.sampleRows
-    let isEmpty = files.length > 0
-    for (const file of files.slice(0, SAMPLE_FILES)) {
-      if (bytes <= 0 || rows <= 0) break
-      const sample = await this.sampleFile(file, bytes)
-      if (sample.bytes.length > 0) isEmpty = false
-      bytes -= sample.bytes.length
-      rows -= this.addSample(file.label, sample, rows)
-    }
-    if (isEmpty) this.refuseEmpty(files[0]!.label)
-  }
-
-  private async sampleFile(file: InputFile, size: number): Promise<Sample> {
-    try {
-      const text = await this.openFile(file, 0)
-      try {
-        return await this.readSample(text, size)
-      } finally {
-        await text.close()
-      }
-    } catch (cause) {
-      throw readFailure(file.label, this.request.name, cause)
-    }
-  }
-
-  /** The first rows, and more of the text where not even one ends in it. */
-  private async readSample(text: TextReader, size: number, start: Uint8Array = new Uint8Array(0)): Promise<Sample> {
-    const buffer = new Uint8Array(size)
-    buffer.set(start)
-    const length = start.length + (await readFully(text, buffer.subarray(start.length)))
-    const bytes = buffer.subarray(0, length)
-    const final = length < size
-    const rowsEnd = final ? length : this.format.splitter()(bytes, 0, length)
-    if (rowsEnd >= 0) return { bytes, rowsEnd, final }
-    if (size < rowLimit(this.request.config) && !this.format.isBroken(bytes)) return await this.readSample(text, 2 * size, bytes)
-    return { bytes, rowsEnd: length, final }
-  }
-
-  private addSample(label: string, { bytes, rowsEnd, final }: Sample, rowsWanted = this.sizes.sampleRows): number {
-    if (bytes.length === 0) return 0
-    try {
-      return this.format.sample(bytes.subarray(0, rowsEnd), rowsWanted, final)
-    } catch (cause) {
-      throw cause instanceof DecodeError ? locatedFailure(label, this.request.name, { rows: 0, lines: 0 }, cause) : cause
-    }
-  }
-
-  private refuseEmpty(label: string): void {
-    if (this.request.optional === true) return
-    throw emptyFile(label, this.request.name)
-  }
-}
 
 interface Sample {
   /** All that was read. */
@@ -200,45 +70,96 @@ interface Sample {
   readonly final: boolean
 }
 
-const notFound = ({ config, name, projectRoot }: Request): SourceError =>
-  new SourceError({
-    code: "FILE_NOT_FOUND",
-    message: `${name}: ${isPattern(config.path) ? "no file matches" : "there is no file"} ${config.path} in ${projectRoot}. Check path, or set optional: true.`,
-    path: [name, "path"],
-  })
-
-const emptyFile = (label: string, name: string): SourceError =>
-  new SourceError({
-    code: "SOURCE_EMPTY",
-    message: `${label}: the file is empty. See whether it was written to its end, or set \`optional: true\`.`,
-    path: [name, "path"],
-  })
-
-type OpenStart = (start: FileStart, position: number) => Promise<TextReader>
-
-/** One reading of the planned files. */
-class TextRead {
-  private readonly request: Request
+/** Looks at the first rows of the first files. */
+class Sampler {
+  private readonly request: FileRequest
   private readonly format: TextFormat
   private readonly sizes: TextSourceSizes
-  private readonly plan: ReadPlan
-  private readonly progress: FileProgress
-  private readonly openStart: OpenStart
+  private readonly inputs: Inputs
 
-  constructor(request: Request, format: TextFormat, sizes: TextSourceSizes, plan: ReadPlan, columns: ReadonlyArray<ColumnSchema>, openStart: OpenStart) {
+  constructor(request: FileRequest, format: TextFormat, sizes: TextSourceSizes, inputs: Inputs) {
     this.request = request
     this.format = format
     this.sizes = sizes
-    this.plan = plan
-    this.progress = new FileProgress(plan.known, columns)
-    this.openStart = openStart
+    this.inputs = inputs
   }
 
-  reader(schema: BatchSchema, notes: ReadonlyArray<string>): SourceReader {
+  async run(): Promise<void> {
+    const { files } = this.inputs
+    let bytes = this.sizes.sampleBytes
+    let rows = this.sizes.sampleRows
+    let isEmpty = files.length > 0
+    for (const file of files.slice(0, SAMPLE_FILES)) {
+      if (bytes <= 0 || rows <= 0) break
+      const sample = await this.read(file, bytes)
+      if (sample.bytes.length > 0) isEmpty = false
+      bytes -= sample.bytes.length
+      rows -= this.add(file.label, sample, rows)
+    }
+    if (isEmpty && this.request.optional !== true) throw emptyFile(files[0]!.label, this.request.name)
+  }
+
+  private async read(file: InputFile, size: number): Promise<Sample> {
+    try {
+      const text = await this.inputs.openText(file, 0)
+      try {
+        return await this.readRows(text, size)
+      } finally {
+        await text.close()
+      }
+    } catch (cause) {
+      throw readFailure(file.label, this.request.name, cause)
+    }
+  }
+
+  /** The first rows, and more of the text where not even one ends in it. */
+  private async readRows(text: TextReader, size: number, start: Uint8Array = new Uint8Array(0)): Promise<Sample> {
+    const buffer = new Uint8Array(size)
+    buffer.set(start)
+    const length = start.length + (await readFully(text, buffer.subarray(start.length)))
+    const bytes = buffer.subarray(0, length)
+    const final = length < size
+    const rowsEnd = final ? length : this.format.splitter()(bytes, 0, length)
+    if (rowsEnd >= 0) return { bytes, rowsEnd, final }
+    if (size < rowLimit(this.request.config) && !this.format.isBroken(bytes)) return await this.readRows(text, 2 * size, bytes)
+    return { bytes, rowsEnd: length, final }
+  }
+
+  private add(label: string, { bytes, rowsEnd, final }: Sample, rowsWanted: number): number {
+    if (bytes.length === 0) return 0
+    try {
+      return this.format.sample(bytes.subarray(0, rowsEnd), rowsWanted, final)
+    } catch (cause) {
+      throw cause instanceof DecodeError ? locatedFailure(label, this.request.name, { rows: 0, lines: 0 }, cause) : cause
+    }
+  }
+}
+
+/** One reading of the planned files. */
+class TextRead {
+  private readonly request: FileRequest
+  private readonly format: TextFormat
+  private readonly sizes: TextSourceSizes
+  private readonly inputs: Inputs
+  private readonly columns: ReadonlyArray<ColumnSchema>
+  private readonly progress: FileProgress
+
+  constructor(request: FileRequest, format: TextFormat, sizes: TextSourceSizes, inputs: Inputs, columns: ReadonlyArray<ColumnSchema>) {
+    this.request = request
+    this.format = format
+    this.sizes = sizes
+    this.inputs = inputs
+    this.columns = columns
+    this.progress = new FileProgress(inputs.plan.known, columns)
+  }
+
+  reader(notes: ReadonlyArray<string>): SourceReader {
     const { name } = this.request
+    const { totalBytes } = this.inputs
     return {
-      schema,
+      schema: { columns: this.columns },
       notes,
+      ...(totalBytes === undefined ? {} : { totalBytes }),
       read: () => ({
         rows: {
           kind: "chunks",
@@ -252,9 +173,10 @@ class TextRead {
   }
 
   private async *chunks(): AsyncGenerator<SourceChunk> {
-    for (const [i, start] of this.plan.starts.entries()) {
+    const { starts } = this.inputs.plan
+    for (const [i, start] of starts.entries()) {
       try {
-        yield* this.fileChunks(start, i === this.plan.starts.length - 1)
+        yield* this.fileChunks(start, i === starts.length - 1)
       } catch (cause) {
         throw await this.failure(start, cause)
       }
@@ -265,7 +187,7 @@ class TextRead {
     const start = planned.bytes === 0 ? planned : await this.continued(planned)
     const { label } = start.file
     let isFirst = true
-    for await (const chunk of cutRows(await this.openStart(start, start.bytes), this.cutOptions())) {
+    for await (const chunk of cutRows(await this.inputs.openText(start.file, start.bytes), this.cutOptions())) {
       const rows = isFirst ? this.beginFile(start, chunk) : chunk
       isFirst = false
       const { bytes, end } = chunk.last ? this.withoutTorn(label, rows) : rows
@@ -316,7 +238,7 @@ class TextRead {
    * goes on, what was read of it was not all, and the file is read again.
    */
   private async continued(start: FileStart): Promise<FileStart> {
-    const text = await this.openStart(start, start.bytes - 1)
+    const text = await this.inputs.openText(start.file, start.bytes - 1)
     const next = new Uint8Array(3)
     const length = await readFully(text, next)
     await text.close()
@@ -333,7 +255,7 @@ class TextRead {
     const { label } = start.file
     if (cause instanceof DecodeError) return locatedFailure(label, name, this.progress.before(label), cause)
     if (!(cause instanceof LargeRow)) return readFailure(label, name, cause)
-    const line = label === STDIN ? undefined : await this.lineAt(start, cause.position)
+    const line = start.file === STDIN ? undefined : await this.lineAt(start, cause.position)
     const limit = rowLimit(this.request.config)
     return new SourceError({
       code: "ROW_TOO_LARGE",
@@ -344,7 +266,7 @@ class TextRead {
 
   /** Lines are not counted while the file is cut, so for this one message it is read once more. */
   private async lineAt(start: FileStart, position: number): Promise<number> {
-    const text = await this.openStart(start, 0)
+    const text = await this.inputs.openText(start.file, 0)
     try {
       return 1 + (await countLinesTo(text, position - text.position))
     } finally {

@@ -2,6 +2,7 @@
 import type { ColumnSchema, Source, SourceRequest } from "@deltaflow/core"
 import { lineSplitter, makeNdjsonDecoder, ndjsonDecoder, sampleColumns } from "@deltaflow/core/text"
 import * as Schema from "effect/Schema"
+import { typesNote } from "../files/inputs.ts"
 import { sourceFields } from "../files/options.ts"
 import { openTextSource, type TextFormat, type TextSourceSizes } from "../files/textSource.ts"
 
@@ -48,9 +49,7 @@ class NdjsonFormat implements TextFormat {
     const text = this.decodeNew(joinLines(this.samples))
     this.spellings = text.spellings
     this.schema = stored ?? sampleColumns(text, this.request.columns)
-    const types = this.schema.map((column) => `${column.name} ${column.type}`).join(", ")
-    const where = stored === undefined ? `types from ${this.sampledRows === 1 ? "1 row" : `${this.sampledRows} rows`}` : "types as the first run found them"
-    return { columns: this.schema, notes: [`${where}: ${types}`] }
+    return { columns: this.schema, notes: [typesNote(this.schema, this.sampledRows, stored !== undefined)] }
   }
 
   begin() {

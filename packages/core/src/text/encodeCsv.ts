@@ -11,7 +11,7 @@ import type { CsvDialect } from "./csvDialect.ts"
 import { csvText, type CsvText, isNullAt } from "./encodeCsvText.ts"
 import type { TextEncode } from "./encodeJson.ts"
 import { putAscii, putBytes, putInteger, putText, TextOutput, wordSource } from "./encodeOutput.ts"
-import { copiedBytes, type PutField, type PutRows, rowLoop, UnsupportedValue, writeRows } from "./encodeRows.ts"
+import { copiedBytes, type PutField, UnsupportedValue, writeRows } from "./encodeRows.ts"
 import { copyBare, type CopyScalar, copyWords } from "./encodeScalars.ts"
 import { NO_QUOTE } from "./csvDialect.ts"
 import { decodeText } from "./decode.ts"
@@ -20,8 +20,6 @@ import { type CsvRows, JsonKind, type JsonRows, TextColumn } from "./TextRows.ts
 export interface CsvEncoderOptions extends CsvDialect {
   /** Names of the columns, as in the header. A batch without one of them has nulls there. */
   readonly columns: ReadonlyArray<string>
-  /** `closure` where no code may be generated. Default: found out. */
-  readonly backend?: "code" | "closure"
 }
 
 /** Names this encoder for the engine, which may load it in a worker thread. */
@@ -30,13 +28,12 @@ export const csvEncoder = (options: CsvEncoderOptions) => ({ url: import.meta.ur
 export const makeCsvEncoder = (options: CsvEncoderOptions): TextEncode => {
   const writer = new CsvWriter(options)
   const out = new TextOutput()
-  const loop: PutRows = rowLoop(options.columns.length, options.backend)
   let known: { readonly schema: BatchSchema; readonly order: ReadonlyArray<number> } | undefined
   return (batch) => {
     if (known === undefined || !isSameSchema(known.schema, batch.schema)) known = { schema: batch.schema, order: orderOf(options, batch.schema) }
     out.begin(copiedBytes(batch, writer.perRow))
     const fields = known.order.map((index, i) => writer.column(batch, index, i))
-    return out.take(writeRows(out, ordered(batch, known.order), loop, fields, putLineEnd))
+    return out.take(writeRows(out, ordered(batch, known.order), fields, putLineEnd))
   }
 }
 

@@ -13,15 +13,13 @@ import { formatValue, toRowValue, type Value } from "../model/Value.ts"
 import { csvText, type CsvText, isNullAt } from "./encodeCsvText.ts"
 import { type JsonLayout, putEscapedString, putNested, putPlainString, putString } from "./encodeJsonText.ts"
 import { type Literal, literal, putAscii, putBytes, putInteger, putLiteral, putText, TextOutput, wordSource } from "./encodeOutput.ts"
-import { copiedBytes, type PutField, type PutRows, rowLoop, writeRows } from "./encodeRows.ts"
+import { copiedBytes, type PutField, writeRows } from "./encodeRows.ts"
 import { copyBare, copyWords } from "./encodeScalars.ts"
 import { JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
 
 export interface JsonEncoderOptions {
   /** `lines`: each row with a line end behind it. `array`: each row with a comma and a line end in front; `pretty`: the same, indented by two. */
   readonly layout: "lines" | "array" | "pretty"
-  /** `closure` where no code may be generated. Default: found out. */
-  readonly backend?: "code" | "closure"
 }
 
 export type TextEncode = (batch: Batch) => Uint8Array<ArrayBuffer>
@@ -34,10 +32,10 @@ export const makeJsonEncoder = (options: JsonEncoderOptions): TextEncode => {
   let frame: Frame | undefined
   return (batch) => {
     if (frame === undefined || !isSameSchema(frame.schema, batch.schema)) frame = makeFrame(batch.schema, options)
-    const { keys, loop, putEnd, perRow } = frame
+    const { keys, putEnd, perRow } = frame
     out.begin(copiedBytes(batch, perRow))
     const fields = batch.columns.map((column, i) => putColumn(column, keys[i]!))
-    return out.take(writeRows(out, batch, loop, fields, putEnd))
+    return out.take(writeRows(out, batch, fields, putEnd))
   }
 }
 
@@ -45,7 +43,6 @@ export const makeJsonEncoder = (options: JsonEncoderOptions): TextEncode => {
 interface Frame {
   readonly schema: BatchSchema
   readonly keys: ReadonlyArray<Key>
-  readonly loop: PutRows
   readonly putEnd: PutField
   /** Bytes that each row takes beside its values. */
   readonly perRow: number
@@ -61,7 +58,7 @@ interface Key {
   readonly null: Literal
 }
 
-const makeFrame = (schema: BatchSchema, { layout, backend }: JsonEncoderOptions): Frame => {
+const makeFrame = (schema: BatchSchema, { layout }: JsonEncoderOptions): Frame => {
   const pretty = layout === "pretty"
   const [before, between, after] = pretty ? [",\n  {\n    ", ",\n    ", "\n  }"] : layout === "array" ? [",\n{", ",", "}"] : ["{", ",", "}\n"]
   const keys = schema.columns.map(({ name, type }, i): Key => {
@@ -71,7 +68,7 @@ const makeFrame = (schema: BatchSchema, { layout, backend }: JsonEncoderOptions)
   // An object without keys is on one line in pretty JSON too.
   const end = literal(schema.columns.length > 0 ? after : pretty ? ",\n  {}" : before + after)
   const perRow = keys.reduce((sum, key) => sum + key.null.length + 2, end.length)
-  return { schema, keys, loop: rowLoop(keys.length, backend), putEnd: (out, at) => putLiteral(out, at, end), perRow }
+  return { schema, keys, putEnd: (out, at) => putLiteral(out, at, end), perRow }
 }
 
 const putColumn = (column: Column, key: Key): PutField => {

@@ -19,6 +19,7 @@ export {
   ndjsonDecoder,
   sampleColumns,
 } from "./jsonDecoder.ts"
+export { EnvelopeError, JsonEnvelope } from "./jsonEnvelope.ts"
 export { textKernel, type TextKernel } from "./kernel.ts"
 export { countLines } from "./lines.ts"
 export { csvSplitter, lineSplitter, type RowSplitter } from "./rowSplitter.ts"
