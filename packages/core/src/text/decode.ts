@@ -2,9 +2,17 @@
 import type { ColumnType } from "../model/ColumnType.ts"
 import { Decimal, whole } from "../model/Decimal.ts"
 import { int64, parseValue, quoteValue, type Value, ValueError } from "../model/Value.ts"
-import { decodeBoolean, decodeDate, decodeDecimal, decodeDouble, decodeInteger, decodeTimestamp, decodeTimestamptz } from "./decodeNumber.ts"
+import {
+  decodeBoolean,
+  decodeDate,
+  decodeDecimal,
+  decodeDouble,
+  decodeInteger,
+  decodeTimestamp,
+  decodeTimestamptz,
+} from "./decodeNumber.ts"
 import { decodeText } from "./decodeText.ts"
-import { type CsvRows, csvEnd, csvStart, JsonKind, type JsonRows } from "./TextRows.ts"
+import { type CsvRows, csvEnd, csvStart, JsonKind, type JsonRows } from "./textLayout.ts"
 
 export { decodeText } from "./decodeText.ts"
 
@@ -72,7 +80,8 @@ const isSameText = (buffer: Uint8Array, start: number, end: number, text: Uint8A
 }
 
 /** A quoted field, quotes included, as a value of the type. Throws `ValueError`. */
-export const decodeQuoted = (rows: CsvRows, start: number, end: number, type: ColumnType): Value => parseText(unquote(rows, start, end), type)
+export const decodeQuoted = (rows: CsvRows, start: number, end: number, type: ColumnType): Value =>
+  parseText(unquote(rows, start, end), type)
 
 /** The text between quotes, with doubled quotes made single. */
 export const unquote = (rows: CsvRows, start: number, end: number): string => {
