@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest"
-import { createEngine, defineSource, defineTransform, DestinationError, type PipelineDefinition, RunError, SourceError } from "../src/index.ts"
+import {
+  createEngine,
+  defineSource,
+  defineTransform,
+  DestinationError,
+  type PipelineDefinition,
+  RunError,
+  SourceError,
+} from "../src/index.ts"
 import { memoryStore } from "../src/store/memory.ts"
 import { keepRows, rowsSource } from "./memoryPlugins.ts"
 
@@ -83,7 +91,10 @@ describe("a run", () => {
     const kept = keepRows()
     await using engine = createEngine({ plugins: [rowsSource(numbers(3)), kept.destination] })
     const transforms = [{ type: "filter", condition: "idd > 1" }] as const
-    await expect(engine.run(definition({ transforms }))).rejects.toMatchObject({ code: "UNKNOWN_COLUMN", message: expect.stringContaining("idd") })
+    await expect(engine.run(definition({ transforms }))).rejects.toMatchObject({
+      code: "UNKNOWN_COLUMN",
+      message: expect.stringContaining("idd"),
+    })
     expect(kept.closed).toEqual([])
   })
 
@@ -173,8 +184,20 @@ describe("an incremental run", () => {
     const store = memoryStore()
     let failing = true
     const good = keepRows({ type: "good", commitsEarly: true })
-    const late = keepRows({ type: "late", commitsEarly: true, onWrite: () => { if (failing) throw new Error("down") } })
-    const both = { ...incremental, destinations: [{ type: "good", flush_interval: 0 }, { type: "late", flush_interval: 0 }] }
+    const late = keepRows({
+      type: "late",
+      commitsEarly: true,
+      onWrite: () => {
+        if (failing) throw new Error("down")
+      },
+    })
+    const both = {
+      ...incremental,
+      destinations: [
+        { type: "good", flush_interval: 0 },
+        { type: "late", flush_interval: 0 },
+      ],
+    }
     await using engine = createEngine({ plugins: [rowsSource(numbers(20)), good.destination, late.destination], store })
     await engine.run({ ...both, destinations: [both.destinations[0]!] })
     await expect(engine.run(both)).rejects.toThrow("down")
@@ -228,7 +251,12 @@ describe("bad rows", () => {
     const run = await engine.run(skipping)
     expect(run).toMatchObject({ status: "success", rowsExtracted: 100, rowsLoaded: 90, rowsRejected: 10 })
     expect(letters.rows.map((row) => row["row_number"])).toEqual([3, 13, 23, 33, 43, 53, 63, 73, 83, 93])
-    expect(letters.rows[0]).toMatchObject({ step: "destinations[0]", code: "VALUE_NOT_SUPPORTED", error: "no threes", row: { id: 3, name: "n3" } })
+    expect(letters.rows[0]).toMatchObject({
+      step: "destinations[0]",
+      code: "VALUE_NOT_SUPPORTED",
+      error: "no threes",
+      row: { id: 3, name: "n3" },
+    })
   })
 
   it("puts rows that a step cannot compute into the dead letter", async () => {
@@ -274,7 +302,12 @@ describe("looking", () => {
   it("previews rows after a step and writes nothing", async () => {
     const kept = keepRows()
     await using engine = createEngine({ plugins: [rowsSource(numbers(100)), kept.destination] })
-    const pipeline = definition({ transforms: [{ type: "filter", condition: "id > 50" }, { type: "select", columns: ["id"] }] })
+    const pipeline = definition({
+      transforms: [
+        { type: "filter", condition: "id > 50" },
+        { type: "select", columns: ["id"] },
+      ],
+    })
     expect((await engine.preview(pipeline, { limit: 2 })).rows).toEqual([{ id: 51 }, { id: 52 }])
     expect((await engine.preview(pipeline, { limit: 1, step: 0 })).rows).toEqual([{ id: 1, name: "n1" }])
     expect(kept.closed).toEqual([])

@@ -60,13 +60,22 @@ describe.each(["source", "transform", "destination"] as const)("a %s that leaks 
   it("shows none in logs, errors, events and the store", async () => {
     const store = memoryStore()
     const log = { debug: say, info: say, warn: say, error: say }
-    const plugins = [parts.source(failing === "source"), parts.transform(failing === "transform"), parts.destination(failing === "destination")]
+    const plugins = [
+      parts.source(failing === "source"),
+      parts.transform(failing === "transform"),
+      parts.destination(failing === "destination"),
+    ]
     await using engine = createEngine({ plugins, store, log, env: { PASSWORD } })
     const events: Array<EngineEvent> = []
     const listening = (async () => {
       for await (const event of engine.events()) events.push(event)
     })()
-    const run = engine.run({ name: "leaks", sources: [endpoint], transforms: [{ ...endpoint, type: "leaky_step" }], destinations: [endpoint] })
+    const run = engine.run({
+      name: "leaks",
+      sources: [endpoint],
+      transforms: [{ ...endpoint, type: "leaky_step" }],
+      destinations: [endpoint],
+    })
     const error = await run.catch((cause: unknown) => cause as Error)
     expect(error).toBeInstanceOf(Error)
     const stored = await engine.listRuns()

@@ -11,7 +11,16 @@ import type { BatchSchema } from "../model/ColumnType.ts"
 import { checkTransparent } from "../transform/fusedStage.ts"
 import type { Pass } from "../transform/pass.ts"
 import { compileSteps } from "../transform/Segment.ts"
-import { type Backend, type CompiledSteps, isTransferable, type ResolveCustom, type RowStep, type StepIssue, type StepsHost, type StepsSpec } from "../transform/Step.ts"
+import {
+  type Backend,
+  type CompiledSteps,
+  isTransferable,
+  type ResolveCustom,
+  type RowStep,
+  type StepIssue,
+  type StepsHost,
+  type StepsSpec,
+} from "../transform/Step.ts"
 import { pushableConditions } from "./pushdown.ts"
 import { conformer, type NamedSchema, unionSchema } from "./unionSchema.ts"
 
@@ -68,34 +77,36 @@ export const makePlan = (options: PlanOptions): PlanResult => {
   const { sources } = options
   const union = unionSchema(sources)
   if (union.conflicts.length > 0) {
-    return { ok: false, issues: union.conflicts.map(({ source, message }) => ({ code: "EXPRESSION_TYPE", message, path: `sources[${source}]` })) }
+    return {
+      ok: false,
+      issues: union.conflicts.map(({ source, message }) => ({ code: "EXPRESSION_TYPE", message, path: `sources[${source}]` })),
+    }
   }
-  const whole = compile(options, union.schema)
-  if (!whole.ok) return whole
-  const used = new Set(whole.steps.used)
-  const input = used.size === union.schema.columns.length ? union.schema : { columns: union.schema.columns.filter((column) => used.has(column.name)) }
-  const pruned = input === union.schema ? whole : compile(options, input)
-  if (!pruned.ok) return pruned
-  const pass = leadingPass(pruned.spec, pruned.steps)
+  const spec: StepsSpec = {
+    steps: options.steps,
+    input: union.schema,
+    runtime: options.runtime,
+    now: options.now,
+    backend: options.backend,
+  }
+  const compiled = compileSteps(spec, options.resolve, options.host)
+  if (!compiled.ok) return compiled
+  const { steps } = compiled
+  const used = new Set(steps.used)
+  const pass = leadingPass(spec, steps)
   const planned = sources.map((source) => planSource(source, used, pass, options))
-  const conform = conformer(input, union.schema, isOpen(pruned.spec, pass))
+  const conform = conformer(union.schema, isOpen(spec, pass))
   const plan: Plan = {
-    spec: pruned.spec,
+    spec,
     isTransferable: isTransferable(options.steps),
     sources: planned,
     offers: planned.map((source) => source.offer),
-    input,
-    output: pruned.steps.output,
+    input: union.schema,
+    output: steps.output,
     conform: (batch) => conform(batch),
-    steps: pruned.steps,
+    steps,
   }
   return { ok: true, plan }
-}
-
-const compile = ({ steps, runtime, now, backend, resolve, host }: PlanOptions, input: BatchSchema) => {
-  const spec: StepsSpec = { steps, input, runtime, now, backend }
-  const result = compileSteps(spec, resolve, host)
-  return result.ok ? { ok: true as const, spec, steps: result.steps } : result
 }
 
 /** The transparent steps before the first custom one. */
@@ -109,11 +120,19 @@ const leadingPass = (spec: StepsSpec, steps: CompiledSteps): Pass | undefined =>
 /** Whether a column that nobody planned with reaches the end, or a step that may look at it. */
 const isOpen = (spec: StepsSpec, pass: Pass | undefined): boolean => spec.steps.length === 0 || pass === undefined || pass.isOpen
 
-const planSource = ({ name, schema }: NamedSchema, used: ReadonlySet<string>, pass: Pass | undefined, options: PlanOptions): PlannedSource => {
+const planSource = (
+  { name, schema }: NamedSchema,
+  used: ReadonlySet<string>,
+  pass: Pass | undefined,
+  options: PlanOptions,
+): PlannedSource => {
   const needed = schema.columns.map((column) => column.name).filter((column) => used.has(column))
   // Rows have to come also where none of their columns is used.
   const columns = needed.length === 0 ? schema.columns.slice(0, 1).map((column) => column.name) : needed
-  const conditions = pass === undefined ? [] : pushableConditions(pass).filter(({ column, type }) => schema.columns.some((own) => own.name === column && own.type === type))
+  const conditions =
+    pass === undefined
+      ? []
+      : pushableConditions(pass).filter(({ column, type }) => schema.columns.some((own) => own.name === column && own.type === type))
   const limit = options.limit !== undefined && options.steps.every((step) => keepsRows(step, options.resolve)) ? options.limit : undefined
   return {
     name,

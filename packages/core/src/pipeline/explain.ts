@@ -81,7 +81,10 @@ export const explainPlan = ({ pipeline, plan, sources, destinations }: ExplainOp
     pipeline,
     backend,
     sources: plan.sources.map((planned, i) => explainSource(planned, sources[i]!)),
-    passes: plan.steps.passes.map((indexes) => ({ steps: indexes, how: steps[indexes[0]!]!.type === "custom" ? "function" : HOW[backend] })),
+    passes: plan.steps.passes.map((indexes) => ({
+      steps: indexes,
+      how: steps[indexes[0]!]!.type === "custom" ? "function" : HOW[backend],
+    })),
     steps: steps.map((step, index) => ({
       index,
       type: step.type,
@@ -98,7 +101,8 @@ const HOW = { code: "generated code", closure: "closures" } as const
 const explainSource = (planned: PlannedSource, source: ExplainedSource): SourceExplanation => {
   const { offer, schema, pruned } = planned
   const accepted = source.accepted?.conditions ?? []
-  const isAccepted = (condition: PushedCondition): boolean => accepted.some((other) => describeCondition(other) === describeCondition(condition))
+  const isAccepted = (condition: PushedCondition): boolean =>
+    accepted.some((other) => describeCondition(other) === describeCondition(condition))
   return {
     name: source.name,
     type: source.type,
@@ -106,7 +110,10 @@ const explainSource = (planned: PlannedSource, source: ExplainedSource): SourceE
     read: offer.columns ?? schema.columns.map((column) => column.name),
     pruned,
     pruning: source.accepted?.columns === true ? "source" : "engine",
-    conditions: (offer.conditions ?? []).map((condition) => ({ condition: describeCondition(condition), by: isAccepted(condition) ? "source" : "engine" })),
+    conditions: (offer.conditions ?? []).map((condition) => ({
+      condition: describeCondition(condition),
+      by: isAccepted(condition) ? "source" : "engine",
+    })),
     limit: offer.limit ?? null,
     notes: source.notes,
   }

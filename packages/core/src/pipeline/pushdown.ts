@@ -33,7 +33,8 @@ const conditionOf = (node: Node, statement: Statement, pass: Pass): PushedCondit
   switch (node.kind) {
     case "compare":
       return (
-        comparison(node.left, node.operator, node.right, statement, pass) ?? comparison(node.right, FLIPPED[node.operator], node.left, statement, pass)
+        comparison(node.left, node.operator, node.right, statement, pass) ??
+        comparison(node.right, FLIPPED[node.operator], node.left, statement, pass)
       )
     case "nullTest": {
       const column = inputColumn(node.arg, statement, pass)
@@ -52,7 +53,14 @@ const conditionOf = (node: Node, statement: Statement, pass: Pass): PushedCondit
   }
 }
 
-const FLIPPED: Readonly<Record<ComparisonOperator, ComparisonOperator>> = { "=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<=" }
+const FLIPPED: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
+  "=": "=",
+  "<>": "<>",
+  "<": ">",
+  "<=": ">=",
+  ">": "<",
+  ">=": "<=",
+}
 
 const ORDERED: ReadonlySet<ColumnType> = new Set<ColumnType>(["integer", "decimal", "date", "timestamp", "timestamptz"])
 
@@ -60,9 +68,16 @@ const ORDERED: ReadonlySet<ColumnType> = new Set<ColumnType>(["integer", "decima
 const isPushable = (type: ColumnType, operator: ComparisonOperator): boolean =>
   ORDERED.has(type) || (operator === "=" && (type === "string" || type === "boolean"))
 
-const comparison = (side: Node, operator: ComparisonOperator, other: Node, statement: Statement, pass: Pass): PushedCondition | undefined => {
+const comparison = (
+  side: Node,
+  operator: ComparisonOperator,
+  other: Node,
+  statement: Statement,
+  pass: Pass,
+): PushedCondition | undefined => {
   const column = inputColumn(side, statement, pass)
-  if (column === undefined || other.kind !== "constant" || other.type !== column.type || !isPushable(column.type, operator)) return undefined
+  if (column === undefined || other.kind !== "constant" || other.type !== column.type || !isPushable(column.type, operator))
+    return undefined
   const value = reviveLiteral(other.value, other.type)
   return isOrdinary(value) ? { ...column, operator, value } : undefined
 }

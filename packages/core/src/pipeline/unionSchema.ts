@@ -34,7 +34,8 @@ export const unionSchema = (sources: ReadonlyArray<NamedSchema>): Union => {
       else columns.set(column.name, { ...column, type, source: known?.source ?? source })
     }
   })
-  const inAll = (name: string): boolean => sources.every(({ schema }) => schema.columns.some((column) => column.name === name && !column.nullable))
+  const inAll = (name: string): boolean =>
+    sources.every(({ schema }) => schema.columns.some((column) => column.name === name && !column.nullable))
   return { schema: { columns: Array.from(columns.values(), ({ name, type }) => ({ name, type, nullable: !inAll(name) })) }, conflicts }
 }
 
@@ -55,11 +56,11 @@ interface Conforming {
 }
 
 /**
- * Gives batches the planned columns in the planned order. A column that nobody planned with (the source has grown one) goes along where
+ * Gives batches the planned columns in the planned order; what the batch does not have, or the source left out, is null. A column that nobody planned with (the source has grown one) goes along where
  * `isOpen`; a type that has become wider stays so, and the steps are compiled for it.
  */
-export const conformer = (planned: BatchSchema, known: BatchSchema, isOpen: boolean): ((batch: Batch) => Batch) => {
-  const ways = new PerSchema((schema) => conforming(schema, planned, known, isOpen))
+export const conformer = (planned: BatchSchema, isOpen: boolean): ((batch: Batch) => Batch) => {
+  const ways = new PerSchema((schema) => conforming(schema, planned, isOpen))
   return (batch) => {
     const { schema, places } = ways.get(batch.schema)
     if (places === undefined) return batch
@@ -71,11 +72,13 @@ export const conformer = (planned: BatchSchema, known: BatchSchema, isOpen: bool
   }
 }
 
-const conforming = (schema: BatchSchema, planned: BatchSchema, known: BatchSchema, isOpen: boolean): Conforming => {
+const conforming = (schema: BatchSchema, planned: BatchSchema, isOpen: boolean): Conforming => {
   if (isSameSchema(schema, planned)) return { schema, places: undefined }
   const places = planned.columns.map((column) => placeOf(column, schema))
-  const isNew = (name: string): boolean => columnIndex(known, name) < 0
-  const added = schema.columns.flatMap((column, index): ReadonlyArray<Place> => (isOpen && isNew(column.name) ? [{ index, schema: column }] : []))
+  const isNew = (name: string): boolean => columnIndex(planned, name) < 0
+  const added = schema.columns.flatMap((column, index): ReadonlyArray<Place> =>
+    isOpen && isNew(column.name) ? [{ index, schema: column }] : [],
+  )
   const all = [...places, ...added]
   const made = { columns: all.map((place) => place.schema) }
   return { schema: isSameSchema(made, planned) ? planned : made, places: all }

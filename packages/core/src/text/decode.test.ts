@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { type ColumnType, scalarTypes } from "../model/ColumnType.ts"
 import { parseValue, type Value, ValueError } from "../model/Value.ts"
 import { decodeBytes, decodeCsvField, decodeJsonToken, decoderOf, decodeText } from "./decode.ts"
-import { type CsvRows, JsonKind, type JsonRows } from "./TextRows.ts"
+import { type CsvRows, JsonKind, type JsonRows } from "./textLayout.ts"
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -33,14 +33,44 @@ const nearlyValue = fc.oneof(
   fc.tuple(fc.integer({ min: -99_999_999, max: 99_999_999 }), fc.nat({ max: 12 })).map(([whole, scale]) => `${whole}.${"0".repeat(scale)}`),
   fc.tuple(fc.nat({ max: 9999 }), fc.nat({ max: 14 }), fc.nat({ max: 33 })).map(([y, m, d]) => `${pad(y, 4)}-${pad(m, 2)}-${pad(d, 2)}`),
   fc
-    .record({ date: fc.date({ min: new Date("0000-01-01"), max: new Date("9999-12-31"), noInvalidDate: true }), tail: tails(), separator: fc.constantFrom("T", " ", "t", "_") })
+    .record({
+      date: fc.date({ min: new Date("0000-01-01"), max: new Date("9999-12-31"), noInvalidDate: true }),
+      tail: tails(),
+      separator: fc.constantFrom("T", " ", "t", "_"),
+    })
     .map(({ date, tail, separator }) => date.toISOString().slice(0, 19).replace("T", separator) + tail),
-  fc.tuple(fc.nat({ max: 25 }), fc.nat({ max: 61 }), fc.nat({ max: 61 })).map(([h, m, s]) => `2025-01-31T${pad(h, 2)}:${pad(m, 2)}:${pad(s, 2)}`),
-  fc.constantFrom("", "-", ".", "-.", "5.", ".5", "-0", "-0.0", "+7", "007", "1e3", "NaN", "infinity", "-Infinity", " 12 ", "t", "f", "TRUE", "0", "1", "yes"),
+  fc
+    .tuple(fc.nat({ max: 25 }), fc.nat({ max: 61 }), fc.nat({ max: 61 }))
+    .map(([h, m, s]) => `2025-01-31T${pad(h, 2)}:${pad(m, 2)}:${pad(s, 2)}`),
+  fc.constantFrom(
+    "",
+    "-",
+    ".",
+    "-.",
+    "5.",
+    ".5",
+    "-0",
+    "-0.0",
+    "+7",
+    "007",
+    "1e3",
+    "NaN",
+    "infinity",
+    "-Infinity",
+    " 12 ",
+    "t",
+    "f",
+    "TRUE",
+    "0",
+    "1",
+    "yes",
+  ),
 )
 
 function tails(): fc.Arbitrary<string> {
-  const fraction = fc.nat({ max: 9 }).chain((length) => fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: length, maxLength: length }))
+  const fraction = fc
+    .nat({ max: 9 })
+    .chain((length) => fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: length, maxLength: length }))
   const zone = fc.constantFrom("", "Z", "z", "+02", "-07:30", "+15:59", "+16", "+0530", " UTC", "+2", "-03:61")
   return fc.tuple(fc.option(fraction), zone).map(([digits, offset]) => `${digits === null ? "" : `.${digits}`}${offset}`)
 }
@@ -96,14 +126,31 @@ const csvRow = (fields: ReadonlyArray<string>, nulls: ReadonlyArray<string>, crl
     offsets.push(utf8(text).length)
   })
   const quotes = fields.some((field) => field.startsWith('"'))
-  return { format: "csv", buffer: utf8(text), offsets: Uint32Array.from(offsets), columns: fields.length, crlf, quotes, delimiter: 44, quote: 34, nulls: nulls.map(utf8) }
+  return {
+    format: "csv",
+    buffer: utf8(text),
+    offsets: Uint32Array.from(offsets),
+    columns: fields.length,
+    crlf,
+    quotes,
+    delimiter: 44,
+    quote: 34,
+    nulls: nulls.map(utf8),
+  }
 }
 
 describe("decodeCsvField", () => {
   test("takes an unquoted null text for null, and a quoted one for text", () => {
     const rows = csvRow(["", '""', "NULL", '"NULL"', "NULLS", "x"], ["", "NULL"], true)
     expect(rows.offsets.length - 1).toBe(6)
-    expect([0, 1, 2, 3, 4, 5].map((field) => decodeCsvField(rows, 0, field, "string"))).toStrictEqual([null, "", null, "NULL", "NULLS", "x"])
+    expect([0, 1, 2, 3, 4, 5].map((field) => decodeCsvField(rows, 0, field, "string"))).toStrictEqual([
+      null,
+      "",
+      null,
+      "NULL",
+      "NULLS",
+      "x",
+    ])
   })
 
   test("makes doubled quotes single, and reads types inside of quotes", () => {
@@ -119,12 +166,25 @@ describe("decodeCsvField", () => {
   })
 })
 
-const KINDS: Readonly<Record<string, number>> = { n: JsonKind.null, t: JsonKind.true, f: JsonKind.false, '"': JsonKind.string, "{": JsonKind.object, "[": JsonKind.array }
+const KINDS: Readonly<Record<string, number>> = {
+  n: JsonKind.null,
+  t: JsonKind.true,
+  f: JsonKind.false,
+  '"': JsonKind.string,
+  "{": JsonKind.object,
+  "[": JsonKind.array,
+}
 
 const jsonCell = (token: string): JsonRows => {
   const number = /^-?\d+$/.test(token) ? JsonKind.integer : JsonKind.number
   const kind = token.startsWith('"') && token.includes("\\") ? JsonKind.escapedString : (KINDS[token[0]!] ?? number)
-  return { format: "json", buffer: utf8(`[${token}]`), spans: Uint32Array.from([1, 1 + utf8(token).length]), kinds: Uint8Array.from([kind]), columns: 1 }
+  return {
+    format: "json",
+    buffer: utf8(`[${token}]`),
+    spans: Uint32Array.from([1, 1 + utf8(token).length]),
+    kinds: Uint8Array.from([kind]),
+    columns: 1,
+  }
 }
 
 describe("decodeJsonToken", () => {

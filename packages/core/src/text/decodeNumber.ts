@@ -79,14 +79,16 @@ export const decodeBoolean = (buffer: Uint8Array, start: number, end: number): V
   if (length === 1) {
     if (first === 116 || first === 49) return true
     if (first === 102 || first === 48) return false
-  } else if (length === 4 && first === 116 && buffer[start + 1] === 114 && buffer[start + 2] === 117 && buffer[start + 3] === 101) return true
+  } else if (length === 4 && first === 116 && buffer[start + 1] === 114 && buffer[start + 2] === 117 && buffer[start + 3] === 101)
+    return true
   else if (length === 5 && first === 102 && matches(buffer, start, FALSE)) return false
   return parseValue(decodeText(buffer, start, end), "boolean")
 }
 
 const FALSE: ReadonlyArray<number> = [102, 97, 108, 115, 101]
 
-const matches = (buffer: Uint8Array, start: number, bytes: ReadonlyArray<number>): boolean => bytes.every((byte, i) => buffer[start + i] === byte)
+const matches = (buffer: Uint8Array, start: number, bytes: ReadonlyArray<number>): boolean =>
+  bytes.every((byte, i) => buffer[start + i] === byte)
 
 /** Two digits as a number, or something above 99. */
 const twoDigits = (buffer: Uint8Array, at: number): number => {

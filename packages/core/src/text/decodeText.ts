@@ -12,7 +12,11 @@ const { fromCharCode } = String
 /** Text of UTF-8 bytes. */
 export const decodeText = (buffer: Uint8Array, start: number, end: number): string => {
   const length = end - start
-  return length <= 8 ? shortText(buffer, start, end, length) : length <= LONGEST ? asciiText(buffer, start, end, length) : utf8Slice.call(buffer, start, end)
+  return length <= 8
+    ? shortText(buffer, start, end, length)
+    : length <= LONGEST
+      ? asciiText(buffer, start, end, length)
+      : utf8Slice.call(buffer, start, end)
 }
 
 /** Longer texts are quicker in the host. */

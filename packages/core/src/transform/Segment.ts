@@ -5,18 +5,20 @@
  * Everything that can be known without a row is checked here. Past a custom step whose columns nobody declared, checking waits for the first
  * batch; the same happens where a batch comes with other columns than planned.
  */
-import { type Batch } from "../model/Batch.ts"
-import type { BatchSchema, ColumnSchema, ColumnType } from "../model/ColumnType.ts"
+import { type Batch, ConstantColumn } from "../model/Batch.ts"
+import { type BatchSchema, columnIndex, type ColumnSchema, type ColumnType, isSameSchema } from "../model/ColumnType.ts"
 import { CustomStage } from "./customStage.ts"
 import { RowReporter } from "./failure.ts"
 import { checkTransparent, FusedStage } from "./fusedStage.ts"
 import type { Pass } from "./pass.ts"
-import { isPromise, type Stage, type StageResult } from "./stage.ts"
+import { isPromise, PerSchema, type Stage, type StageResult } from "./stage.ts"
 import type { CompiledSteps, CustomStep, OnRowError, ResolveCustom, StepIssue, StepsHost, StepsResult, StepsSpec } from "./Step.ts"
 
 export { codeGenerationWorks } from "./Step.ts"
 
-export type CompileResult = { readonly ok: true; readonly steps: CompiledSteps } | { readonly ok: false; readonly issues: ReadonlyArray<StepIssue> }
+export type CompileResult =
+  | { readonly ok: true; readonly steps: CompiledSteps }
+  | { readonly ok: false; readonly issues: ReadonlyArray<StepIssue> }
 
 /** `loadExpressionParser` must have resolved before. */
 export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: StepsHost = {}): CompileResult => {
@@ -25,15 +27,17 @@ export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: Step
   const issues = [...checks.flatMap((check) => check.issues), ...unresolved(spec, resolve)].sort((a, b) => a.step - b.step)
   if (issues.length > 0) return { ok: false, issues }
   const stages = groups.map((steps, i) => makeStage(spec, steps, checks[i]!, resolve, host))
+  const used = usedColumns(spec, checks[0]?.pass)
+  const complete = completer(spec.input, new Set(used))
   return {
     ok: true,
     steps: {
       output: checks.length === 0 ? spec.input : checks.at(-1)!.output,
       schemas: checks.flatMap((check) => check.schemas),
-      used: usedColumns(spec, checks[0]?.pass),
+      used,
       isAsync: stages.some((stage) => stage.isAsync),
       passes: groups,
-      run: (batch, onRowError) => runStages(stages, batch, onRowError),
+      run: (batch, onRowError) => runStages(stages, complete(batch), onRowError),
     },
   }
 }
@@ -75,7 +79,9 @@ const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: Batch
   const unknown = { issues: [], output: undefined, schemas: steps.map(() => undefined), pass: undefined }
   if (schema === undefined) return unknown
   const result = checkTransparent(spec, steps, schema)
-  return result.ok ? { issues: [], output: result.pass.output, schemas: result.pass.schemas, pass: result.pass } : { ...unknown, issues: result.issues }
+  return result.ok
+    ? { issues: [], output: result.pass.output, schemas: result.pass.schemas, pass: result.pass }
+    : { ...unknown, issues: result.issues }
 }
 
 /** A patch that declares what it adds is the one custom step whose columns are known before a row has gone through. */
@@ -108,6 +114,28 @@ const makeStage = (spec: StepsSpec, steps: ReadonlyArray<number>, check: GroupCh
 /** Only the first pass can leave columns out: a custom step may look at all that is there. */
 const usedColumns = (spec: StepsSpec, pass: Pass | undefined): ReadonlyArray<string> =>
   spec.input.columns.filter((_, index) => pass === undefined || pass.used.has(index)).map((column) => column.name)
+
+/**
+ * Puts placeholders where a source has left out columns that nobody uses. The steps may still name them (a rename, a select that a later one
+ * narrows), so they have to be there when steps are checked against the batch.
+ */
+const completer = (input: BatchSchema, used: ReadonlySet<string>): ((batch: Batch) => Batch) => {
+  const ways = new PerSchema((schema) => {
+    const isMissing = ({ name }: ColumnSchema): boolean => columnIndex(schema, name) < 0
+    if (!input.columns.some((column) => isMissing(column) && !used.has(column.name))) return undefined
+    const added = schema.columns.filter(({ name }) => columnIndex(input, name) < 0)
+    const known = input.columns.filter((column) => !isMissing(column) || !used.has(column.name))
+    const columns = [...known, ...added].map((column) => schema.columns[columnIndex(schema, column.name)] ?? column)
+    const completed = { columns }
+    return { schema: isSameSchema(completed, input) ? input : completed, places: columns.map(({ name }) => columnIndex(schema, name)) }
+  })
+  return (batch) => {
+    const way = ways.get(batch.schema)
+    if (way === undefined) return batch
+    const columns = way.places.map((place, i) => batch.columns[place] ?? new ConstantColumn(way.schema.columns[i]!.type, null))
+    return batch.withColumns(way.schema, columns)
+  }
+}
 
 const runStages = (stages: ReadonlyArray<Stage>, batch: Batch, onRowError: OnRowError | undefined): StepsResult | Promise<StepsResult> => {
   const reporter = new RowReporter(batch, onRowError)

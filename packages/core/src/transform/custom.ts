@@ -22,7 +22,9 @@ export const loadTransformFunctions = async (
   for (const [index, step] of steps.entries()) {
     if (step.type !== "custom") continue
     const { reference } = step
-    const found = isModuleReference(reference) ? await asFunction(steps, index, step, await fromModule(steps, index, reference, load)) : local.get(reference.local)
+    const found = isModuleReference(reference)
+      ? await asFunction(steps, index, step, await fromModule(steps, index, reference, load))
+      : local.get(reference.local)
     if (found !== undefined) functions.set(step, found)
   }
   return (step) => functions.get(step)
@@ -55,7 +57,12 @@ const isTransform = (value: unknown): value is Transform =>
   typeof value === "object" && value !== null && "kind" in value && value.kind === "transform" && "apply" in value && "config" in value
 
 const isFunctionWithMode = (value: unknown): value is TransformFunction =>
-  typeof value === "object" && value !== null && "mode" in value && MODES.includes(value.mode) && "run" in value && typeof value.run === "function"
+  typeof value === "object" &&
+  value !== null &&
+  "mode" in value &&
+  MODES.includes(value.mode) &&
+  "run" in value &&
+  typeof value.run === "function"
 
 const decodeConfig = async (steps: ReadonlyArray<RowStep>, index: number, transform: Transform, config: unknown): Promise<unknown> => {
   const result = await transform.config["~standard"].validate(config ?? {})

@@ -92,7 +92,8 @@ export class CustomStage implements Stage {
       return result
     }
     const take = (row: number, result: unknown): void => {
-      if (result !== null && result !== undefined && !isRow(result)) return reporter.fail(row, this.index, this.noRow(reporter.rowNumber(row), result, PATCH_RESULTS))
+      if (result !== null && result !== undefined && !isRow(result))
+        return reporter.fail(row, this.index, this.noRow(reporter.rowNumber(row), result, PATCH_RESULTS))
       const changes = result as Row | null | undefined
       const unknown = this.undeclared(builder, changes)
       if (unknown !== undefined) return reporter.fail(row, this.index, this.undeclaredColumn(reporter.rowNumber(row), unknown))
@@ -124,7 +125,13 @@ export class CustomStage implements Stage {
     }
   }
 
-  private async remainingRows(batch: Batch, reporter: RowReporter, work: RowWork, from: number, first: PromiseLike<unknown>): Promise<void> {
+  private async remainingRows(
+    batch: Batch,
+    reporter: RowReporter,
+    work: RowWork,
+    from: number,
+    first: PromiseLike<unknown>,
+  ): Promise<void> {
     const { signal } = this.context
     const count = batch.length - from
     const limit = this.step.concurrency ?? DEFAULT_CONCURRENCY
@@ -177,7 +184,14 @@ export class CustomStage implements Stage {
     return { readable, objects }
   }
 
-  private takeBatch(batch: Batch, reporter: RowReporter, builder: OutputBuilder, rows: ReadonlyArray<number>, known: ReadonlyMap<unknown, number>, result: unknown): void | Promise<void> {
+  private takeBatch(
+    batch: Batch,
+    reporter: RowReporter,
+    builder: OutputBuilder,
+    rows: ReadonlyArray<number>,
+    known: ReadonlyMap<unknown, number>,
+    result: unknown,
+  ): void | Promise<void> {
     if (!Array.isArray(result)) return this.batchFailed(batch, reporter, builder, rows, new NoRowsError(result))
     const wrong = result.findIndex((row) => !isRow(row))
     if (wrong >= 0) return this.batchFailed(batch, reporter, builder, rows, new NoRowsError(result[wrong]))
@@ -190,7 +204,13 @@ export class CustomStage implements Stage {
   }
 
   /** With rows to be skipped, the batch is halved until the bad row is alone. */
-  private batchFailed(batch: Batch, reporter: RowReporter, builder: OutputBuilder, rows: ReadonlyArray<number>, error: unknown): void | Promise<void> {
+  private batchFailed(
+    batch: Batch,
+    reporter: RowReporter,
+    builder: OutputBuilder,
+    rows: ReadonlyArray<number>,
+    error: unknown,
+  ): void | Promise<void> {
     if (!reporter.skips) throw this.rowsFailed(reporter, rows, error)
     if (rows.length === 1) return reporter.fail(rows[0]!, this.index, this.rowsFailed(reporter, rows, error))
     const middle = rows.length >> 1
@@ -227,7 +247,11 @@ export class CustomStage implements Stage {
   }
 
   private undeclaredColumn(row: number, name: string): TransformError {
-    return this.failed(`row ${row}: the patch adds the column ${name}, which \`columns\` does not name. Add it there with its type.`, row, undefined)
+    return this.failed(
+      `row ${row}: the patch adds the column ${name}, which \`columns\` does not name. Add it there with its type.`,
+      row,
+      undefined,
+    )
   }
 
   private failed(what: string, row: number | undefined, cause: unknown): TransformError {
@@ -252,7 +276,11 @@ export class CustomStage implements Stage {
   }
 
   private cancelled(): TransformError {
-    return new TransformError({ code: "RUN_CANCELLED", message: `${this.place}: the run was cancelled while the step was working.`, path: pathOf(this.step, this.index) })
+    return new TransformError({
+      code: "RUN_CANCELLED",
+      message: `${this.place}: the run was cancelled while the step was working.`,
+      path: pathOf(this.step, this.index),
+    })
   }
 }
 
@@ -270,7 +298,11 @@ class NoRowsError extends Error {
 const described = (value: unknown): string => {
   if (value === null || value === undefined) return String(value)
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`
-  const kind = Array.isArray(value) ? "array" : typeof value === "object" ? Object.prototype.toString.call(value).slice(8, -1) : typeof value
+  const kind = Array.isArray(value)
+    ? "array"
+    : typeof value === "object"
+      ? Object.prototype.toString.call(value).slice(8, -1)
+      : typeof value
   return `${quoteValue(value)} (${kind})`
 }
 

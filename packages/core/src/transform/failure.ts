@@ -103,7 +103,13 @@ const valueError = (failed: FailedStatement, error: ValueError): TransformError 
     return slot.kind === "input" ? [{ name, column: failed.columns[slot.index]! }] : []
   })
   const place = placeOf(spec, statement.step, statement.field)
-  return columnError(place, rowNumber, unreadable(candidates, failed.row, error), error, pathOf(spec.steps[statement.step]!, statement.step, statement.field))
+  return columnError(
+    place,
+    rowNumber,
+    unreadable(candidates, failed.row, error),
+    error,
+    pathOf(spec.steps[statement.step]!, statement.step, statement.field),
+  )
 }
 
 interface NamedColumn {
@@ -123,12 +129,25 @@ const unreadable = (candidates: ReadonlyArray<NamedColumn>, row: number, error: 
   })?.name
 
 /** The same for a step that reads whole rows. */
-export const batchValueError = (place: string, rowNumber: number, batch: Batch, row: number, error: ValueError, path: ReadonlyArray<string>): TransformError => {
+export const batchValueError = (
+  place: string,
+  rowNumber: number,
+  batch: Batch,
+  row: number,
+  error: ValueError,
+  path: ReadonlyArray<string>,
+): TransformError => {
   const candidates = batch.schema.columns.map(({ name }, i) => ({ name, column: batch.columns[i]! }))
   return columnError(place, rowNumber, unreadable(candidates, row, error), error, path)
 }
 
-const columnError = (place: string, row: number, column: string | undefined, error: ValueError, path: ReadonlyArray<string>): TransformError =>
+const columnError = (
+  place: string,
+  row: number,
+  column: string | undefined,
+  error: ValueError,
+  path: ReadonlyArray<string>,
+): TransformError =>
   new TransformError({
     code: "VALUE_TYPE",
     message: `${place}: row ${row}${column === undefined ? "" : `, column ${column}`}: ${sentence(error.message)} Correct the value, or declare another type for the column.`,

@@ -39,16 +39,24 @@ export class FusedStage implements Stage {
 
   run(batch: Batch, reporter: RowReporter): StageResult {
     const { pass, run } = this.compiled.get(batch.schema)
-    if (pass.statements.length === 0) return { batch: arrange(batch, pass, [], batch.selection), passed: pass.schemas.map(() => batch.length) }
+    if (pass.statements.length === 0)
+      return { batch: arrange(batch, pass, [], batch.selection), passed: pass.schemas.map(() => batch.length) }
     const failures = new Map<number, number>()
     const fail: PassFailure = (error, row, at, computed) => {
       const statement = pass.statements[at]!
       const rowNumber = reporter.rowNumber(row)
-      reporter.fail(row, statement.step, statementError({ spec: this.spec, statement, error, row, rowNumber, columns: batch.columns, computed }))
+      reporter.fail(
+        row,
+        statement.step,
+        statementError({ spec: this.spec, statement, error, row, rowNumber, columns: batch.columns, computed }),
+      )
       failures.set(statement.step, (failures.get(statement.step) ?? 0) + 1)
     }
     const outcome = run(batch.columns, batch.rowCount, batch.selection, batch.length, fail)
-    return { batch: arrange(batch, pass, outcome.values, selectionAfter(batch, outcome)), passed: passedBySteps(pass, batch.length, outcome, failures) }
+    return {
+      batch: arrange(batch, pass, outcome.values, selectionAfter(batch, outcome)),
+      passed: passedBySteps(pass, batch.length, outcome, failures),
+    }
   }
 }
 

@@ -47,7 +47,8 @@ const lazyRowClass = (schema: BatchSchema) =>
         return Object.fromEntries(schema.columns.map(({ name, type }, i) => [name, toRowValue(this.#columns[i]!.value(this.#row), type)]))
       }
       // So that a row that is logged shows what is in it.
-      if (!schema.columns.some(({ name }) => name === "toJSON")) Object.defineProperty(this.prototype, "toJSON", { value: toJSON, enumerable: false })
+      if (!schema.columns.some(({ name }) => name === "toJSON"))
+        Object.defineProperty(this.prototype, "toJSON", { value: toJSON, enumerable: false })
     }
 
     static move(view: View, row: number): Readonly<Row> {

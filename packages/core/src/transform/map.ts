@@ -20,7 +20,6 @@ export const checkMap = (step: MapStep, index: number, scope: StepScope): void =
     if (slot.kind === "computed") scope.statements.push({ step: index, field: name, expression, scope: before, target: slot })
     fields.set(name, { name, type: expression.type, nullable: expression.nullable, slot })
   }
-  for (const column of before) if (fields.has(column.name) && column.slot.kind === "input") scope.placed.add(column.slot.index)
   const replaced = before.map((column) => fields.get(column.name) ?? column)
   const added = Array.from(fields.values()).filter((field) => !before.some((column) => column.name === field.name))
   scope.columns = [...replaced, ...added]

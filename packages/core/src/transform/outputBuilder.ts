@@ -95,7 +95,13 @@ export class OutputBuilder {
     const index = this.input.schema.columns.findIndex((column) => column.name === name)
     const isLinked = index >= 0 && (this.mode === "patch" || this.given !== undefined)
     const base = isLinked ? this.input.columns[index]! : undefined
-    const column = new OutputColumn(name, this.input.rowCount, base, this.input.schema.columns[index]?.type, isLinked ? this.given?.[index] : undefined)
+    const column = new OutputColumn(
+      name,
+      this.input.rowCount,
+      base,
+      this.input.schema.columns[index]?.type,
+      isLinked ? this.given?.[index] : undefined,
+    )
     // Rows before the first one that has the key do not have it, also where the input had.
     if (base !== undefined && this.mode === "rows") for (const row of this.kept) column.set(row, null)
     this.columns.push(column)
@@ -143,7 +149,10 @@ export class OutputBuilder {
     const schema = this.shape.next(this.columns.map((column, i) => this.schemaOf(column, columns[i]!.type)))
     const rows = misfits.size === 0 ? this.kept : this.kept.filter((row) => !misfits.has(row))
     const made = this.added.length === 0 ? this.sameRows(schema, columns, rows) : this.otherRows(schema, columns, rows)
-    return { ...made, misfits: Array.from(misfits.values(), (misfit) => ({ ...misfit, row: this.inputRow(misfit.row) })).sort((a, b) => a.row - b.row) }
+    return {
+      ...made,
+      misfits: Array.from(misfits.values(), (misfit) => ({ ...misfit, row: this.inputRow(misfit.row) })).sort((a, b) => a.row - b.row),
+    }
   }
 
   private inputRow(row: number): number {
@@ -153,7 +162,8 @@ export class OutputBuilder {
 
   private schemaOf({ name, base, hasNull }: OutputColumn, type: ColumnType): ColumnSchema {
     if (hasNull) this.shape.gaveNull(name)
-    const before = this.mode === "patch" && base !== undefined ? this.input.schema.columns.find((column) => column.name === name) : undefined
+    const before =
+      this.mode === "patch" && base !== undefined ? this.input.schema.columns.find((column) => column.name === name) : undefined
     return { name, type, nullable: before === undefined || this.shape.isNullable(before) }
   }
 
@@ -199,8 +209,7 @@ export class OutputBuilder {
 /** A rough size of one value that was added. */
 const VALUE_BYTES = 32
 
-const firstType = (column: OutputColumn): ColumnType =>
-  column.values?.map(typeOfRowValue).find((type) => type !== undefined) ?? "string"
+const firstType = (column: OutputColumn): ColumnType => column.values?.map(typeOfRowValue).find((type) => type !== undefined) ?? "string"
 
 interface Converted {
   readonly values: Array<Value | null | undefined>

@@ -57,7 +57,10 @@ export class OutputShape {
     const known = before === undefined || before.isGuess ? undefined : before.type
     const candidates = [known, hint].filter((type) => type !== undefined)
     const own = candidates.find((type) => mayHold(type, kinds) && finding.fits(type)) ?? smallestType(kinds) ?? finding.firstType()
-    return [known, keepsBase ? hint : undefined].reduce<ColumnType>((type, other) => (other === undefined ? type : (widenRowTypes(other, type) ?? other)), own)
+    return [known, keepsBase ? hint : undefined].reduce<ColumnType>(
+      (type, other) => (other === undefined ? type : (widenRowTypes(other, type) ?? other)),
+      own,
+    )
   }
 
   /** Remembers that a column which never was null now is. */

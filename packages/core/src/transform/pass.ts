@@ -27,7 +27,7 @@ export interface Pass {
   readonly computed: number
   /** The schema after each step. */
   readonly schemas: ReadonlyArray<BatchSchema>
-  /** Input columns that are read, named or carried to the output. */
+  /** Input columns that are read or carried to the output. */
   readonly used: ReadonlySet<number>
   /** Whether every column that comes in and is not named goes out, so that a column nobody knew of does too. */
   readonly isOpen: boolean
@@ -104,6 +104,5 @@ const schemaOf = (columns: ReadonlyArray<ColumnSchema>): BatchSchema => ({
 
 const usedInputs = (scope: StepScope, slots: ReadonlyArray<Slot>): ReadonlySet<number> => {
   const read = scope.statements.flatMap((statement) => statement.expression.columns.map((column) => statement.scope[column]!.slot))
-  const inputs = [...read, ...slots].flatMap((slot) => (slot.kind === "input" ? [slot.index] : []))
-  return new Set([...inputs, ...scope.named, ...scope.placed])
+  return new Set([...read, ...slots].flatMap((slot) => (slot.kind === "input" ? [slot.index] : [])))
 }

@@ -1,5 +1,5 @@
 /** A pass as closures, for hosts that allow no generated code. It gives the same values, counts and errors as `passCode.ts`. */
-import { compileClosure } from "../expression/Expression.ts"
+import { type Closure, compileClosure, compileCondition, type Condition } from "../expression/Expression.ts"
 import { type Column, ConstantColumn, ValuesColumn } from "../model/Batch.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
 import type { Value } from "../model/Value.ts"
@@ -10,7 +10,9 @@ import type { Slot, Statement } from "./scope.ts"
 type Values = Array<Value | null | undefined>
 
 export const closurePass = (pass: Pass): RunPass => {
-  const evaluate = pass.statements.map((statement) => compileClosure(statement.expression))
+  const evaluate = pass.statements.map(({ expression, target }): Closure | Condition =>
+    target === undefined ? compileCondition(expression) : compileClosure(expression),
+  )
   const read = columnsRead(pass)
   return (columns, rowCount, selection, length, fail) => {
     const values = Array.from({ length: pass.computed }, (): Values => Array.from({ length: rowCount }))
@@ -30,7 +32,12 @@ export const closurePass = (pass: Pass): RunPass => {
           else if (value === true) passed[at]!++
           else return false
         } catch (error) {
-          fail(error, row, at, values.map((column) => column[row]))
+          fail(
+            error,
+            row,
+            at,
+            values.map((column) => column[row]),
+          )
           return false
         }
       }

@@ -5,7 +5,7 @@
  * The source is built from names, numbers and JSON strings of our own; nothing of an expression's text gets into it.
  */
 import type { Emitter } from "../expression/Emitter.ts"
-import { emitExpression } from "../expression/Expression.ts"
+import { emitCondition, emitExpression } from "../expression/Expression.ts"
 import { runtime } from "../expression/runtime.ts"
 import type { Column } from "../model/Batch.ts"
 import { Constants, ColumnSources, physicalKey } from "./columnCode.ts"
@@ -73,10 +73,16 @@ class PassCode {
     return lines(
       `"use strict"`,
       this.constants.declaration(),
-      list("const", Array.from(this.functions, (name) => `f_${name} = runtime.${name}`)),
+      list(
+        "const",
+        Array.from(this.functions, (name) => `f_${name} = runtime.${name}`),
+      ),
       "return (columns, rowCount, selection, length, fail) => {",
       list("const", this.sources.perBatch),
-      list("const", computed.map((i) => `w${i} = new Array(rowCount)`)),
+      list(
+        "const",
+        computed.map((i) => `w${i} = new Array(rowCount)`),
+      ),
       list("let", [...computed.map((i) => `y${i}`), ...conditions.map((i) => `n${i} = 0`), ...Array.from(memo, (i) => `x${i}`)]),
       list("let", ["s = 0", "e = 0", "v", "at = 0", "kept = 0", ...Array.from({ length: this.locals }, (_, i) => `t${i}`)]),
       "const rows = new Int32Array(length)",
@@ -95,9 +101,12 @@ class PassCode {
   }
 
   private statement(statement: Statement, index: number): string {
-    const value = emitExpression(statement.expression, this.emitter(statement))
-    const { target } = statement
-    const action = target === undefined ? `if ((${value}) !== true) continue; n${index}++` : `w${target.index}[r] = y${target.index} = ${value}`
+    const { expression, target } = statement
+    const emitter = this.emitter(statement)
+    const action =
+      target === undefined
+        ? `if (!(${emitCondition(expression, emitter)})) continue; n${index}++`
+        : `w${target.index}[r] = y${target.index} = ${emitExpression(expression, emitter)}`
     return `at = ${index}; ${action}`
   }
 

@@ -5,9 +5,7 @@ import type { RenameStep } from "./Step.ts"
 export const checkRename = (step: RenameStep, index: number, scope: StepScope): void => {
   const names = new Map(Object.entries(step.columns))
   for (const name of names.keys()) {
-    const column = scope.find(name)
-    if (column === undefined) scope.unknownColumn(name, index, `columns.${name}`)
-    else if (column.slot.kind === "input") scope.named.add(column.slot.index)
+    if (scope.find(name) === undefined) scope.unknownColumn(name, index, `columns.${name}`)
   }
   for (const [old, name] of names) if (scope.broken.has(old)) scope.broken.add(name)
   const renamed = scope.columns.map((column) => ({ ...column, name: names.get(column.name) ?? column.name }))

@@ -41,10 +41,6 @@ export class StepScope {
   readonly spec: Pick<StepsSpec, "runtime" | "now">
   readonly statements: Array<Statement> = []
   readonly issues: Array<StepIssue> = []
-  /** Input columns that a step names without reading them. */
-  readonly named = new Set<number>()
-  /** Input columns whose place a computed one takes: without them it would stand elsewhere. */
-  readonly placed = new Set<number>()
   /** Names of fields that could not be checked; what a later step says about them would only repeat the first issue. */
   readonly broken = new Set<string>()
   columns: ReadonlyArray<ScopeColumn>

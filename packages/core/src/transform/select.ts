@@ -7,10 +7,11 @@ export const checkSelect = (step: SelectStep, index: number, scope: StepScope): 
   step.columns.forEach((name, i) => {
     const column = scope.find(name)
     if (column === undefined) scope.unknownColumn(name, index, `columns[${i}]`)
-    else if (selected.includes(column)) scope.issue("DUPLICATE_COLUMN", index, `columns[${i}]`, `\`${name}\` is named twice. Name each column once.`)
+    else if (selected.includes(column))
+      scope.issue("DUPLICATE_COLUMN", index, `columns[${i}]`, `\`${name}\` is named twice. Name each column once.`)
     else selected.push(column)
   })
-  if (step.columns.length === 0) scope.issue("INVALID_VALUE", index, "columns", "A select without columns leaves nothing of the rows. Name at least one.")
-  scope.placed.clear()
+  if (step.columns.length === 0)
+    scope.issue("INVALID_VALUE", index, "columns", "A select without columns leaves nothing of the rows. Name at least one.")
   scope.columns = selected
 }

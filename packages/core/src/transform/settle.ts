@@ -14,7 +14,11 @@ export interface SettleOptions {
  * Calls `call` with 0, 1, … in this order and waits for all that were started; results come in the order of the calls. After a failure or an
  * abort the list is shorter than `count`, and everything before the failure is in it.
  */
-export const settle = async <A>(count: number, call: (index: number) => PromiseLike<A> | A, options: SettleOptions): Promise<ReadonlyArray<Settled<A>>> => {
+export const settle = async <A>(
+  count: number,
+  call: (index: number) => PromiseLike<A> | A,
+  options: SettleOptions,
+): Promise<ReadonlyArray<Settled<A>>> => {
   const results: Array<Settled<A>> = []
   let next = 0
   let failed = false

@@ -20,13 +20,14 @@ export const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
 /** Text that is the same for equal schemas and no others. */
-export const schemaKey = (schema: BatchSchema): string => JSON.stringify(schema.columns.map(({ name, type, nullable }) => [name, type, nullable]))
+export const schemaKey = (schema: BatchSchema): string =>
+  JSON.stringify(schema.columns.map(({ name, type, nullable }) => [name, type, nullable]))
 
 /** Keeps what was made for a schema. The schema object itself is looked at first: a source uses one for all its batches. */
 export class PerSchema<A> {
   private readonly make: (schema: BatchSchema) => A
-  private readonly byObject = new WeakMap<BatchSchema, A>()
-  private readonly byKey = new Map<string, A>()
+  private readonly byObject = new WeakMap<BatchSchema, { readonly made: A }>()
+  private readonly byKey = new Map<string, { readonly made: A }>()
 
   constructor(make: (schema: BatchSchema) => A) {
     this.make = make
@@ -34,13 +35,13 @@ export class PerSchema<A> {
 
   get(schema: BatchSchema): A {
     const known = this.byObject.get(schema)
-    if (known !== undefined) return known
+    if (known !== undefined) return known.made
     const key = schemaKey(schema)
-    const made = this.byKey.get(key) ?? this.make(schema)
+    const entry = this.byKey.get(key) ?? { made: this.make(schema) }
     if (this.byKey.size >= MOST_SCHEMAS) this.byKey.clear()
-    this.byKey.set(key, made)
-    this.byObject.set(schema, made)
-    return made
+    this.byKey.set(key, entry)
+    this.byObject.set(schema, entry)
+    return entry.made
   }
 }
 

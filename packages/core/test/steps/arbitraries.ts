@@ -6,7 +6,16 @@ import type { Value } from "../../src/model/Value.ts"
 import type { TransparentStep } from "../../src/transform/Step.ts"
 import type { Table } from "./batches.ts"
 
-export const types = ["boolean", "integer", "double", "decimal", "string", "date", "timestamp", "timestamptz"] as const satisfies ReadonlyArray<ColumnType>
+export const types = [
+  "boolean",
+  "integer",
+  "double",
+  "decimal",
+  "string",
+  "date",
+  "timestamp",
+  "timestamptz",
+] as const satisfies ReadonlyArray<ColumnType>
 
 type Type = (typeof types)[number]
 
@@ -18,24 +27,40 @@ const smallNumbers = fc.integer({ min: -5, max: 20 })
 const VALUES: Readonly<Record<Type, fc.Arbitrary<Value>>> = {
   boolean: fc.boolean(),
   integer: fc.oneof({ weight: 4, arbitrary: smallNumbers }, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(whole)),
-  double: fc.oneof({ weight: 3, arbitrary: smallNumbers.map((value) => value / 4) }, fc.double(), fc.constantFrom(-0, NaN, Infinity, -Infinity)),
+  double: fc.oneof(
+    { weight: 3, arbitrary: smallNumbers.map((value) => value / 4) },
+    fc.double(),
+    fc.constantFrom(-0, NaN, Infinity, -Infinity),
+  ),
   decimal: fc.oneof(
-    { weight: 3, arbitrary: fc.tuple(fc.integer({ min: -9999, max: 9999 }), fc.nat({ max: 4 })).map(([value, scale]) => new Decimal(value, scale)) },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(fc.integer({ min: -9999, max: 9999 }), fc.nat({ max: 4 })).map(([value, scale]) => new Decimal(value, scale)),
+    },
     fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }).map((value) => new Decimal(whole(value), 9)),
   ),
   string: fc.oneof(
-    { weight: 3, arbitrary: fc.constantFrom("paid", "open", "Paid", "", "a,b", 'say "x"', "line\nbreak", "\\", "Zoë", "paid ", "12", "NULL", "👋") },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom("paid", "open", "Paid", "", "a,b", 'say "x"', "line\nbreak", "\\", "Zoë", "paid ", "12", "NULL", "👋"),
+    },
     fc.string({ maxLength: 12 }).map(printable),
   ),
   date: fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 19_000, max: 20_500 }) }, fc.integer({ min: -700_000, max: 2_900_000 })),
   timestamp: fc.bigInt({ min: -62_135_596_800_000_000n, max: 253_402_300_799_999_999n }).map(whole),
-  timestamptz: fc.oneof(fc.integer({ min: 1_700_000_000, max: 1_700_000_009 }).map((seconds) => seconds * 1_000_000), fc.integer({ min: 0, max: 2 ** 50 })),
+  timestamptz: fc.oneof(
+    fc.integer({ min: 1_700_000_000, max: 1_700_000_009 }).map((seconds) => seconds * 1_000_000),
+    fc.integer({ min: 0, max: 2 ** 50 }),
+  ),
 }
 
 const NAMES = ["a", "b", "c", "d", "e", "f", "A b", "select", "__proto__", "constructor"] as const
 
 export const schemas: fc.Arbitrary<BatchSchema> = fc
-  .uniqueArray(fc.record({ name: fc.constantFrom(...NAMES), type: fc.constantFrom(...types), nullable: fc.constant(true) }, { noNullPrototype: true }), { selector: (column) => column.name, minLength: 1, maxLength: 7 })
+  .uniqueArray(
+    fc.record({ name: fc.constantFrom(...NAMES), type: fc.constantFrom(...types), nullable: fc.constant(true) }, { noNullPrototype: true }),
+    { selector: (column) => column.name, minLength: 1, maxLength: 7 },
+  )
   .map((columns) => ({ columns }))
 
 export const tables = ({ columns }: BatchSchema, maxRows = 12): fc.Arbitrary<Table> =>
@@ -64,12 +89,14 @@ const either = (...choices: ReadonlyArray<fc.Arbitrary<string>>): fc.Arbitrary<s
 export const expressions = (columns: ReadonlyArray<ColumnSchema>, type: Type, depth: number): fc.Arbitrary<string> => {
   const made = new Map<string, fc.Arbitrary<string>>()
   // Every kind of part is made once per depth, or they would multiply from level to level.
-  const at = (level: number) => (part: Type): fc.Arbitrary<string> => {
-    const key = `${part} ${level}`
-    const known = made.get(key) ?? makeExpression(columns, part, level === 0 ? undefined : at(level - 1))
-    made.set(key, known)
-    return known
-  }
+  const at =
+    (level: number) =>
+    (part: Type): fc.Arbitrary<string> => {
+      const key = `${part} ${level}`
+      const known = made.get(key) ?? makeExpression(columns, part, level === 0 ? undefined : at(level - 1))
+      made.set(key, known)
+      return known
+    }
   return at(depth)(type)
 }
 
@@ -93,18 +120,30 @@ const comparable: ReadonlyArray<Type> = types
 const OPERATIONS: Partial<Record<Type, (of: Of) => fc.Arbitrary<string>>> = {
   boolean: (of) =>
     either(
-      fc.constantFrom(...comparable).chain((type) =>
-        fc.tuple(of(type), fc.constantFrom("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM"), of(type)).map(([a, sign, b]) => `(${a} ${sign} ${b})`),
-      ),
-      fc.constantFrom(...comparable).chain((type) => fc.tuple(of(type), fc.constantFrom("IS NULL", "IS NOT NULL")).map(([a, test]) => `(${a} ${test})`)),
+      fc
+        .constantFrom(...comparable)
+        .chain((type) =>
+          fc
+            .tuple(of(type), fc.constantFrom("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM"), of(type))
+            .map(([a, sign, b]) => `(${a} ${sign} ${b})`),
+        ),
+      fc
+        .constantFrom(...comparable)
+        .chain((type) => fc.tuple(of(type), fc.constantFrom("IS NULL", "IS NOT NULL")).map(([a, test]) => `(${a} ${test})`)),
       fc.tuple(of("boolean"), fc.constantFrom("AND", "OR"), of("boolean")).map(([a, sign, b]) => `(${a} ${sign} ${b})`),
       of("boolean").map((a) => `(NOT ${a})`),
       fc.tuple(of("string"), LITERALS.string, LITERALS.string).map(([a, b, c]) => `(${a} IN (${b}, ${c}))`),
-      fc.constantFrom(...NUMBERS).chain((type) => fc.tuple(of(type), of(type), of(type)).map(([a, b, c]) => `(${a} BETWEEN ${b} AND ${c})`)),
+      fc
+        .constantFrom(...NUMBERS)
+        .chain((type) => fc.tuple(of(type), of(type), of(type)).map(([a, b, c]) => `(${a} BETWEEN ${b} AND ${c})`)),
     ),
   integer: (of) => arithmetic(of, "integer", ["+", "-", "*", "/", "%"]),
   double: (of) => arithmetic(of, "double", ["+", "-", "*", "/"]),
-  decimal: (of) => either(arithmetic(of, "decimal", ["+", "-", "*", "/"]), fc.tuple(of("integer"), of("decimal")).map(([a, b]) => `(${a} + ${b})`)),
+  decimal: (of) =>
+    either(
+      arithmetic(of, "decimal", ["+", "-", "*", "/"]),
+      fc.tuple(of("integer"), of("decimal")).map(([a, b]) => `(${a} + ${b})`),
+    ),
   string: (of) =>
     either(
       fc.tuple(of("string"), of("string")).map(([a, b]) => `(${a} || ${b})`),
@@ -121,26 +160,41 @@ const isKnown = (type: ColumnType): type is Type => (types as ReadonlyArray<Colu
 const filters = (columns: ReadonlyArray<ColumnSchema>): fc.Arbitrary<TransparentStep> => {
   const plain = fc.constantFrom(...columns.filter((column) => isKnown(column.type))).chain(({ name, type }) =>
     fc.oneof(
-      fc.tuple(fc.constantFrom("=", "<>", "<", "<=", ">", ">="), LITERALS[type as Type]).map(([sign, literal]) => `${quoted(name)} ${sign} ${literal}`),
+      fc
+        .tuple(fc.constantFrom("=", "<>", "<", "<=", ">", ">="), LITERALS[type as Type])
+        .map(([sign, literal]) => `${quoted(name)} ${sign} ${literal}`),
       fc.constantFrom("IS NULL", "IS NOT NULL").map((test) => `${quoted(name)} ${test}`),
     ),
   )
-  const conjunction = fc.array(fc.oneof({ weight: 3, arbitrary: plain }, expressions(columns, "boolean", 1)), { minLength: 1, maxLength: 3 }).map((parts) => parts.join(" AND "))
+  const conjunction = fc
+    .array(fc.oneof({ weight: 3, arbitrary: plain }, expressions(columns, "boolean", 1)), { minLength: 1, maxLength: 3 })
+    .map((parts) => parts.join(" AND "))
   return fc.oneof(conjunction, expressions(columns, "boolean", 2)).map((condition) => ({ type: "filter", condition }))
 }
 
 const maps = (columns: ReadonlyArray<ColumnSchema>): fc.Arbitrary<TransparentStep> => {
   const field = fc.constantFrom(...types).chain((type) => fc.tuple(fc.constantFrom(...NAMES), expressions(columns, type, 2)))
-  return fc.uniqueArray(field, { selector: ([name]) => name, minLength: 1, maxLength: 3 }).map((fields) => ({ type: "map", fields: Object.fromEntries(fields) }))
+  return fc
+    .uniqueArray(field, { selector: ([name]) => name, minLength: 1, maxLength: 3 })
+    .map((fields) => ({ type: "map", fields: Object.fromEntries(fields) }))
 }
 
 const renames = (columns: ReadonlyArray<ColumnSchema>): fc.Arbitrary<TransparentStep> =>
   fc
-    .uniqueArray(fc.tuple(fc.constantFrom(...columns.map((column) => column.name)), fc.constantFrom(...NAMES)), { selector: ([name]) => name, minLength: 1, maxLength: 2 })
+    .uniqueArray(fc.tuple(fc.constantFrom(...columns.map((column) => column.name)), fc.constantFrom(...NAMES)), {
+      selector: ([name]) => name,
+      minLength: 1,
+      maxLength: 2,
+    })
     .map((names) => ({ type: "rename", columns: Object.fromEntries(names) }))
 
 const selects = (columns: ReadonlyArray<ColumnSchema>): fc.Arbitrary<TransparentStep> =>
-  fc.shuffledSubarray(columns.map((column) => column.name), { minLength: 1 }).map((names) => ({ type: "select", columns: names }))
+  fc
+    .shuffledSubarray(
+      columns.map((column) => column.name),
+      { minLength: 1 },
+    )
+    .map((names) => ({ type: "select", columns: names }))
 
 /** One step over the columns. */
 export const steps = (columns: ReadonlyArray<ColumnSchema>): fc.Arbitrary<TransparentStep> =>

@@ -33,9 +33,17 @@ const columnsOf = (schema: BatchSchema, rows: Table, shape: Shape): ReadonlyArra
       return schema.columns.map(({ name, type }, i) => new TextColumn(text, i, name, type))
     }
     case "values":
-      return schema.columns.map(({ type }, i) => valuesOrConstant(type, rows.map((row) => row[i]!)))
+      return schema.columns.map(({ type }, i) =>
+        valuesOrConstant(
+          type,
+          rows.map((row) => row[i]!),
+        ),
+      )
     case "objects":
-      return Batch.fromRows(rows.map((row) => objectOf(schema, row)), schema).columns
+      return Batch.fromRows(
+        rows.map((row) => objectOf(schema, row)),
+        schema,
+      ).columns
     case "mixed": {
       const parts = (["csv", "json", "values", "objects"] as const).map((each) => columnsOf(schema, rows, each))
       return schema.columns.map((_, i) => parts[i % parts.length]![i]!)
@@ -95,13 +103,20 @@ const jsonRows = (schema: BatchSchema, rows: Table): JsonRows => {
       text.mark()
     })
   }
-  return { format: "json", buffer: text.bytes(), spans: Uint32Array.from(text.marks), kinds: Uint8Array.from(kinds), columns: schema.columns.length }
+  return {
+    format: "json",
+    buffer: text.bytes(),
+    spans: Uint32Array.from(text.marks),
+    kinds: Uint8Array.from(kinds),
+    columns: schema.columns.length,
+  }
 }
 
 /** The token, as JSON writers spell it. */
 const jsonToken = (value: Value | null, type: ColumnType): string => {
   if (value === null) return "null"
-  if (type === "boolean" || type === "integer" || (type === "double" && Number.isFinite(value))) return String(Object.is(value, -0) ? "-0" : value)
+  if (type === "boolean" || type === "integer" || (type === "double" && Number.isFinite(value)))
+    return String(Object.is(value, -0) ? "-0" : value)
   if (type === "json" || isArrayType(type)) return formatValue(value, type)
   const text = formatValue(value, type)
   return type === "decimal" && /\d$/.test(text) ? text : stringifyJson(text)
@@ -109,7 +124,13 @@ const jsonToken = (value: Value | null, type: ColumnType): string => {
 
 const kindOf = (token: string): number => {
   if (token.startsWith('"')) return token.includes("\\") ? JsonKind.escapedString : JsonKind.string
-  const words: Readonly<Record<string, number>> = { n: JsonKind.null, t: JsonKind.true, f: JsonKind.false, "{": JsonKind.object, "[": JsonKind.array }
+  const words: Readonly<Record<string, number>> = {
+    n: JsonKind.null,
+    t: JsonKind.true,
+    f: JsonKind.false,
+    "{": JsonKind.object,
+    "[": JsonKind.array,
+  }
   return words[token[0]!] ?? (/^-?\d+$/.test(token) ? JsonKind.integer : JsonKind.number)
 }
 

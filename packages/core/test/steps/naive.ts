@@ -37,7 +37,12 @@ export interface NaiveScope {
 }
 
 /** Undefined where a step is wrong. */
-export const runNaively = (steps: ReadonlyArray<TransparentStep>, schema: BatchSchema, table: Table, scope: NaiveScope): NaiveResult | undefined => {
+export const runNaively = (
+  steps: ReadonlyArray<TransparentStep>,
+  schema: BatchSchema,
+  table: Table,
+  scope: NaiveScope,
+): NaiveResult | undefined => {
   const state: State = { schema, rows: table.map((values, index) => ({ index, values })), failures: [] }
   const passed: Array<number> = []
   for (const [index, step] of steps.entries()) {
@@ -110,7 +115,9 @@ const applyMap = (fields: Readonly<Record<string, string>>, index: number, state
   state.schema = {
     columns: names.map((name) => {
       const expression = given.get(name)
-      return expression === undefined ? known.find((column) => column.name === name)! : { name, type: expression.type, nullable: expression.nullable }
+      return expression === undefined
+        ? known.find((column) => column.name === name)!
+        : { name, type: expression.type, nullable: expression.nullable }
     }),
   }
   return true

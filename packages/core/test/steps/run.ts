@@ -2,7 +2,17 @@
 import type { TransformFunction } from "../../src/contract/Transform.ts"
 import type { Batch } from "../../src/model/Batch.ts"
 import { compileSteps } from "../../src/transform/Segment.ts"
-import type { Backend, CompiledSteps, CustomFunction, CustomStep, RowFailure, RowStep, StepsHost, StepsResult, StepsSpec } from "../../src/transform/Step.ts"
+import type {
+  Backend,
+  CompiledSteps,
+  CustomFunction,
+  CustomStep,
+  RowFailure,
+  RowStep,
+  StepsHost,
+  StepsResult,
+  StepsSpec,
+} from "../../src/transform/Step.ts"
 
 export interface RunStepsOptions {
   readonly backend?: Backend
@@ -16,7 +26,13 @@ const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
 
 /** The steps, compiled for the batch's schema. Throws where something is wrong with them. */
 export const compiled = (steps: ReadonlyArray<RowStep>, input: StepsSpec["input"], options: RunStepsOptions = {}): CompiledSteps => {
-  const spec: StepsSpec = { steps, input, runtime: { pipeline_name: "orders", ...options.runtime }, now: NOW, backend: options.backend ?? "code" }
+  const spec: StepsSpec = {
+    steps,
+    input,
+    runtime: { pipeline_name: "orders", ...options.runtime },
+    now: NOW,
+    backend: options.backend ?? "code",
+  }
   const result = compileSteps(spec, resolver(options), options.host)
   if (!result.ok) throw new Error(result.issues.map((issue) => `${issue.path}: ${issue.message}`).join("\n"))
   return result.steps
@@ -30,7 +46,12 @@ export const resolver =
   }
 
 /** One step that calls `run`, under the name `it`. */
-export const custom = (options: Omit<CustomStep, "type" | "reference"> = {}): CustomStep => ({ type: "custom", name: "it", reference: { local: "it" }, ...options })
+export const custom = (options: Omit<CustomStep, "type" | "reference"> = {}): CustomStep => ({
+  type: "custom",
+  name: "it",
+  reference: { local: "it" },
+  ...options,
+})
 
 export const runSteps = async (steps: ReadonlyArray<RowStep>, batch: Batch, options: RunStepsOptions = {}): Promise<StepsResult> =>
   await compiled(steps, batch.schema, options).run(batch)

@@ -1,0 +1,3 @@
+import { plannedEqualsNaive } from "./steps/plannedEqualsNaive.ts"
+
+plannedEqualsNaive(1000)
