@@ -44,11 +44,17 @@ const withDescriptions = (node: JsonSchemaNode, ast: SchemaAST.AST): JsonSchemaN
   const { properties } = node
   if (!SchemaAST.isObjects(ast) || properties === undefined) return node
   const described = ast.propertySignatures.map(({ name, type }): [string, JsonSchemaNode] => {
-    const property = withDescriptions(properties[String(name)] ?? {}, type)
+    const property = { ...withDescriptions(properties[String(name)] ?? {}, type), ...(isRedacted(type) ? { writeOnly: true } : {}) }
     const description = property.description ?? descriptionOf(type)
     return [String(name), description === undefined ? property : { ...property, description }]
   })
   return { ...node, properties: Object.fromEntries(described) }
+}
+
+// `Schema.RedactedFromValue`: written as text, and a secret.
+const isRedacted = (ast: SchemaAST.AST): boolean => {
+  const form = ast.annotations?.["representation"]
+  return typeof form === "object" && form !== null && "id" in form && form.id === "effect/schema/Redacted"
 }
 
 interface JsonSchemaConverter {
