@@ -80,7 +80,7 @@ describe("a run", () => {
 
   it("rejects a wrong definition with all issues before a run begins", async () => {
     await using engine = createEngine({ plugins: [rowsSource([]), keepRows().destination] })
-    await expect(engine.run({ name: "Bad Name", sources: [{ type: "rowz" }], destinations: [] } as never)).rejects.toMatchObject({
+    await expect(engine.run({ name: "Bad Name", sources: [{ type: "rowz" }], destinations: [] })).rejects.toMatchObject({
       _tag: "DefinitionError",
       issues: expect.arrayContaining([expect.objectContaining({ path: "name" }), expect.objectContaining({ code: "UNKNOWN_PLUGIN" })]),
     })
@@ -272,7 +272,7 @@ describe("bad rows", () => {
     const kept = keepRows({ onWrite: odd })
     const letters = keepRows({ type: "letters" })
     await using engine = createEngine({ plugins: [rowsSource(numbers(100)), kept.destination, letters.destination] })
-    const run = engine.run({ ...skipping, error_handling: { ...skipping.error_handling, max_errors: 4 } } as PipelineDefinition)
+    const run = engine.run({ ...skipping, error_handling: { ...skipping.error_handling, max_errors: 4 } })
     await expect(run).rejects.toMatchObject({ code: "TOO_MANY_ERRORS" })
     expect(kept.commits).toEqual([])
   })

@@ -5,7 +5,9 @@ import * as Schema from "effect/Schema"
 export type MemoryRows = Iterable<object> | AsyncIterable<object> | (() => Iterable<object> | AsyncIterable<object>)
 
 const MemorySourceConfig = Schema.Struct({
-  dataset: Schema.optionalKey(Schema.String).annotate({ description: "Which of the datasets that the host gave to read. Default: `rows`." }),
+  dataset: Schema.optionalKey(Schema.String).annotate({
+    description: "Which of the datasets that the host gave to read. Default: `rows`.",
+  }),
 })
 
 /** Stored between runs: only ever add optional fields. `rows` have been given so far. */

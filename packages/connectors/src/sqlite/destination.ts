@@ -36,8 +36,7 @@ export const sqliteDestination: Destination<Config> = {
   config: Schema.toStandardSchemaV1(SqliteDestinationConfig),
   delivery: "transactional",
   writeModes: ["append", "replace", "upsert"],
-  checkpoint: (context) =>
-    Effect.tryPromise({ try: () => readCheckpoint(context), catch: failed(context) }),
+  checkpoint: (context) => Effect.tryPromise({ try: () => readCheckpoint(context), catch: failed(context) }),
   open: (request) =>
     Effect.gen(function* () {
       const database = yield* Effect.acquireRelease(
@@ -140,7 +139,13 @@ class SqliteLoad {
     const { code, message, retryable } = describeSqlite(cause)
     const place = `${this.request.name} (${this.request.config.table}): row ${row}${column === undefined ? "" : `, column ${column}`}`
     return new DestinationError({
-      code: code ?? (cause instanceof RangeError ? "VALUE_NOT_SUPPORTED" : cause instanceof Error && cause.name === "ValueError" ? "VALUE_TYPE" : "DESTINATION_FAILED"),
+      code:
+        code ??
+        (cause instanceof RangeError
+          ? "VALUE_NOT_SUPPORTED"
+          : cause instanceof Error && cause.name === "ValueError"
+            ? "VALUE_TYPE"
+            : "DESTINATION_FAILED"),
       message: `${place}: ${message}`,
       path: [this.request.name],
       retryable,
@@ -161,7 +166,14 @@ class SqliteLoad {
         `INSERT INTO ${CHECKPOINTS} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
          run_id = excluded.run_id, cursors = excluded.cursors, epoch = excluded.epoch, batch_id = excluded.batch_id WHERE epoch <= excluded.epoch`,
       )
-      .run(checkpoint.pipeline, this.request.name, checkpoint.runId, JSON.stringify(checkpoint.cursors), checkpoint.epoch, checkpoint.batchId)
+      .run(
+        checkpoint.pipeline,
+        this.request.name,
+        checkpoint.runId,
+        JSON.stringify(checkpoint.cursors),
+        checkpoint.epoch,
+        checkpoint.batchId,
+      )
     if (Number(changes) === 0) {
       throw new DestinationError({
         code: "LEASE_LOST",
@@ -188,7 +200,8 @@ class SqliteLoad {
     const missing = schema.columns.filter((column) => !names.has(column.name.toLowerCase()))
     if (missing.length === 0) return true
     if (this.request.schemaChanges !== "evolve") throw this.schemaError(missing)
-    for (const column of missing) this.database.exec(`ALTER TABLE ${quoteName(table)} ADD COLUMN ${quoteName(column.name)} ${declaredType(column.type)}`)
+    for (const column of missing)
+      this.database.exec(`ALTER TABLE ${quoteName(table)} ADD COLUMN ${quoteName(column.name)} ${declaredType(column.type)}`)
     return true
   }
 
@@ -214,12 +227,16 @@ class SqliteLoad {
     const { config, writeMode, key } = this.request
     const names = this.columns.map((column) => quoteName(column.name))
     const conflict = writeMode === "upsert" ? upsertClause(key, this.columns) : ""
-    return this.database.prepare(`INSERT INTO ${quoteName(config.table)} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) ${conflict}`)
+    return this.database.prepare(
+      `INSERT INTO ${quoteName(config.table)} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) ${conflict}`,
+    )
   }
 }
 
 const upsertClause = (key: ReadonlyArray<string>, columns: ReadonlyArray<ColumnSchema>): string => {
-  const others = columns.filter((column) => !key.includes(column.name)).map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
+  const others = columns
+    .filter((column) => !key.includes(column.name))
+    .map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
   return `ON CONFLICT (${key.map(quoteName).join(", ")}) DO ${others.length === 0 ? "NOTHING" : `UPDATE SET ${others.join(", ")}`}`
 }
 
@@ -228,5 +245,11 @@ const failed =
   (cause: unknown): DestinationError => {
     if (cause instanceof DestinationError) return cause
     const { code, message, retryable } = describeSqlite(cause)
-    return new DestinationError({ code: code ?? "DESTINATION_FAILED", message: `${context.name}: ${message}`, path: [context.name], retryable, cause })
+    return new DestinationError({
+      code: code ?? "DESTINATION_FAILED",
+      message: `${context.name}: ${message}`,
+      path: [context.name],
+      retryable,
+      cause,
+    })
   }

@@ -111,7 +111,10 @@ const prepare = (database: DatabaseSync, sql: string): StatementSync => {
 /** Values of `:last_run` and the like; SQLite ignores those that the query does not name. */
 const runtimeParameters = (_statement: StatementSync, request: SourceRequest<Config>): Record<string, SqliteValue> =>
   Object.fromEntries(
-    Object.entries(request.runtimeValues).map(([name, value]) => [name, value === null || typeof value === "string" ? value : JSON.stringify(value)]),
+    Object.entries(request.runtimeValues).map(([name, value]) => [
+      name,
+      value === null || typeof value === "string" ? value : JSON.stringify(value),
+    ]),
   )
 
 const OPERATORS = new Set(["=", "<>", "<", "<=", ">", ">="])
@@ -120,9 +123,18 @@ const OPERATORS = new Set(["=", "<>", "<", "<=", ">", ">="])
 const canPush = ({ type, operator }: PushedCondition): boolean =>
   operator === "is null" || operator === "is not null" || (OPERATORS.has(operator) && (type === "integer" || type === "string"))
 
-const readRows = (database: DatabaseSync, base: string, schema: BatchSchema, request: SourceRequest<Config>, offer: Pushdown): SourceRead => {
+const readRows = (
+  database: DatabaseSync,
+  base: string,
+  schema: BatchSchema,
+  request: SourceRequest<Config>,
+  offer: Pushdown,
+): SourceRead => {
   const cursorColumn = request.incremental?.column
-  const kept = offer.columns === undefined ? undefined : new Set([...offer.columns, ...(cursorColumn === undefined ? [] : [cursorColumn]), ...(request.incremental?.key ?? [])])
+  const kept =
+    offer.columns === undefined
+      ? undefined
+      : new Set([...offer.columns, ...(cursorColumn === undefined ? [] : [cursorColumn]), ...(request.incremental?.key ?? [])])
   const columns = schema.columns.filter((column) => kept?.has(column.name) ?? true)
   const shape: BatchSchema = { columns }
   const conditions = (offer.conditions ?? []).filter(canPush)
@@ -139,7 +151,9 @@ const readRows = (database: DatabaseSync, base: string, schema: BatchSchema, req
     .filter((part) => part !== "")
     .join(" ")
   const statement = prepare(database, sql)
-  const rows = statement.iterate(runtimeParameters(statement, request), ...where.flatMap((item) => item.values)) as unknown as Iterator<Array<SqliteValue>>
+  const rows = statement.iterate(runtimeParameters(statement, request), ...where.flatMap((item) => item.values)) as unknown as Iterator<
+    Array<SqliteValue>
+  >
   const follow = cursorColumn === undefined ? undefined : new CursorFollower(shape, cursorColumn, request, cursor)
   warnOfNulls(database, base, cursorColumn, request)
   return {
@@ -179,7 +193,10 @@ const lookedBack = (value: string | number | bigint, lookback: number | undefine
 const warnOfNulls = (database: DatabaseSync, base: string, column: string | undefined, request: SourceRequest<Config>): void => {
   if (column === undefined) return
   const [count] = allRows(prepare(database, `SELECT count(*) FROM ${base} WHERE ${quoteName(column)} IS NULL`), request)[0] ?? [0n]
-  if (count !== 0n) request.log.warn(`${request.name}: ${count} rows have no value in the cursor column ${column}, so they are not read`, { rows: String(count) })
+  if (count !== 0n)
+    request.log.warn(`${request.name}: ${String(count)} rows have no value in the cursor column ${column}, so they are not read`, {
+      rows: String(count),
+    })
 }
 
 /** Follows the cursor, and leaves out rows that an earlier run has given. */
@@ -224,12 +241,22 @@ class CursorFollower {
 
   private markOf(row: Array<SqliteValue>): string {
     const values = this.keys.length === 0 ? row : [row[this.index]!, ...this.keys.map((key) => row[key]!)]
-    const text = JSON.stringify(values.map((value) => (typeof value === "bigint" ? `i${value}` : value instanceof Uint8Array ? `b${Buffer.from(value).toString("hex")}` : value)))
+    const text = JSON.stringify(
+      values.map((value) =>
+        typeof value === "bigint" ? `i${value}` : value instanceof Uint8Array ? `b${Buffer.from(value).toString("hex")}` : value,
+      ),
+    )
     return createHash("sha256").update(text).digest("base64").slice(0, 22)
   }
 }
 
-const nextBatch = (rows: Iterator<Array<SqliteValue>>, shape: BatchSchema, request: SourceRequest<Config>, firstRow: number, follow: CursorFollower | undefined) =>
+const nextBatch = (
+  rows: Iterator<Array<SqliteValue>>,
+  shape: BatchSchema,
+  request: SourceRequest<Config>,
+  firstRow: number,
+  follow: CursorFollower | undefined,
+) =>
   Effect.try({
     try: () => {
       const values: Array<Array<Value | null>> = shape.columns.map(() => [])
@@ -255,7 +282,13 @@ const nextBatch = (rows: Iterator<Array<SqliteValue>>, shape: BatchSchema, reque
 /** A rough size of one value in memory. */
 const VALUE_BYTES = 24
 
-const addRow = (values: Array<Array<Value | null>>, row: Array<SqliteValue>, shape: BatchSchema, request: SourceRequest<Config>, rowNumber: number): void => {
+const addRow = (
+  values: Array<Array<Value | null>>,
+  row: Array<SqliteValue>,
+  shape: BatchSchema,
+  request: SourceRequest<Config>,
+  rowNumber: number,
+): void => {
   for (let i = 0; i < values.length; i++) {
     const column = shape.columns[i]!
     try {
@@ -278,5 +311,11 @@ const failed =
   (cause: unknown): SourceError => {
     if (cause instanceof SourceError) return cause
     const { message, retryable } = describeSqlite(cause)
-    return new SourceError({ code: "SOURCE_FAILED", message: `${request.name} (${request.config.path}): ${message}`, path: [request.name], retryable, cause })
+    return new SourceError({
+      code: "SOURCE_FAILED",
+      message: `${request.name} (${request.config.path}): ${message}`,
+      path: [request.name],
+      retryable,
+      cause,
+    })
   }

@@ -29,7 +29,12 @@ const table = (query: string): ReadonlyArray<Row> => {
   return rows.map((row) => ({ ...row }))
 }
 
-const into = async (rows: ReadonlyArray<object>, more: Record<string, unknown> = {}, definition: Partial<PipelineDefinition> = {}, options: Partial<EngineOptions> = {}) => {
+const into = async (
+  rows: ReadonlyArray<object>,
+  more: Record<string, unknown> = {},
+  definition: Partial<PipelineDefinition> = {},
+  options: Partial<EngineOptions> = {},
+) => {
   await using engine = createEngine({ plugins: [memorySource({ rows }), sqliteDestination], projectRoot: root, ...options })
   return await engine.run({
     name: "into",
@@ -39,7 +44,11 @@ const into = async (rows: ReadonlyArray<object>, more: Record<string, unknown> =
   })
 }
 
-const outOf = async (source: Record<string, unknown>, definition: Partial<PipelineDefinition> = {}, options: Partial<EngineOptions> = {}) => {
+const outOf = async (
+  source: Record<string, unknown>,
+  definition: Partial<PipelineDefinition> = {},
+  options: Partial<EngineOptions> = {},
+) => {
   const output = memoryDestination()
   await using engine = createEngine({ plugins: [sqliteSource, output], projectRoot: root, ...options })
   const run = await engine.run({
@@ -54,7 +63,13 @@ const outOf = async (source: Record<string, unknown>, definition: Partial<Pipeli
 describe("the sqlite destination", () => {
   it("makes a table from the rows' columns and replaces what was there", async () => {
     await into([{ id: 1, name: "Ada" }], { write_mode: "replace" })
-    await into([{ id: 2, name: null }, { id: 3, name: "" }], { write_mode: "replace" })
+    await into(
+      [
+        { id: 2, name: null },
+        { id: 3, name: "" },
+      ],
+      { write_mode: "replace" },
+    )
     expect(table("SELECT * FROM people")).toEqual([
       { id: 2, name: null },
       { id: 3, name: "" },
@@ -62,8 +77,20 @@ describe("the sqlite destination", () => {
   })
 
   it("updates rows with the same key in the mode upsert", async () => {
-    await into([{ id: 1, name: "Ada" }, { id: 2, name: "Bo" }], { write_mode: "upsert", key: "id" })
-    await into([{ id: 2, name: "Bob" }, { id: 3, name: "Cy" }], { write_mode: "upsert", key: "id" })
+    await into(
+      [
+        { id: 1, name: "Ada" },
+        { id: 2, name: "Bo" },
+      ],
+      { write_mode: "upsert", key: "id" },
+    )
+    await into(
+      [
+        { id: 2, name: "Bob" },
+        { id: 3, name: "Cy" },
+      ],
+      { write_mode: "upsert", key: "id" },
+    )
     expect(table("SELECT name FROM people ORDER BY id").map((row) => row["name"])).toEqual(["Ada", "Bob", "Cy"])
   })
 
@@ -74,13 +101,17 @@ describe("the sqlite destination", () => {
       { id: 1, extra: null },
       { id: 2, extra: "x" },
     ])
-    await expect(into([{ id: 3, other: 1 }], { write_mode: "append", schema_changes: "fail" })).rejects.toMatchObject({ code: "SCHEMA_CHANGED" })
+    await expect(into([{ id: 3, other: 1 }], { write_mode: "append", schema_changes: "fail" })).rejects.toMatchObject({
+      code: "SCHEMA_CHANGED",
+    })
   })
 
   it("leaves the old rows when the run fails half way", async () => {
     await into([{ id: 1 }], { write_mode: "replace" })
     const rows = [...Array.from({ length: 20 }, (_, i) => ({ id: i })), { id: Number.NaN }]
-    await expect(into(rows, { write_mode: "replace" }, { sources: [{ type: "memory", batch_size: 5, columns: { id: "double" } }] })).rejects.toMatchObject({
+    await expect(
+      into(rows, { write_mode: "replace" }, { sources: [{ type: "memory", batch_size: 5, columns: { id: "double" } }] }),
+    ).rejects.toMatchObject({
       code: "VALUE_NOT_SUPPORTED",
       message: expect.stringContaining("row 21, column id: SQLite cannot hold NaN"),
     })
@@ -161,11 +192,19 @@ describe("the sqlite source", () => {
 
   it("takes columns and conditions from the plan, and gives the same rows", async () => {
     sql("CREATE TABLE t (a INTEGER, b TEXT, c BLOB); INSERT INTO t VALUES (1, 'x', x'00'), (2, 'Y', x'01'), (3, 'y', NULL)")
-    const transforms = [{ type: "filter", condition: "a > 1 AND b = 'y'" }, { type: "select", columns: ["a"] }]
+    const transforms = [
+      { type: "filter", condition: "a > 1 AND b = 'y'" },
+      { type: "select", columns: ["a"] },
+    ]
     const { rows } = await outOf({ table: "t" }, { transforms })
     expect(rows).toEqual([{ a: 3 }])
     await using engine = createEngine({ plugins: [sqliteSource, memoryDestination()], projectRoot: root })
-    const explained = await engine.explain({ name: "out", sources: [{ type: "sqlite", path: "test.db", table: "t" }], transforms, destinations: [{ type: "memory" }] })
+    const explained = await engine.explain({
+      name: "out",
+      sources: [{ type: "sqlite", path: "test.db", table: "t" }],
+      transforms,
+      destinations: [{ type: "memory" }],
+    })
     expect(explained.sources[0]).toMatchObject({ read: ["a", "b"], pruned: ["c"], pruning: "source" })
     expect(explained.sources[0]!.conditions.every((condition) => condition.by === "source")).toBe(true)
   })
@@ -191,7 +230,10 @@ describe("the sqlite source", () => {
 
   it("refuses a value of another type with its row and column", async () => {
     sql("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1), ('one')")
-    await expect(outOf({ table: "t" })).rejects.toMatchObject({ code: "VALUE_TYPE", message: expect.stringContaining('row 2, column a: the text "one" is no integer') })
+    await expect(outOf({ table: "t" })).rejects.toMatchObject({
+      code: "VALUE_TYPE",
+      message: expect.stringContaining('row 2, column a: the text "one" is no integer'),
+    })
   })
 
   it("quotes names, whatever is in them", async () => {
@@ -201,6 +243,9 @@ describe("the sqlite source", () => {
   })
 
   it("says which file is missing", async () => {
-    await expect(outOf({ table: "t", path: "none.db" })).rejects.toMatchObject({ code: "SOURCE_FAILED", message: expect.stringContaining("none.db") })
+    await expect(outOf({ table: "t", path: "none.db" })).rejects.toMatchObject({
+      code: "SOURCE_FAILED",
+      message: expect.stringContaining("none.db"),
+    })
   })
 })

@@ -25,7 +25,8 @@ const DECLARED: Readonly<Partial<Record<ColumnType, string>>> = {
 }
 
 /** The type to declare a column with. */
-export const declaredType = (type: ColumnType): string => DECLARED[type] ?? `${type.slice(0, -2).toUpperCase().replace("INTE", "WHOL")}_ARRAY TEXT`
+export const declaredType = (type: ColumnType): string =>
+  DECLARED[type] ?? `${type.slice(0, -2).toUpperCase().replace("INTE", "WHOL")}_ARRAY TEXT`
 
 /** The column type that a declared type stands for; undefined where it says nothing. */
 export const columnType = (declared: string | null): ColumnType | undefined => {
@@ -40,7 +41,7 @@ export const columnType = (declared: string | null): ColumnType | undefined => {
 
 // The rules of https://www.sqlite.org/datatype3.html, section 3.1, and the names that other tools use.
 const byAffinity = (name: string): ColumnType | undefined => {
-  if (/^BOOL/.test(name)) return "boolean"
+  if (name.startsWith("BOOL")) return "boolean"
   if (name.includes("INT")) return "integer"
   if (/CHAR|CLOB|TEXT/.test(name)) return "string"
   if (name.includes("BLOB")) return "bytes"
@@ -109,6 +110,7 @@ const fromReal = (value: number, type: ColumnType): Value => {
 }
 
 const fromText = (value: string, type: ColumnType): Value => {
-  if (type === "integer" || type === "double" || type === "boolean" || type === "bytes") throw new RangeError(`the text ${JSON.stringify(value)} is no ${type}`)
+  if (type === "integer" || type === "double" || type === "boolean" || type === "bytes")
+    throw new RangeError(`the text ${JSON.stringify(value)} is no ${type}`)
   return parseValue(value, type)
 }

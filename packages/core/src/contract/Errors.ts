@@ -44,7 +44,13 @@ export abstract class DeltaflowError extends Error {
   }
 
   /** What is shown and stored: no cause, no stack. */
-  toJSON(): { readonly code: ErrorCode; readonly message: string; readonly path: ReadonlyArray<string>; readonly row?: number; readonly column?: string } {
+  toJSON(): {
+    readonly code: ErrorCode
+    readonly message: string
+    readonly path: ReadonlyArray<string>
+    readonly row?: number
+    readonly column?: string
+  } {
     const { code, message, path, row, column } = this
     return { code, message, path, ...(row === undefined ? {} : { row }), ...(column === undefined ? {} : { column }) }
   }
@@ -96,7 +102,11 @@ export class DefinitionError extends DeltaflowError {
   readonly _tag = "DefinitionError"
   readonly issues: ReadonlyArray<Issue>
   constructor(issues: ReadonlyArray<Issue>) {
-    super({ code: issues[0]?.code ?? "INVALID_PIPELINE", message: issues.map(formatIssue).join("\n\n"), path: issues[0] === undefined ? [] : [issues[0].path] })
+    super({
+      code: issues[0]?.code ?? "INVALID_PIPELINE",
+      message: issues.map(formatIssue).join("\n\n"),
+      path: issues[0] === undefined ? [] : [issues[0].path],
+    })
     this.issues = issues
   }
 }
@@ -105,5 +115,7 @@ export class DefinitionError extends DeltaflowError {
 export const formatIssue = (issue: Issue): string => {
   const place = [issue.file, issue.line, issue.column].filter((part) => part !== undefined).join(":")
   const head = [place, issue.path].filter((part) => part !== "").join(": ")
-  return [`${head === "" ? "" : `${head}: `}${issue.message}`, issue.frame, issue.hint].filter((part) => part !== undefined && part !== "").join("\n")
+  return [`${head === "" ? "" : `${head}: `}${issue.message}`, issue.frame, issue.hint]
+    .filter((part) => part !== undefined && part !== "")
+    .join("\n")
 }

@@ -193,7 +193,11 @@ export interface Store extends StoreReader {
    * Revision 1 for a new name, one more where `definition` differs, the same where it does not; `source` is replaced in any case.
    * Gives what is stored now.
    */
-  readonly saveDefinition: (definition: { readonly name: string; readonly definition: string; readonly source: string | null }) => Result<StoredDefinition>
+  readonly saveDefinition: (definition: {
+    readonly name: string
+    readonly definition: string
+    readonly source: string | null
+  }) => Result<StoredDefinition>
   /** Gives false where there is no such name. */
   readonly setPaused: (name: string, paused: boolean) => Result<boolean>
   /** Removes definition, runs, events and checkpoints; the lease keeps its epoch. Gives false where there was none of these. */

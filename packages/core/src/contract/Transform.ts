@@ -17,10 +17,7 @@ export interface TransformContext<Config = unknown> {
   readonly pipeline: string
 }
 
-export type RowFunction<Config = unknown> = (
-  row: Row,
-  context: TransformContext<Config>,
-) => RowResult | Promise<RowResult>
+export type RowFunction<Config = unknown> = (row: Row, context: TransformContext<Config>) => RowResult | Promise<RowResult>
 
 export type RowResult = Row | ReadonlyArray<Row> | null | undefined
 

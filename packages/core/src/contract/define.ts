@@ -28,7 +28,9 @@ export interface SourceOptions<Config, Cursor> {
   readonly cursorVersion?: number
   readonly migrateCursor?: (cursor: CursorValue, fromVersion: number) => CursorValue
   /** Called once per run. Close what you opened in `finally`: it also runs when the run is cancelled. */
-  readonly read: (request: Omit<SourceRequest<Config>, "cursor"> & { readonly cursor: Cursor | undefined }) => AsyncIterable<Yielded> | Iterable<Yielded>
+  readonly read: (
+    request: Omit<SourceRequest<Config>, "cursor"> & { readonly cursor: Cursor | undefined },
+  ) => AsyncIterable<Yielded> | Iterable<Yielded>
 }
 
 /** A source from an async generator. */
@@ -47,13 +49,14 @@ const openRows = <Config, Cursor>(options: SourceOptions<Config, Cursor>, reques
   Effect.gen(function* () {
     const failed = sourceFailure(options.type, request.name)
     const shape = new RowSchema({ ...options.columns, ...request.columns })
-    const iterator = yield* Effect.acquireRelease(
-      Effect.try({ try: () => iterate(options.read(request as never)), catch: failed }),
-      (it) => Effect.promise(async () => void (await it.return?.(undefined))),
+    const iterator = yield* Effect.acquireRelease(Effect.try({ try: () => iterate(options.read(request as never)), catch: failed }), (it) =>
+      Effect.promise(async () => void (await it.return?.(undefined))),
     )
     let rowsBefore = 0
     const toBatch = (yielded: Yielded): SourceBatch => {
-      const { rows, cursor } = isRows(yielded) ? { rows: yielded as ReadonlyArray<Row>, cursor: undefined } : (yielded as { rows: ReadonlyArray<Row>; cursor?: CursorValue })
+      const { rows, cursor } = isRows(yielded)
+        ? { rows: yielded as ReadonlyArray<Row>, cursor: undefined }
+        : (yielded as { rows: ReadonlyArray<Row>; cursor?: CursorValue })
       const batch = batchOf(rows, shape, rowsBefore, request)
       rowsBefore += rows.length
       return cursor === undefined ? { batch } : { batch, cursor }
@@ -83,14 +86,23 @@ const declaredSchema = (columns: Readonly<Record<string, ColumnType>>): BatchSch
 export const batchOf = (rows: ReadonlyArray<Row>, shape: RowSchema, rowsBefore: number, context: { readonly name: string }): Batch => {
   const bad = rows.findIndex((row) => typeof row !== "object" || row === null || Array.isArray(row))
   if (bad >= 0) {
-    throw new SourceError({ code: "VALUE_TYPE", message: `${context.name}: row ${rowsBefore + bad + 1} is no object. Yield rows as plain objects.`, row: rowsBefore + bad + 1 })
+    throw new SourceError({
+      code: "VALUE_TYPE",
+      message: `${context.name}: row ${rowsBefore + bad + 1} is no object. Yield rows as plain objects.`,
+      row: rowsBefore + bad + 1,
+    })
   }
   try {
     return Batch.fromRows(rows, shape.next(rows), rowsBefore + 1)
   } catch (error) {
     if (!(error instanceof RowsError)) throw error
     const row = rowsBefore + error.row + 1
-    throw new SourceError({ code: "VALUE_TYPE", message: `${context.name}: row ${row}, column ${error.column}: ${error.message}`, row, column: error.column })
+    throw new SourceError({
+      code: "VALUE_TYPE",
+      message: `${context.name}: row ${row}, column ${error.column}: ${error.message}`,
+      row,
+      column: error.column,
+    })
   }
 }
 
@@ -99,7 +111,13 @@ const sourceFailure =
   (cause: unknown): SourceError =>
     cause instanceof SourceError
       ? cause
-      : new SourceError({ code: "SOURCE_FAILED", message: `${name} (${type}): ${messageOf(cause)}`, path: [name], retryable: isRetryable(cause), cause })
+      : new SourceError({
+          code: "SOURCE_FAILED",
+          message: `${name} (${type}): ${messageOf(cause)}`,
+          path: [name],
+          retryable: isRetryable(cause),
+          cause,
+        })
 
 /** The message of whatever was thrown. */
 export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
@@ -152,7 +170,10 @@ export const defineDestination = <Config = unknown>(options: DestinationOptions<
     writeModes: options.writeModes ?? ["append"],
     ...(checkpoint === undefined
       ? {}
-      : { checkpoint: (context) => Effect.tryPromise({ try: () => checkpoint(context), catch: destinationFailure(options.type, context.name) }) }),
+      : {
+          checkpoint: (context) =>
+            Effect.tryPromise({ try: () => checkpoint(context), catch: destinationFailure(options.type, context.name) }),
+        }),
     open: (request) => openLoad(options, request),
   }
 }
@@ -172,10 +193,13 @@ const openLoad = <Config>(options: DestinationOptions<Config>, request: LoadRequ
       commitsEarly: load.commitsEarly ?? false,
       write: (batch) => attempt(() => load.write(batch.toRows(), batch)),
       commit: (checkpoint, final) =>
-        Effect.map(attempt(() => load.commit?.(checkpoint, final)), (result) => {
-          committed ||= final
-          return result ?? {}
-        }),
+        Effect.map(
+          attempt(() => load.commit?.(checkpoint, final)),
+          (result) => {
+            committed ||= final
+            return result ?? {}
+          },
+        ),
     } satisfies Load
   })
 
@@ -184,7 +208,13 @@ const destinationFailure =
   (cause: unknown): DestinationError => {
     if (cause instanceof DestinationError) return cause
     const code = cause instanceof DeltaflowError ? cause.code : "DESTINATION_FAILED"
-    return new DestinationError({ code, message: `${name} (${type}): ${messageOf(cause)}`, path: [name], retryable: isRetryable(cause), cause })
+    return new DestinationError({
+      code,
+      message: `${name} (${type}): ${messageOf(cause)}`,
+      path: [name],
+      retryable: isRetryable(cause),
+      cause,
+    })
   }
 
 export interface TransformOptions<Config> {
@@ -208,6 +238,7 @@ export const defineTransform = <Config = unknown>(options: TransformOptions<Conf
     type: options.type,
     summary: options.summary ?? "",
     config: options.config ?? anyConfig<Config>(),
-    apply: row !== undefined ? { mode: "row", run: row } : patch !== undefined ? { mode: "patch", run: patch } : { mode: "batch", run: batch! },
+    apply:
+      row !== undefined ? { mode: "row", run: row } : patch !== undefined ? { mode: "patch", run: patch } : { mode: "batch", run: batch! },
   }
 }

@@ -60,7 +60,15 @@ export class Counters {
     readonly steps: ReadonlyArray<{ readonly name: string; readonly type: string }>
     readonly destinations: ReadonlyArray<string>
   }) {
-    this.sources = names.sources.map((name) => ({ name, rows: 0, bytes: 0, totalRows: undefined, totalBytes: undefined, done: false, durationMs: 0 }))
+    this.sources = names.sources.map((name) => ({
+      name,
+      rows: 0,
+      bytes: 0,
+      totalRows: undefined,
+      totalBytes: undefined,
+      done: false,
+      durationMs: 0,
+    }))
     this.steps = names.steps.map(({ name, type }) => ({ name, type, rowsIn: 0, rowsOut: 0, rejected: 0 }))
     this.destinations = names.destinations.map((name) => ({ name, label: name, location: undefined, rows: 0, durationMs: 0 }))
   }
@@ -123,7 +131,12 @@ export class Counters {
     const steps = this.steps.map((step) => ({ name: `transform: ${step.name}`, rowsIn: step.rowsIn, rowsOut: step.rowsOut, durationMs: 0 }))
     const out = this.steps.at(-1)?.rowsOut ?? this.read
     return [
-      ...this.sources.map((source) => ({ name: `extract: ${source.name}`, rowsIn: source.rows, rowsOut: source.rows, durationMs: Math.round(source.durationMs) })),
+      ...this.sources.map((source) => ({
+        name: `extract: ${source.name}`,
+        rowsIn: source.rows,
+        rowsOut: source.rows,
+        durationMs: Math.round(source.durationMs),
+      })),
       // Fused steps run in one pass, so their time is known only for all of them together.
       ...steps.map((step, i) => (i === 0 ? { ...step, durationMs: Math.round(this.transformMs) } : step)),
       ...this.destinations.map((destination) => ({

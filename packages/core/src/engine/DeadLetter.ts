@@ -56,7 +56,13 @@ export class DeadLetter {
   private save(final: boolean): Effect.Effect<void, DeltaflowError> {
     const { options } = this
     const destination = options.pipeline.errorHandling.deadLetter!
-    const checkpoint = { pipeline: options.pipeline.name, runId: options.state.runId, cursors: {}, epoch: options.lease().epoch, batchId: ++this.batchId }
+    const checkpoint = {
+      pipeline: options.pipeline.name,
+      runId: options.state.runId,
+      cursors: {},
+      epoch: options.lease().epoch,
+      batchId: ++this.batchId,
+    }
     this.dirty = false
     return Effect.asVoid(this.load!.commit(checkpoint, final)).pipe(Effect.mapError(deadLetterFailed(destination)))
   }

@@ -21,7 +21,7 @@ export class EventHub {
   }
 
   close(): void {
-    for (const listener of [...this.listeners]) listener.close()
+    for (const listener of this.listeners) listener.close()
   }
 }
 

@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { DeltaflowError, EngineError, SourceError, TransformError, DestinationError, StoreError } from "../contract/Errors.ts"
+import { type DeltaflowError, EngineError, SourceError, TransformError, DestinationError, type StoreError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import { type EngineEvent, type Lease, type Run, type RunFailure, type Store, type StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
@@ -99,7 +99,11 @@ const leaseHeld = (pipeline: string): EngineError =>
   })
 
 /** Renews the lease while the body runs, and ends the body when the lease is lost. */
-const withKeepAlive = <A>(execution: Execution, holder: LeaseHolder, body: Effect.Effect<A, DeltaflowError>): Effect.Effect<A, DeltaflowError> => {
+const withKeepAlive = <A>(
+  execution: Execution,
+  holder: LeaseHolder,
+  body: Effect.Effect<A, DeltaflowError>,
+): Effect.Effect<A, DeltaflowError> => {
   const renew = Effect.gen(function* () {
     yield* Effect.sleep(LEASE_MS / 3)
     const renewed = yield* execution.environment.store.renewLease(holder.lease, LEASE_MS)
@@ -160,7 +164,12 @@ const makeEvent = (now: number, pipeline: string, runId: string, type: string, d
 })
 
 /** Invariant of the store: a transition is durable before anybody hears of it. */
-export const transition = (execution: Execution, change: Partial<Omit<Run, "id" | "pipeline">>, type: string, data: Readonly<Record<string, unknown>>): Effect.Effect<boolean, StoreError> =>
+export const transition = (
+  execution: Execution,
+  change: Partial<Omit<Run, "id" | "pipeline">>,
+  type: string,
+  data: Readonly<Record<string, unknown>>,
+): Effect.Effect<boolean, StoreError> =>
   Effect.gen(function* () {
     const { environment, pipeline, run } = execution
     const event = makeEvent(environment.now(), pipeline.name, run.id, type, data)
@@ -170,12 +179,19 @@ export const transition = (execution: Execution, change: Partial<Omit<Run, "id" 
   })
 
 /** Passes until one succeeds, under the strategy `retry`; each starts from the last checkpoint. */
-const attempts = (execution: Execution, state: RunState, stop: StopSwitch, holder: LeaseHolder, startedAt: number): Effect.Effect<void, DeltaflowError> => {
+const attempts = (
+  execution: Execution,
+  state: RunState,
+  stop: StopSwitch,
+  holder: LeaseHolder,
+  startedAt: number,
+): Effect.Effect<void, DeltaflowError> => {
   const { errorHandling } = execution.pipeline
   let attempt = 0
   const once: Effect.Effect<void, DeltaflowError> = Effect.suspend(() => passes(execution, state, stop, holder, startedAt))
   const step: Effect.Effect<void, DeltaflowError> = Effect.catch(once, (error) => {
-    if (errorHandling.strategy !== "retry" || !error.retryable || attempt >= errorHandling.maxRetries || stop.stopping) return Effect.fail(error)
+    if (errorHandling.strategy !== "retry" || !error.retryable || attempt >= errorHandling.maxRetries || stop.stopping)
+      return Effect.fail(error)
     attempt++
     const delay = backoffDelay(errorHandling, attempt)
     return announceRetry(execution, attempt, delay, error).pipe(
@@ -187,7 +203,12 @@ const attempts = (execution: Execution, state: RunState, stop: StopSwitch, holde
   return step
 }
 
-const announceRetry = (execution: Execution, attempt: number, delayMs: number, error: DeltaflowError): Effect.Effect<void, DeltaflowError> => {
+const announceRetry = (
+  execution: Execution,
+  attempt: number,
+  delayMs: number,
+  error: DeltaflowError,
+): Effect.Effect<void, DeltaflowError> => {
   const { environment, pipeline, run } = execution
   const event = makeEvent(environment.now(), pipeline.name, run.id, "pipeline.retrying", {
     attempt,
@@ -204,7 +225,13 @@ interface PassGroup {
 }
 
 /** One pass per distinct checkpoint, so that a destination that is behind catches up and none gets rows twice. */
-const passes = (execution: Execution, state: RunState, stop: StopSwitch, holder: LeaseHolder, startedAt: number): Effect.Effect<void, DeltaflowError> =>
+const passes = (
+  execution: Execution,
+  state: RunState,
+  stop: StopSwitch,
+  holder: LeaseHolder,
+  startedAt: number,
+): Effect.Effect<void, DeltaflowError> =>
   Effect.gen(function* () {
     const { pipeline, environment } = execution
     const stored = yield* environment.store.getCheckpoints(pipeline.name)
@@ -215,7 +242,12 @@ const passes = (execution: Execution, state: RunState, stop: StopSwitch, holder:
     }
   })
 
-const groupByCheckpoint = (execution: Execution, holder: LeaseHolder, stored: ReadonlyArray<StoredCheckpoint>, startedAt: number): Effect.Effect<ReadonlyArray<PassGroup>, DeltaflowError> =>
+const groupByCheckpoint = (
+  execution: Execution,
+  holder: LeaseHolder,
+  stored: ReadonlyArray<StoredCheckpoint>,
+  startedAt: number,
+): Effect.Effect<ReadonlyArray<PassGroup>, DeltaflowError> =>
   Effect.gen(function* () {
     const { pipeline, options } = execution
     if (!isIncremental(pipeline) || options.fullRefresh === true) return [{ cursors: {}, destinations: pipeline.destinations }]
@@ -242,7 +274,10 @@ const checkpointOf = (
     const mine = stored.find((checkpoint) => checkpoint.destination === destination.name)
     const context = execution.environment.context(destination.name, new AbortController().signal, startedAt, {})
     // Invariant 2: what stands beside the rows is true, whatever the store says.
-    const own = destination.plugin.checkpoint === undefined ? undefined : yield* destination.plugin.checkpoint({ ...context, pipeline: pipeline.name, runId: execution.run.id, config: destination.config })
+    const own =
+      destination.plugin.checkpoint === undefined
+        ? undefined
+        : yield* destination.plugin.checkpoint({ ...context, pipeline: pipeline.name, runId: execution.run.id, config: destination.config })
     if (mine !== undefined) yield* sameDefinition(pipeline, mine)
     if (own !== undefined && own.epoch >= holder.lease.epoch) yield* raiseEpoch(execution, holder, own.epoch + 1)
     // A reset of the state is stored with a higher epoch than what the destination has.
@@ -275,7 +310,11 @@ const sameDefinition = (pipeline: ResolvedPipeline, checkpoint: StoredCheckpoint
   )
 }
 
-const migrated = (pipeline: ResolvedPipeline, cursors: Readonly<Record<string, string>>, checkpoint: StoredCheckpoint): Readonly<Record<string, string>> =>
+const migrated = (
+  pipeline: ResolvedPipeline,
+  cursors: Readonly<Record<string, string>>,
+  checkpoint: StoredCheckpoint,
+): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(cursors).map(([name, cursor]) => {
       const plugin = pipeline.sources.find((source) => source.name === name)?.plugin
@@ -344,7 +383,13 @@ export const runtimeValues = (execution: Execution, stored: ReadonlyArray<Stored
 }
 
 /** The terminal state, stored before it is announced. */
-export const finishRun = (execution: Execution, state: RunState, stop: StopSwitch, exit: Exit.Exit<void, DeltaflowError>, startedAt: number): Effect.Effect<Finished, StoreError> =>
+export const finishRun = (
+  execution: Execution,
+  state: RunState,
+  stop: StopSwitch,
+  exit: Exit.Exit<void, DeltaflowError>,
+  startedAt: number,
+): Effect.Effect<Finished, StoreError> =>
   Effect.gen(function* () {
     const { environment, run, pipeline } = execution
     const { counters, durable } = state
@@ -364,7 +409,12 @@ export const finishRun = (execution: Execution, state: RunState, stop: StopSwitc
       stages: counters.stages(),
       error: failure,
     } as const
-    const data = { rows_extracted: change.rowsExtracted, rows_loaded: change.rowsLoaded, rows_rejected: change.rowsRejected, duration_ms: completedAt - startedAt }
+    const data = {
+      rows_extracted: change.rowsExtracted,
+      rows_loaded: change.rowsLoaded,
+      rows_rejected: change.rowsRejected,
+      duration_ms: completedAt - startedAt,
+    }
     const type = status === "success" ? "pipeline.completed" : status === "cancelled" ? "pipeline.cancelled" : "pipeline.failed"
     yield* transition(execution, change, type, failure === null ? data : { ...data, code: failure.code, message: failure.message })
     state.report()
@@ -400,12 +450,23 @@ const failureOf = (exit: Exit.Exit<void, DeltaflowError>, stop: StopSwitch, pipe
 }
 
 const cancelled = (pipeline: string): EngineError =>
-  new EngineError({ code: "RUN_CANCELLED", message: `${pipeline}: the run was cancelled. Run it again: it goes on from the last checkpoint.`, path: [pipeline] })
+  new EngineError({
+    code: "RUN_CANCELLED",
+    message: `${pipeline}: the run was cancelled. Run it again: it goes on from the last checkpoint.`,
+    path: [pipeline],
+  })
 
 const describeFailure = (error: DeltaflowError, mask: (text: string) => string): RunFailure => ({
   code: error.code,
   message: mask(error.message),
-  stage: error instanceof SourceError ? "extract" : error instanceof TransformError ? "transform" : error instanceof DestinationError ? "load" : null,
+  stage:
+    error instanceof SourceError
+      ? "extract"
+      : error instanceof TransformError
+        ? "transform"
+        : error instanceof DestinationError
+          ? "load"
+          : null,
   step: error.path.at(-1) ?? null,
   hint: error.hint === undefined ? null : mask(error.hint),
 })

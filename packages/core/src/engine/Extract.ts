@@ -30,14 +30,25 @@ interface Item {
 
 export type Extracted =
   | (Item & { readonly kind: "batch"; readonly batch: Batch })
-  | (Item & { readonly kind: "encoded"; readonly bytes: Uint8Array; readonly rows: number; readonly passed: ReadonlyArray<number>; readonly schema: BatchSchema })
+  | (Item & {
+      readonly kind: "encoded"
+      readonly bytes: Uint8Array
+      readonly rows: number
+      readonly passed: ReadonlyArray<number>
+      readonly schema: BatchSchema
+    })
 
 export const extract = (options: ExtractOptions, memory: Memory): Stream.Stream<Extracted, DeltaflowError> =>
   Stream.fromIterable(options.opened.map((opened, index) => ({ opened, index }))).pipe(
     Stream.flatMap(({ opened, index }) => extractOne(options, opened, index, memory), { concurrency: 1 }),
   )
 
-const extractOne = (options: ExtractOptions, opened: OpenedSource, index: number, memory: Memory): Stream.Stream<Extracted, DeltaflowError> => {
+const extractOne = (
+  options: ExtractOptions,
+  opened: OpenedSource,
+  index: number,
+  memory: Memory,
+): Stream.Stream<Extracted, DeltaflowError> => {
   const count = options.state.counters.sources[index]!
   count.totalBytes = opened.reader.totalBytes
   count.totalRows = opened.reader.totalRows
@@ -59,7 +70,13 @@ const extractOne = (options: ExtractOptions, opened: OpenedSource, index: number
 
 /** What a source gives, before the engine has counted it and found room for it. */
 type Raw =
-  | { readonly kind: "batch"; readonly batch: Batch; readonly cursor: CursorValue | undefined; readonly bytesRead: number; readonly permits?: number }
+  | {
+      readonly kind: "batch"
+      readonly batch: Batch
+      readonly cursor: CursorValue | undefined
+      readonly bytesRead: number
+      readonly permits?: number
+    }
   | {
       readonly kind: "encoded"
       readonly result: WorkerResult
@@ -68,7 +85,13 @@ type Raw =
       readonly permits: number
     }
 
-const admit = (options: ExtractOptions, opened: OpenedSource, index: number, raw: Raw, memory: Memory): Effect.Effect<Extracted, DeltaflowError> =>
+const admit = (
+  options: ExtractOptions,
+  opened: OpenedSource,
+  index: number,
+  raw: Raw,
+  memory: Memory,
+): Effect.Effect<Extracted, DeltaflowError> =>
   Effect.gen(function* () {
     const { state } = options
     // Gives timers, signals and the other stages a turn, also where a source never waits.
@@ -78,7 +101,10 @@ const admit = (options: ExtractOptions, opened: OpenedSource, index: number, raw
     count.rows += rowsIn
     count.bytes += raw.bytesRead
     state.moved("extract")
-    const cursor = raw.cursor === undefined || opened.source.incremental === undefined ? undefined : { source: opened.source.name, encoded: yield* encode(opened, raw.cursor) }
+    const cursor =
+      raw.cursor === undefined || opened.source.incremental === undefined
+        ? undefined
+        : { source: opened.source.name, encoded: yield* encode(opened, raw.cursor) }
     if (raw.kind === "encoded") {
       const { bytes, rows, passed, schema } = raw.result
       return { kind: "encoded", permits: raw.permits, cursor, rowsIn, bytes, rows, passed, schema } as const
@@ -128,18 +154,32 @@ const withIdleLimit = <A>(opened: OpenedSource, stream: Stream.Stream<A, SourceE
   })
 }
 
-const fromChunks = (options: ExtractOptions, opened: OpenedSource, rows: ChunkStream, memory: Memory): Stream.Stream<Raw, DeltaflowError> => {
+const fromChunks = (
+  options: ExtractOptions,
+  opened: OpenedSource,
+  rows: ChunkStream,
+  memory: Memory,
+): Stream.Stream<Raw, DeltaflowError> => {
   const chunks = withIdleLimit(opened, rows.stream).pipe(
     Stream.mapEffect((chunk) => Effect.map(memory.take(chunk.bytes.byteLength), (permits) => ({ chunk, permits }))),
   )
-  const local = Effect.map(loadModule<Decode>(rows.decoder), (decode) => (chunk: SourceChunk, permits: number) => decodeHere(opened, rows, decode, chunk, permits))
+  const local = Effect.map(
+    loadModule<Decode>(rows.decoder),
+    (decode) => (chunk: SourceChunk, permits: number) => decodeHere(opened, rows, decode, chunk, permits),
+  )
   return Stream.unwrap(
     Effect.gen(function* () {
       const decodeLocally = yield* local
       const workers = isLarge(opened) && options.startWorkers !== undefined ? yield* options.startWorkers(rows.decoder) : undefined
-      if (workers === undefined) return chunks.pipe(Stream.mapEffect(({ chunk, permits }) => decodeLocally(chunk, permits)), Stream.flatMap(Stream.fromIterable))
+      if (workers === undefined)
+        return chunks.pipe(
+          Stream.mapEffect(({ chunk, permits }) => decodeLocally(chunk, permits)),
+          Stream.flatMap(Stream.fromIterable),
+        )
       return chunks.pipe(
-        Stream.mapEffect(({ chunk, permits }) => Effect.map(workers.run(chunk.bytes), (result) => ({ chunk, permits, result })), { concurrency: workers.size + 1 }),
+        Stream.mapEffect(({ chunk, permits }) => Effect.map(workers.run(chunk.bytes), (result) => ({ chunk, permits, result })), {
+          concurrency: workers.size + 1,
+        }),
         Stream.mapEffect(({ chunk, permits, result }) => fromWorker(rows, chunk, permits, result, decodeLocally)),
         Stream.flatMap(Stream.fromIterable),
       )
@@ -163,7 +203,13 @@ const fromWorker = (
   return Effect.succeed([{ kind: "encoded", result, cursor: chunk.cursor, bytesRead: result.bytesRead, permits }])
 }
 
-const decodeHere = (opened: OpenedSource, rows: ChunkStream, decode: Decode, chunk: SourceChunk, permits: number): Effect.Effect<ReadonlyArray<Raw>, DeltaflowError> =>
+const decodeHere = (
+  opened: OpenedSource,
+  rows: ChunkStream,
+  decode: Decode,
+  chunk: SourceChunk,
+  permits: number,
+): Effect.Effect<ReadonlyArray<Raw>, DeltaflowError> =>
   Effect.try({
     try: () => {
       const decoded = decode(chunk.bytes)
@@ -178,7 +224,13 @@ const decodeHere = (opened: OpenedSource, rows: ChunkStream, decode: Decode, chu
   }).pipe(Effect.withSpan("decode", { attributes: { source: opened.source.name } }))
 
 /** The chunk's room is given back with its last batch, which also carries the cursor. */
-const numbered = (batches: ReadonlyArray<Batch>, schema: BatchSchema, firstRow: number, chunk: SourceChunk, permits: number): ReadonlyArray<Raw> => {
+const numbered = (
+  batches: ReadonlyArray<Batch>,
+  schema: BatchSchema,
+  firstRow: number,
+  chunk: SourceChunk,
+  permits: number,
+): ReadonlyArray<Raw> => {
   if (batches.length === 0) {
     // A chunk without rows still moves the cursor, and its room must be given back.
     return [{ kind: "batch", batch: Batch.empty(schema), cursor: chunk.cursor, bytesRead: chunk.bytes.byteLength, permits }]
@@ -188,7 +240,13 @@ const numbered = (batches: ReadonlyArray<Batch>, schema: BatchSchema, firstRow: 
     const isLast = i === batches.length - 1
     const item = batch.withFirstRow(next)
     next += batch.rowCount
-    return { kind: "batch", batch: item, cursor: isLast ? chunk.cursor : undefined, bytesRead: isLast ? chunk.bytes.byteLength : 0, permits: isLast ? permits : 0 }
+    return {
+      kind: "batch",
+      batch: item,
+      cursor: isLast ? chunk.cursor : undefined,
+      bytesRead: isLast ? chunk.bytes.byteLength : 0,
+      permits: isLast ? permits : 0,
+    }
   })
 }
 
@@ -204,5 +262,10 @@ export const loadModule = <F>(reference: ModuleReference): Effect.Effect<F, Engi
       if (typeof make !== "function") throw new TypeError(`${reference.url} has no export ${reference.name}`)
       return make(reference.options)
     },
-    catch: (cause) => new EngineError({ code: "MODULE_FAILED", message: `${reference.url}: ${cause instanceof Error ? cause.message : String(cause)}`, cause }),
+    catch: (cause) =>
+      new EngineError({
+        code: "MODULE_FAILED",
+        message: `${reference.url}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        cause,
+      }),
   })

@@ -5,7 +5,7 @@ import type { Checkpoint, Load } from "../contract/Destination.ts"
 import { type DeltaflowError, DestinationError, EngineError, type TransformError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import type { Lease, Store, StoredCheckpoint } from "../contract/Store.ts"
-import { Batch } from "../model/Batch.ts"
+import { type Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
 import { DeadLetter } from "./DeadLetter.ts"
@@ -151,7 +151,8 @@ class LoadsWriter {
       const rejected = new Set<number>()
       for (const opened of loads) {
         const started = performance.now()
-        const rows = item.batch === undefined ? yield* this.writeEncoded(opened, item) : yield* this.writeBatch(opened, item.batch, rejected)
+        const rows =
+          item.batch === undefined ? yield* this.writeEncoded(opened, item) : yield* this.writeBatch(opened, item.batch, rejected)
         const count = counters.destinations[opened.index]!
         count.rows += rows
         count.durationMs += performance.now() - started
@@ -174,7 +175,10 @@ class LoadsWriter {
       if (batch.length === 1) return this.rejectWritten(opened, batch, error, rejected)
       const middle = error.row === undefined ? batch.length >> 1 : splitAt(batch, error.row)
       const halves = [batch.slice(0, middle), batch.slice(middle, batch.length)]
-      return Effect.map(Effect.forEach(halves, (half) => this.writeBatch(opened, half, rejected)), ([a, b]) => a! + b!)
+      return Effect.map(
+        Effect.forEach(halves, (half) => this.writeBatch(opened, half, rejected)),
+        ([a, b]) => a! + b!,
+      )
     })
   }
 
@@ -272,7 +276,8 @@ const stillHeld = (options: LoadsOptions): Effect.Effect<void, DeltaflowError> =
   Effect.gen(function* () {
     const held = yield* options.store.getLease(options.lease().name)
     const mine = options.lease()
-    if (held === undefined || held.owner !== mine.owner || held.epoch !== mine.epoch) return yield* Effect.fail(leaseLost(options.pipeline.name))
+    if (held === undefined || held.owner !== mine.owner || held.epoch !== mine.epoch)
+      return yield* Effect.fail(leaseLost(options.pipeline.name))
   })
 
 export const leaseLost = (pipeline: string): EngineError =>
@@ -283,7 +288,13 @@ export const leaseLost = (pipeline: string): EngineError =>
   })
 
 /** Errors that one row can cause. A full disk or a missing folder would be the same for each of them. */
-const ROW_CODES: ReadonlySet<string> = new Set(["VALUE_NOT_SUPPORTED", "VALUE_TYPE", "NUMBER_OUT_OF_RANGE", "INVALID_CAST", "DESTINATION_FAILED"])
+const ROW_CODES: ReadonlySet<string> = new Set([
+  "VALUE_NOT_SUPPORTED",
+  "VALUE_TYPE",
+  "NUMBER_OUT_OF_RANGE",
+  "INVALID_CAST",
+  "DESTINATION_FAILED",
+])
 
 const isAboutRows = (error: DeltaflowError): boolean => ROW_CODES.has(error.code)
 
@@ -338,4 +349,3 @@ const retrying =
     })
     return Effect.withSpan(step, "load", { attributes: { destination: destination.name } })
   }
-

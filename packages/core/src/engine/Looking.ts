@@ -61,7 +61,10 @@ export const explainExecution = (execution: Execution): Effect.Effect<Explanatio
   })
 
 /** The first rows after a step. Reading stops as soon as there are enough. */
-export const previewRows = (execution: Execution, { limit = 20, step }: PreviewOptions): Effect.Effect<Preview, DeltaflowError, Scope.Scope> =>
+export const previewRows = (
+  execution: Execution,
+  { limit = 20, step }: PreviewOptions,
+): Effect.Effect<Preview, DeltaflowError, Scope.Scope> =>
   Effect.gen(function* () {
     const steps = step === undefined ? execution.pipeline.steps : execution.pipeline.steps.slice(0, step)
     const cut: Execution = { ...execution, pipeline: { ...execution.pipeline, steps, workers: 1 } }

@@ -110,7 +110,12 @@ const transform = (options: PassOptions, item: Extracted): Effect.Effect<Transfo
     const source = item.batch
     const onRowError = state.skipsRows
       ? (failure: { readonly row: number; readonly step: number; readonly error: TransformError }) => {
-          rejections.push({ row: source.row(failure.row), rowNumber: source.firstRow + failure.row, step: stepName(options, failure.step), error: failure.error })
+          rejections.push({
+            row: source.row(failure.row),
+            rowNumber: source.firstRow + failure.row,
+            step: stepName(options, failure.step),
+            error: failure.error,
+          })
           rejectedByStep.set(failure.step, (rejectedByStep.get(failure.step) ?? 0) + 1)
         }
       : undefined

@@ -29,11 +29,18 @@ export const preparePlan = (execution: Execution, { opened, context, limit }: Pl
         await loadExpressionParser()
         return await loadTransformFunctions(pipeline.steps, environment.loadModule, execution.functions)
       },
-      catch: (cause) => (cause instanceof TransformError ? cause : new EngineError({ code: "MODULE_FAILED", message: `${pipeline.name}: ${messageOf(cause)}`, cause })),
+      catch: (cause) =>
+        cause instanceof TransformError
+          ? cause
+          : new EngineError({ code: "MODULE_FAILED", message: `${pipeline.name}: ${messageOf(cause)}`, cause }),
     })
     const result = makePlan({
       steps: pipeline.steps,
-      sources: opened.map(({ source, reader }) => ({ name: source.name, schema: reader.schema, ...(reader.notes === undefined ? {} : { notes: reader.notes }) })),
+      sources: opened.map(({ source, reader }) => ({
+        name: source.name,
+        schema: reader.schema,
+        ...(reader.notes === undefined ? {} : { notes: reader.notes }),
+      })),
       runtime: context.runtimeValues,
       now: context.startedAt,
       backend: environment.backend,
@@ -49,12 +56,18 @@ export const preparePlan = (execution: Execution, { opened, context, limit }: Pl
  * Threads for a single destination that takes encoded bytes, when a file is large enough. They are only an optimisation: with
  * and without them the same bytes are written.
  */
-export const prepareWorkers = (execution: Execution, opened: ReadonlyArray<OpenedSource>, plan: Plan, loads: ReadonlyArray<Load>): WorkerStart | undefined => {
+export const prepareWorkers = (
+  execution: Execution,
+  opened: ReadonlyArray<OpenedSource>,
+  plan: Plan,
+  loads: ReadonlyArray<Load>,
+): WorkerStart | undefined => {
   const { pipeline } = execution
   const size = Math.min(pipeline.workers, availableParallelism())
   const load = loads.length === 1 ? loads[0] : undefined
   const isLarge = opened.some(({ reader }) => (reader.totalBytes ?? 0) >= WORKER_BYTES)
-  if (size < 2 || opened.length > 1 || !isLarge || load?.encoded === undefined || plan.output === undefined || !plan.isTransferable) return undefined
+  if (size < 2 || opened.length > 1 || !isLarge || load?.encoded === undefined || plan.output === undefined || !plan.isTransferable)
+    return undefined
   const { output, spec } = plan
   const encoder = load.encoded.encoder(output)
   return (decoder) => makeWorkers(size, { decoder, steps: spec, encoder, output })

@@ -10,7 +10,7 @@ import type { DecodedDestination, DecodedPipeline, DecodedSource, DecodedStep } 
 import { decodeDefinition } from "../pipeline/decodeDefinition.ts"
 import type { PipelineDefinition } from "../pipeline/Definition.ts"
 import { loadPipelineText } from "../pipeline/PipelineFile.ts"
-import { Secrets } from "../pipeline/Secrets.ts"
+import { type Secrets } from "../pipeline/Secrets.ts"
 import { fillRuntime, type RuntimeTexts } from "../pipeline/variables.ts"
 import type { CustomFunction, LocalReference, RowStep } from "../transform/Step.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
@@ -23,20 +23,33 @@ export type PipelineInput = PipelineDefinition | string | DecodedPipeline
 export interface Validation {
   readonly name: string
   readonly version: string
-  readonly destinations: ReadonlyArray<{ readonly name: string; readonly type: string; readonly writeMode: string; readonly guarantee: string }>
+  readonly destinations: ReadonlyArray<{
+    readonly name: string
+    readonly type: string
+    readonly writeMode: string
+    readonly guarantee: string
+  }>
 }
 
 /** Decodes the definition. All issues come at once, in a `DefinitionError`. */
-export const resolve = (input: PipelineInput, options: EngineOptions, secrets: Secrets, variables: RunOptions["variables"]): Effect.Effect<DecodedPipeline, DeltaflowError> =>
+export const resolve = (
+  input: PipelineInput,
+  options: EngineOptions,
+  secrets: Secrets,
+  variables: RunOptions["variables"],
+): Effect.Effect<DecodedPipeline, DeltaflowError> =>
   Effect.gen(function* () {
     if (isDecoded(input) && variables === undefined) return input
     const settings = { plugins: options.plugins, secrets, variables: [variables ?? {}, options.env ?? {}] }
     const definition = isDecoded(input) ? input.written : input
-    const result = yield* Effect.promise(() => (typeof definition === "string" ? loadPipelineText(definition, settings) : decodeDefinition(definition, settings)))
+    const result = yield* Effect.promise(() =>
+      typeof definition === "string" ? loadPipelineText(definition, settings) : decodeDefinition(definition, settings),
+    )
     return result.ok ? result.pipeline : yield* Effect.fail(new DefinitionError(result.issues))
   })
 
-const isDecoded = (input: PipelineInput): input is DecodedPipeline => typeof input === "object" && "written" in input && "errorHandling" in input
+const isDecoded = (input: PipelineInput): input is DecodedPipeline =>
+  typeof input === "object" && "written" in input && "errorHandling" in input
 
 /** Which guarantee a destination gives; the table of the engine's promises. */
 export const guaranteeOf = (destination: Pick<DecodedDestination, "delivery">): string =>
@@ -66,7 +79,12 @@ export interface ReadyPipeline {
 }
 
 /** Fills in what is known only now: the run's id in paths, modules of custom steps. */
-export const readyPipeline = (decoded: DecodedPipeline, options: EngineOptions, runtime: RuntimeTexts, run: Pick<RunOptions, "workers" | "batchSize">): ReadyPipeline => {
+export const readyPipeline = (
+  decoded: DecodedPipeline,
+  options: EngineOptions,
+  runtime: RuntimeTexts,
+  run: Pick<RunOptions, "workers" | "batchSize">,
+): ReadyPipeline => {
   const functions = new Map<string, CustomFunction>()
   const root = options.projectRoot ?? process.cwd()
   const pipeline: ResolvedPipeline = {
@@ -86,7 +104,13 @@ export const readyPipeline = (decoded: DecodedPipeline, options: EngineOptions, 
   return { pipeline, functions }
 }
 
-const readySource = (source: DecodedSource, written: PipelineDefinition, index: number, runtime: RuntimeTexts, batchSize: number | undefined): ResolvedSource => ({
+const readySource = (
+  source: DecodedSource,
+  written: PipelineDefinition,
+  index: number,
+  runtime: RuntimeTexts,
+  batchSize: number | undefined,
+): ResolvedSource => ({
   ...source,
   config: fillRuntime(source.config, runtime),
   batchSize: batchSize ?? source.batchSize,
@@ -98,9 +122,14 @@ const HARMLESS = new Set(["name", "batch_size", "timeout", "optional"])
 
 const fingerprintOf = (source: DecodedSource, written: PipelineDefinition, index: number): string => {
   const entry = written.sources[index] ?? {}
-  const relevant = source.plugin.fingerprint?.(source.config) ?? Object.fromEntries(Object.entries(entry).filter(([key]) => !HARMLESS.has(key)))
-  const incremental = source.incremental === undefined ? null : { column: source.incremental.column ?? null, key: source.incremental.key ?? null }
-  return createHash("sha256").update(stringifyJson([source.plugin.type, relevant, incremental])).digest("hex").slice(0, 32)
+  const relevant =
+    source.plugin.fingerprint?.(source.config) ?? Object.fromEntries(Object.entries(entry).filter(([key]) => !HARMLESS.has(key)))
+  const incremental =
+    source.incremental === undefined ? null : { column: source.incremental.column ?? null, key: source.incremental.key ?? null }
+  return createHash("sha256")
+    .update(stringifyJson([source.plugin.type, relevant, incremental]))
+    .digest("hex")
+    .slice(0, 32)
 }
 
 const readyDestination = (destination: DecodedDestination, runtime: RuntimeTexts): ResolvedDestination => ({
@@ -119,7 +148,11 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
     case "filter":
       return { ...named(step.name), type: "filter", condition: String(step.condition) }
     case "map":
-      return { ...named(step.name), type: "map", fields: Object.fromEntries(Object.entries(step.fields).map(([name, text]) => [name, String(text)])) }
+      return {
+        ...named(step.name),
+        type: "map",
+        fields: Object.fromEntries(Object.entries(step.fields).map(([name, text]) => [name, String(text)])),
+      }
     case "rename":
     case "select":
       return step
@@ -143,4 +176,3 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
 }
 
 const named = (name: string | undefined): { readonly name?: string } => (name === undefined ? {} : { name })
-

@@ -31,11 +31,18 @@ describe("a batch over plain objects", () => {
   it("carries columns with the names of Object's own members", () => {
     const row = JSON.parse('{"__proto__": 1, "constructor": 2, "toString": 3}') as Row
     const [copy] = Batch.fromRows([row]).toRows()
-    expect(Object.entries(copy!)).toEqual([["__proto__", 1], ["constructor", 2], ["toString", 3]])
+    expect(Object.entries(copy!)).toEqual([
+      ["__proto__", 1],
+      ["constructor", 2],
+      ["toString", 3],
+    ])
   })
 
   it("finds the smallest types that hold all values", () => {
-    const schema = inferSchema([{ a: 1, b: 1, c: null }, { a: 1.5, b: 2n ** 60n, c: true }])
+    const schema = inferSchema([
+      { a: 1, b: 1, c: null },
+      { a: 1.5, b: 2n ** 60n, c: true },
+    ])
     expect(schema.columns.map((column) => column.type)).toEqual(["double", "integer", "boolean"])
   })
 

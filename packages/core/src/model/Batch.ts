@@ -104,7 +104,13 @@ export class Batch {
   static fromRows(rows: ReadonlyArray<Row>, schema?: BatchSchema, firstRow = 1): Batch {
     const shape = schema ?? inferSchema(rows)
     const columns = shape.columns.map((column) => new ObjectColumn(rows, column.name, column.type))
-    return new Batch({ schema: shape, columns, rowCount: rows.length, firstRow, byteSize: rows.length * shape.columns.length * OBJECT_VALUE_BYTES })
+    return new Batch({
+      schema: shape,
+      columns,
+      rowCount: rows.length,
+      firstRow,
+      byteSize: rows.length * shape.columns.length * OBJECT_VALUE_BYTES,
+    })
   }
 
   static empty(schema: BatchSchema): Batch {
@@ -201,7 +207,11 @@ const mergeType = (known: ColumnType | undefined, value: unknown, row: number, n
   if (type === undefined || known === undefined) return type ?? known
   const wider = widen(known, type) ?? mixedNumber(known, type)
   if (wider !== undefined) return wider
-  throw new RowsError(row, name, `the rows mix ${known} and ${type} in one column. Give one type to all rows, or declare the column's type.`)
+  throw new RowsError(
+    row,
+    name,
+    `the rows mix ${known} and ${type} in one column. Give one type to all rows, or declare the column's type.`,
+  )
 }
 
 // In plain objects 1 and 1.5 are one kind of number, so a column of both is double.

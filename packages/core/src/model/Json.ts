@@ -8,7 +8,7 @@ import { Decimal, whole } from "./Decimal.ts"
 export const parseJson = (text: string): unknown => {
   // Only a text with a long number can lose digits, and the reviver costs ten times the plain parse.
   if (!LONG_NUMBER.test(text)) return JSON.parse(text)
-  return JSON.parse(text, reviveExact as (key: string, value: unknown) => unknown)
+  return JSON.parse(text, reviveExact)
 }
 
 /** JSON text of plain values, `bigint`, `Decimal`, dates (ISO 8601) and bytes (hex, `\x00ff`). NaN and infinities are written as text. */

@@ -35,7 +35,12 @@ export class RowSchema {
     // Until the first value came, the type was only a guess.
     if (this.onlyNull.delete(name)) return found
     const type = widen(known.type, found.type) ?? numberType(known.type, found.type)
-    if (type === undefined) throw new RowsError(0, name, `the column was ${known.type} before and now holds ${found.type}. Give one type to all rows, or declare the column's type.`)
+    if (type === undefined)
+      throw new RowsError(
+        0,
+        name,
+        `the column was ${known.type} before and now holds ${found.type}. Give one type to all rows, or declare the column's type.`,
+      )
     return { ...known, type }
   }
 }

@@ -48,9 +48,12 @@ describe("dates and times", () => {
     expect(formatTimestamp(parseTimestamp(text, true)!, true)).toBe(expected)
   })
 
-  it.each(["2025-02-29", "2025-13-01", "2025-00-10", "0000-01-01", "2025-1", "yesterday", "", "2025-01-31T"])("refuses the date %j", (text) => {
-    expect(parseDate(text)).toBeUndefined()
-  })
+  it.each(["2025-02-29", "2025-13-01", "2025-00-10", "0000-01-01", "2025-1", "yesterday", "", "2025-01-31T"])(
+    "refuses the date %j",
+    (text) => {
+      expect(parseDate(text)).toBeUndefined()
+    },
+  )
 
   it.each(["25:00", "12:60", "24:00:01", "12", "noon"])("refuses the time %j", (text) => {
     expect(parseTime(text)).toBeUndefined()

@@ -177,8 +177,7 @@ const parseBytes = (text: string): Uint8Array | undefined => {
   return new Uint8Array(Buffer.from(text.slice(2), "hex"))
 }
 
-const formatBytes = (value: Uint8Array): string =>
-  `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`
+const formatBytes = (value: Uint8Array): string => `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`
 
 const parseInterval = (text: string): Interval | undefined => {
   const match = INTERVAL.exec(text.trim())
