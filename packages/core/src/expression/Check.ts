@@ -98,7 +98,10 @@ const untyped = (text: string | null, position: number): UntypedNode => ({ kind:
 /** Whole numbers up to 64 bits are integers, all else is decimal; `0x1F` and `1_000` are numbers too. */
 const number = (text: string): Node => {
   const digits = text.replaceAll("_", "")
-  const integer = /^(0[xob])?[0-9a-f]+$/i.test(digits) && !/^\d+e/i.test(digits) ? BigInt(digits) : undefined
+  // The parser has made one number of a minus and its digits.
+  const isWhole = /^-?(\d+|0[xob][0-9a-f]+)$/i.test(digits)
+  const magnitude = isWhole ? BigInt(digits.replace("-", "")) : 0n
+  const integer = isWhole ? (digits.startsWith("-") ? -magnitude : magnitude) : undefined
   const value = integer === undefined ? undefined : int64(integer)
   if (value !== undefined) return constant(value, "integer")
   return constant(integer === undefined ? Decimal.parse(digits)! : new Decimal(integer, 0), "decimal")

@@ -1,14 +1,15 @@
 /** Function calls: looked up in the library by name and types. */
 import { didYouMean } from "../model/nearestName.ts"
 import { microsOf } from "../model/Temporal.ts"
-import { coerceAll, strictCall } from "./coerce.ts"
+import { cast, coerceAll, strictCall } from "./coerce.ts"
 import { type Context, type Operand, showType } from "./context.ts"
 import { fold } from "./fold.ts"
 import { library } from "./library.ts"
 import { constant, reviveLiteral } from "./literals.ts"
+import { timeUnit } from "./intervalText.ts"
 import type { Node } from "./Node.ts"
 import type { TreeNode } from "./Parse.ts"
-import { type Resolved, resolve, showSignature, type Signature } from "./signatures.ts"
+import { type ParameterType, type Resolved, resolve, showSignature, type Signature } from "./signatures.ts"
 import { nameOf } from "./types.ts"
 
 type FuncCall = Extract<TreeNode, { FuncCall: unknown }>["FuncCall"]
@@ -20,8 +21,9 @@ export const checkCall = (context: Context, part: FuncCall): Operand | undefined
   if (names.length > 1 && names[0] !== "pg_catalog") return context.unsupported(part.location, `A function of a schema (${names.join(".")})`)
   const refused = refuseClause(part, name)
   if (refused !== undefined) return context.unsupported(part.location, refused.what, refused.hint)
-  const operands = context.checkAll(part.args ?? [])
+  const operands = name === "datediff" ? unitThenDates(context, part.args ?? []) : context.checkAll(part.args ?? [])
   const candidates = library.get(name)
+  if (name === "age" && operands?.length === 1) return ageUntilToday(context, operands[0]!, part.location)
   if (candidates === undefined || isOperatorName(name)) return clockFunction(context, name, part) ?? unknownFunction(context, name, part.location)
   if (operands === undefined) return undefined
   const resolved = resolve(candidates, operands.map((operand) => operand.type))
@@ -47,8 +49,9 @@ export const callSignature = (
   operands: ReadonlyArray<Operand>,
   location: number | undefined,
 ): Node | undefined => {
-  const args = coerceAll(context, operands, types)
-  if (args === undefined) return undefined
+  const coerced = coerceAll(context, operands, types)
+  if (coerced === undefined) return undefined
+  const args = coerced.map((arg, i) => asText(arg, signature.parameters[Math.min(i, signature.parameters.length - 1)]!))
   const constants = args.map((arg) => {
     const folded = fold(arg)
     return folded.kind === "constant" ? reviveLiteral(folded.value, folded.type) : undefined
@@ -58,6 +61,16 @@ export const callSignature = (
   const nullable = signature.nullable || (signature.strict && args.some((arg) => arg.nullable))
   const name = signature.implementation
   return { kind: "call", name, type: result, nullable, strict: signature.strict, args: withPrepared(signature, args) }
+}
+
+/** The argument as text, where the signature takes any type. */
+const asText = (arg: Node, parameter: ParameterType): Node => {
+  if (parameter === "output" && arg.type === "boolean") return fold(strictCall("booleanToOutput", "string", [arg]))
+  if (parameter === "outputs" && arg.type === "boolean[]") {
+    return fold(strictCall("castItems", "string[]", [arg, constant("booleanToOutput", "string")]))
+  }
+  if (parameter === "output" || parameter === "printed") return cast(arg, "string")!
+  return parameter === "outputs" ? cast(arg, "string[]")! : arg
 }
 
 const withPrepared = ({ prepare }: Signature, args: ReadonlyArray<Node>): ReadonlyArray<Node> => {
@@ -115,6 +128,25 @@ const unknownFunction = (context: Context, name: string, location: number | unde
 const FORMS: ReadonlyArray<string> = ["coalesce", "nullif", "greatest", "least", "extract", "position", "substring", "trim", "cast"]
 
 const clockFunctions: ReadonlyArray<string> = ["now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"]
+
+/** `DATEDIFF(day, a, b)`: warehouses write the unit without quotes. */
+const unitThenDates = (context: Context, args: ReadonlyArray<TreeNode>): ReadonlyArray<Operand> | undefined => {
+  const [first, ...rest] = args
+  const fields = first !== undefined && "ColumnRef" in first ? (first.ColumnRef.fields ?? []) : []
+  const unit = fields.length === 1 ? nameOf(fields[0]!) : ""
+  if (timeUnit(unit) === undefined || context.scope.columns.some((column) => column.name === unit)) return context.checkAll(args)
+  const dates = context.checkAll(rest)
+  return dates === undefined ? undefined : [constant(unit, "string"), ...dates]
+}
+
+/** The age at the midnight with which the run's first day began. */
+const ageUntilToday = (context: Context, operand: Operand, location: number | undefined): Node | undefined => {
+  const type = operand.type === "timestamptz" ? "timestamptz" : "timestamp"
+  const today = strictCall("dateToTimestamp", type, [strictCall("timestampToDate", "date", [nowNode(context)])])
+  const resolved = resolve(library.get("age")!, [type, operand.type])
+  if (typeof resolved !== "string") return callSignature(context, resolved, [fold(today), operand], location)
+  return context.issue("UNKNOWN_FUNCTION", context.position(location), `There is no function age(${showType(operand)}).`)
+}
 
 /** All clocks stand still at the run's start. */
 const clockFunction = (context: Context, name: string, part: FuncCall): Node | undefined =>

@@ -2,7 +2,8 @@
 import { type ColumnType, elementType, isArrayType } from "../model/ColumnType.ts"
 import { locationOf } from "./checkForms.ts"
 import { cast, coerce, strictCall } from "./coerce.ts"
-import type { Context, Operand } from "./context.ts"
+import type { Context, Operand, UntypedNode } from "./context.ts"
+import { withUnit } from "./intervalText.ts"
 import { constant } from "./literals.ts"
 import type { Node } from "./Node.ts"
 import type { TreeNode } from "./Parse.ts"
@@ -13,8 +14,9 @@ type TypeCast = Extract<TreeNode, { TypeCast: unknown }>["TypeCast"]
 export const checkCast = (context: Context, part: TypeCast): Operand | undefined => {
   const location = part.location !== undefined && part.location >= 0 ? part.location : locationOf(part.arg, undefined)
   const named = part.typeName === undefined ? undefined : namedType(context, part.typeName, part.typeName.location ?? location)
-  const operand = emptyArray(part.arg, named) ?? context.check(part.arg)
-  if (named === undefined || operand === undefined) return undefined
+  const given = emptyArray(part.arg, named) ?? context.check(part.arg)
+  if (named === undefined || given === undefined) return undefined
+  const operand = given.kind === "untyped" ? inNamedUnit(given, named) : given
   const node = operand.kind === "untyped" ? coerce(context, operand, named.type) : cast(operand, named.type)
   if (node !== undefined) return modified(context, node, named, location)
   if (operand.kind === "untyped") return undefined
@@ -61,10 +63,20 @@ const limitOf = ({ name, modifiers }: NamedType): Limit | string | undefined => 
   }
 }
 
-/** Only `interval(p)` comes here with one bare number: `interval day` is a mask. */
-const intervalLimit = (mask: number, precision: number | undefined): Limit | undefined => {
-  if (mask === EVERY_FIELD) return precision === undefined ? undefined : ["intervalAt", [precision]]
-  return ["intervalFields", [mask]]
+/** What `interval(3)`, `interval day` and the like are to PostgreSQL's parser: a mask of fields. */
+const EVERY_FIELD = 0x7fff
+const FIELD_UNITS: Readonly<Record<number, string>> = { 2: "month", 4: "year", 8: "day", 1024: "hour", 2048: "minute", 4096: "second" }
+/** YEAR TO MONTH, and those from DAY or HOUR to MINUTE or SECOND. */
+const FIELD_RANGES: ReadonlySet<number> = new Set([6, 8 + 1024 + 2048, 8 + 1024 + 2048 + 4096, 1024 + 2048, 1024 + 2048 + 4096])
+
+const inNamedUnit = (operand: UntypedNode, { name, modifiers }: NamedType): UntypedNode => {
+  const unit = name === "interval" ? FIELD_UNITS[modifiers[0] ?? EVERY_FIELD] : undefined
+  return unit === undefined || operand.text === null ? operand : { ...operand, text: withUnit(operand.text, unit) }
 }
 
-const EVERY_FIELD = 0x7fff
+const intervalLimit = (mask: number, precision: number | undefined): Limit | string | undefined => {
+  if (precision !== undefined) return precision > 6 ? "interval takes a precision from 0 to 6." : ["intervalAt", [precision]]
+  if (mask === EVERY_FIELD) return undefined
+  if (FIELD_UNITS[mask] === undefined && !FIELD_RANGES.has(mask)) return "These fields of an interval are not there. Use one field, or a full interval."
+  return ["intervalFields", [mask]]
+}

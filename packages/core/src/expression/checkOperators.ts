@@ -10,7 +10,7 @@ import { constant } from "./literals.ts"
 import type { ComparisonOperator, Node } from "./Node.ts"
 import type { TreeNode } from "./Parse.ts"
 import { resolve } from "./signatures.ts"
-import { commonType, isComparable, type OperandType } from "./typing.ts"
+import { categoryOf, commonType, isComparable, type OperandType } from "./typing.ts"
 import { nameOf } from "./types.ts"
 
 type Operation = Extract<TreeNode, { A_Expr: unknown }>["A_Expr"]
@@ -82,13 +82,14 @@ const checkDistinct = (context: Context, part: Operation): Operand | undefined =
   return { kind: "distinct", type: "boolean", nullable: false, operands: type, left, right, negated: part.kind === "AEXPR_NOT_DISTINCT" }
 }
 
-/** `NULLIF(a, b)` has the type of `a`, whatever it is compared as. */
+/** `NULLIF(a, b)` gives `a` as it is compared: with two kinds of number, that is the wider one. */
 const checkNullIf = (context: Context, part: Operation): Operand | undefined => {
   const operands = context.checkAll([part.lexpr, part.rexpr])
   if (operands === undefined) return undefined
   const [left, right] = operands as readonly [Operand, Operand]
-  const type = commonType([left.type, right.type]) ?? "string"
-  const value = left.kind === "untyped" ? coerce(context, left, type) : left
+  const type = commonType([left.type, right.type])
+  const isPromoted = type !== undefined && (left.kind === "untyped" || categoryOf(type) === "number")
+  const value = isPromoted ? coerce(context, left, type) : asItself(context, left)
   if (value === undefined) return undefined
   return shared(context, value, (reference) => {
     const when = comparison(context, "=", reference, right, part.location)

@@ -1,5 +1,6 @@
 /** Brings operands to the types that their places ask for: by themselves (implicit casts) or because the author says so (`::`). */
 import { type ColumnType, elementType, isArrayType } from "../model/ColumnType.ts"
+import { readArray } from "./arrays.ts"
 import { castName, readText } from "./casts.ts"
 import type { Context, Operand, UntypedNode } from "./context.ts"
 import { ExpressionError } from "./ExpressionError.ts"
@@ -33,7 +34,7 @@ export const coerceAll = (context: Context, operands: ReadonlyArray<Operand>, ty
 const literal = (context: Context, { text, position }: UntypedNode, type: ColumnType): Node | undefined => {
   if (text === null) return constant(null, type)
   try {
-    return constant(readText(text, type), type)
+    return constant(isArrayType(type) ? readArray(text, type) : readText(text, type), type)
   } catch (error) {
     if (error instanceof ExpressionError) return context.issue(error.code, position, error.message)
     throw error

@@ -64,7 +64,9 @@ export const divideAt = (a: Decimal, b: Decimal, scale: number): Decimal => {
 
 const addDecimal = (a: Decimal, b: Decimal): Decimal => {
   if (a.scale === b.scale && typeof a.coefficient === "number" && typeof b.coefficient === "number") {
-    return bounded(new Decimal(addWhole(a.coefficient, b.coefficient), a.isFinite ? b.isFinite ? a.scale : 0 : 0))
+    const sum = a.coefficient + b.coefficient
+    // Neither NaN nor an infinity is safe.
+    if (sum <= Number.MAX_SAFE_INTEGER && sum >= -Number.MAX_SAFE_INTEGER) return new Decimal(sum, a.scale)
   }
   return bounded(Decimal.add(a, b))
 }

@@ -43,6 +43,46 @@ const floorDouble = (a: number): number => Math.floor(a)
 const ceilDouble = (a: number): number => Math.ceil(a)
 const truncateDouble = (a: number): number => Math.trunc(a)
 
+const noValue = (message: string): ExpressionError => new ExpressionError("INVALID_ARGUMENT", message)
+
+const sqrtDouble = (a: number): number => {
+  if (a < 0) throw noValue(`sqrt(${a}): a negative number has no square root.`)
+  return Math.sqrt(a)
+}
+
+const powerDouble = (a: number, b: number): number => {
+  if (a === 0 && b < 0) throw noValue(`power(0, ${b}): zero has no negative power.`)
+  if (a < 0 && Number.isFinite(a) && Number.isFinite(b) && !Number.isInteger(b)) throw noValue(`power(${a}, ${b}): a negative number has no such power.`)
+  // In PostgreSQL 1 to any power is 1, and so is anything to the power of 0; JavaScript gives NaN for 1 ** NaN and 1 ** Infinity.
+  if (a === 1 || b === 0) return 1
+  if (a === -1 && isInfinite(b)) return 1
+  const result = a ** b
+  if (isInfinite(result) && !isInfinite(a) && !isInfinite(b)) throw overflow(`power(${a}, ${b})`)
+  if (result === 0 && a !== 0 && !isInfinite(a) && !isInfinite(b)) throw underflow(`power(${a}, ${b})`)
+  return result
+}
+
+const expDouble = (a: number): number => {
+  const result = Math.exp(a)
+  if (isInfinite(result) && !isInfinite(a)) throw overflow(`exp(${a})`)
+  if (result === 0 && !isInfinite(a)) throw underflow(`exp(${a})`)
+  return result
+}
+
+const logarithm =
+  (name: string, log: (a: number) => number) =>
+  (a: number): number => {
+    if (a === 0) throw noValue(`${name}(0): zero has no logarithm.`)
+    if (a < 0) throw noValue(`${name}(${a}): a negative number has no logarithm.`)
+    return log(a)
+  }
+
+const lnDouble = logarithm("ln", Math.log)
+const logDouble = logarithm("log", Math.log10)
+const pi = (): number => Math.PI
+const degrees = (a: number): number => a / (Math.PI / 180)
+const radians = (a: number): number => a * (Math.PI / 180)
+
 /** To the nearest whole number, half to even. */
 export const roundDouble = (a: number): number => {
   if (!Number.isFinite(a) || Math.abs(a) >= 2 ** 52) return a
@@ -65,6 +105,14 @@ export const doubleRuntime = {
   ceilDouble,
   truncateDouble,
   roundDouble,
+  sqrtDouble,
+  powerDouble,
+  expDouble,
+  lnDouble,
+  logDouble,
+  pi,
+  degrees,
+  radians,
 }
 
 export const doubleSignatures: ReadonlyArray<Signature> = [
@@ -81,4 +129,15 @@ export const doubleSignatures: ReadonlyArray<Signature> = [
   fn("floor(double)", "double", "floorDouble"),
   fn("ceil(double)", "double", "ceilDouble"),
   fn("ceiling(double)", "double", "ceilDouble"),
+  fn("sqrt(double)", "double", "sqrtDouble"),
+  fn("power(double, double)", "double", "powerDouble"),
+  fn("pow(double, double)", "double", "powerDouble"),
+  op("double ^ double", "double", "powerDouble"),
+  fn("exp(double)", "double", "expDouble"),
+  fn("ln(double)", "double", "lnDouble"),
+  fn("log(double)", "double", "logDouble"),
+  fn("log10(double)", "double", "logDouble"),
+  fn("pi()", "double", "pi"),
+  fn("degrees(double)", "double", "degrees"),
+  fn("radians(double)", "double", "radians"),
 ]

@@ -37,7 +37,7 @@ const NEEDS_QUOTES = /^$|[{}",\\\s]|^null$/i
 const formatArray = (items: ReadonlyArray<Value | null>, type: ColumnType): string => {
   const texts = items.map((item) => {
     if (item === null) return "NULL"
-    const text = formatAs(item, type)
+    const text = type === "boolean" ? (item === true ? "t" : "f") : formatAs(item, type)
     return NEEDS_QUOTES.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text
   })
   return `{${texts.join(",")}}`

@@ -1,11 +1,36 @@
 /** All functions and operators of the language, by name. */
+import { arraySignatures } from "./arrays.ts"
+import { bytesSignatures } from "./bytes.ts"
+import { dateFormatSignatures } from "./dateFormat.ts"
+import { datePartSignatures } from "./dateParts.ts"
+import { dateSignatures } from "./dates.ts"
+import { decimalMathSignatures } from "./decimalMath.ts"
 import { decimalSignatures } from "./decimals.ts"
 import { doubleSignatures } from "./doubles.ts"
 import { integerSignatures } from "./integers.ts"
+import { jsonSignatures } from "./json.ts"
+import { likeSignatures } from "./like.ts"
+import { numberFormatSignatures } from "./numberFormat.ts"
+import { regexSignatures } from "./regex.ts"
 import type { Signature } from "./signatures.ts"
 import { stringSignatures } from "./strings.ts"
 
-const all: ReadonlyArray<Signature> = [...integerSignatures, ...decimalSignatures, ...doubleSignatures, ...stringSignatures]
+const all: ReadonlyArray<Signature> = [
+  ...integerSignatures,
+  ...decimalSignatures,
+  ...decimalMathSignatures,
+  ...doubleSignatures,
+  ...stringSignatures,
+  ...bytesSignatures,
+  ...likeSignatures,
+  ...regexSignatures,
+  ...dateSignatures,
+  ...datePartSignatures,
+  ...dateFormatSignatures,
+  ...numberFormatSignatures,
+  ...jsonSignatures,
+  ...arraySignatures,
+]
 
 /** Signatures by name; operators by their signs. */
 export const library: ReadonlyMap<string, ReadonlyArray<Signature>> = Map.groupBy(all, (signature) => signature.name)

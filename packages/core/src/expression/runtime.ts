@@ -1,28 +1,56 @@
 /** Every function that compiled expressions call, by name. All of them are pure. */
+import { arrayRuntime } from "./arrays.ts"
+import { bytesRuntime } from "./bytes.ts"
 import { castRuntime } from "./casts.ts"
 import { compareFunctions, pick, quantify } from "./comparison.ts"
+import { dateFormatRuntime } from "./dateFormat.ts"
+import { datePartRuntime } from "./dateParts.ts"
+import { dateRuntime } from "./dates.ts"
+import { decimalMathRuntime } from "./decimalMath.ts"
 import { decimalRuntime } from "./decimals.ts"
 import { doubleRuntime } from "./doubles.ts"
 import { integerRuntime } from "./integers.ts"
+import { jsonRuntime } from "./json.ts"
+import { likeRuntime } from "./like.ts"
+import { numberFormatRuntime } from "./numberFormat.ts"
+import { regexRuntime } from "./regex.ts"
 import { stringRuntime } from "./strings.ts"
 
 export type RuntimeFunction = (...args: Array<unknown>) => unknown
 
-const all: Readonly<Record<string, unknown>> = {
-  ...castRuntime,
-  ...compareFunctions,
-  ...decimalRuntime,
-  ...doubleRuntime,
-  ...integerRuntime,
-  ...stringRuntime,
-  pick,
-  quantify,
+const parts: ReadonlyArray<Readonly<Record<string, unknown>>> = [
+  arrayRuntime,
+  bytesRuntime,
+  castRuntime,
+  compareFunctions,
+  dateFormatRuntime,
+  datePartRuntime,
+  dateRuntime,
+  decimalMathRuntime,
+  decimalRuntime,
+  doubleRuntime,
+  integerRuntime,
+  jsonRuntime,
+  likeRuntime,
+  numberFormatRuntime,
+  regexRuntime,
+  stringRuntime,
+  { pick, quantify },
+]
+
+const collect = (): Record<string, RuntimeFunction> => {
+  // Has no prototype, so that no name reaches anything else.
+  const all = Object.create(null) as Record<string, RuntimeFunction>
+  for (const part of parts) {
+    for (const [name, value] of Object.entries(part)) {
+      if (all[name] !== undefined) throw new Error(`Two functions of the expression runtime are named ${name}.`)
+      all[name] = value as RuntimeFunction
+    }
+  }
+  return all
 }
 
-/** Has no prototype, so that no name of it reaches anything else. */
-export const runtime: Readonly<Record<string, RuntimeFunction>> = Object.freeze(
-  Object.assign(Object.create(null) as Record<string, RuntimeFunction>, all),
-)
+export const runtime: Readonly<Record<string, RuntimeFunction>> = Object.freeze(collect())
 
 /** The function of this name; every node that names one was made by the checker. */
 export const runtimeFunction = (name: string): RuntimeFunction => {

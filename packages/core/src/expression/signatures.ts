@@ -2,8 +2,11 @@
 import { type ColumnType, elementType, isArrayType, type ScalarType } from "../model/ColumnType.ts"
 import { categoryOf, isImplicit, isPreferred, type OperandType } from "./typing.ts"
 
-/** `any` takes each argument as it is; `anyarray` and `anyelement` of one signature belong together. */
-export type ParameterType = ColumnType | "any" | "anyarray" | "anyelement"
+/**
+ * `anyarray` and `anyelement` of one signature belong together. The others take any type and bring it to text: `printed` as a cast does,
+ * `output` as a client sees it (`t` for true), `outputs` the items of an array so.
+ */
+export type ParameterType = ColumnType | "anyarray" | "anyelement" | "printed" | "output" | "outputs"
 
 export interface Signature {
   readonly name: string
@@ -48,7 +51,7 @@ export const fn = (call: string, result: ParameterType, implementation: string, 
 }
 
 /** `op("integer + integer", "integer", "addInteger")`; `op("- integer", …)` for a prefix operator. */
-export const op = (form: string, result: ColumnType, implementation: string, options: Options = {}): Signature => {
+export const op = (form: string, result: ParameterType, implementation: string, options: Options = {}): Signature => {
   const parts = form.split(" ")
   const types = parts.length === 3 ? [parts[0]!, parts[2]!] : [parts[1]!]
   return fn(`${parts.length === 3 ? parts[1]! : parts[0]!}(${types.join(", ")})`, result, implementation, options)
@@ -92,8 +95,11 @@ const bind = (signature: Signature, args: ReadonlyArray<OperandType>): Resolved 
 }
 
 const bindParameter = (parameter: ParameterType, arg: OperandType, element: ScalarType | undefined): ColumnType | undefined => {
-  if (parameter === "any") return arg === "unknown" ? "string" : arg
-  if (parameter === "anyelement") return element
+  if (parameter === "output") return arg === "unknown" ? "string" : arg
+  // A text or an array has operators of its own.
+  if (parameter === "printed") return arg === "unknown" || arg === "string" || isArrayType(arg) ? undefined : arg
+  if (parameter === "outputs") return arg !== "unknown" && isArrayType(arg) ? arg : undefined
+  if (parameter === "anyelement") return arg !== "unknown" && isArrayType(arg) ? undefined : element
   if (parameter === "anyarray") return element === undefined ? undefined : `${element}[]`
   return parameter
 }

@@ -1,0 +1,46 @@
+/** Text as a row of characters (code points). JavaScript counts units of UTF-16, of which some characters take two. */
+
+/** Whether no character takes two units, so that units can be counted instead. */
+export const isNarrow = (text: string): boolean => !WIDE.test(text)
+
+const WIDE = /[\ud800-\udfff]/
+
+export const characterCount = (text: string): number => {
+  if (isNarrow(text)) return text.length
+  let count = 0
+  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) !== 0xdc00) count++
+  return count
+}
+
+/** The unit at which character `index` begins; the length where there are fewer. */
+export const unitOf = (text: string, index: number): number => {
+  if (isNarrow(text)) return Math.min(Math.max(index, 0), text.length)
+  let unit = 0
+  for (let i = 0; i < index && unit < text.length; i++) unit += text.codePointAt(unit)! > 0xffff ? 2 : 1
+  return unit
+}
+
+/** The characters from `start` to before `end`, counted from 0. */
+export const sliceCharacters = (text: string, start: number, end: number): string => {
+  if (isNarrow(text)) return text.slice(Math.max(start, 0), Math.max(end, 0))
+  const from = unitOf(text, start)
+  return text.slice(from, from + unitOf(text.slice(from), Math.max(end - Math.max(start, 0), 0)))
+}
+
+// eslint-disable-next-line no-control-regex
+const ASCII = /^[\x00-\x7f]*$/
+
+export const isAscii = (text: string): boolean => ASCII.test(text)
+
+/** Changes case character by character: `ß` has no single upper case letter and stays, as in PostgreSQL. */
+const mapCase = (text: string, change: (character: string) => string): string => {
+  let result = ""
+  for (const character of text) {
+    const changed = change(character)
+    result += characterCount(changed) === 1 ? changed : character
+  }
+  return result
+}
+
+export const lower = (text: string): string => (isAscii(text) ? text.toLowerCase() : mapCase(text, (character) => character.toLowerCase()))
+export const upper = (text: string): string => (isAscii(text) ? text.toUpperCase() : mapCase(text, (character) => character.toUpperCase()))
