@@ -65,7 +65,8 @@ export const contextOf = ({ root, warnings, ...rest }: Context): PluginContext =
 
 const ignore = (): void => undefined
 
-export interface ReadOptions extends Context, Partial<Pick<SourceRequest<unknown>, "batchSize" | "columns" | "cursor" | "incremental" | "optional">> {}
+export interface ReadOptions
+  extends Context, Partial<Pick<SourceRequest<unknown>, "batchSize" | "columns" | "cursor" | "incremental" | "optional">> {}
 
 export interface ReadResult {
   readonly reader: SourceReader
@@ -112,7 +113,14 @@ const read = (source: Source, config: unknown, options: ReadOptions) =>
       )
     }
     const last = cursors.at(-1)
-    return { reader, schema: reader.schema, rows: batches.flatMap((batch) => batch.toRows()), batches, cursors, cursor: last && decodeCursor(last.stored) }
+    return {
+      reader,
+      schema: reader.schema,
+      rows: batches.flatMap((batch) => batch.toRows()),
+      batches,
+      cursors,
+      cursor: last && decodeCursor(last.stored),
+    }
   })
 
 const decodeFailure = (cause: unknown, located: (error: DecodeError) => SourceError): SourceError => {
@@ -129,7 +137,15 @@ const numbered = (batches: ReadonlyArray<Batch>, first: number): ReadonlyArray<B
   })
 }
 
-const loadDecoder = async ({ url, name, options }: { readonly url: string; readonly name: string; readonly options: unknown }): Promise<TextDecode> => {
+const loadDecoder = async ({
+  url,
+  name,
+  options,
+}: {
+  readonly url: string
+  readonly name: string
+  readonly options: unknown
+}): Promise<TextDecode> => {
   const module = (await import(/* @vite-ignore */ url)) as Record<string, (options: unknown) => TextDecode>
   return module[name]!(structuredClone(options))
 }
@@ -158,7 +174,8 @@ const validConfig = (plugin: Source | Destination, config: unknown): unknown => 
 export const configIssues = async (plugin: Source | Destination, config: unknown): Promise<ReadonlyArray<string>> =>
   ((await plugin.config["~standard"].validate(config)).issues ?? []).map((issue) => issue.message)
 
-export interface LoadOptions extends Context, Partial<Pick<LoadRequest<unknown>, "schema" | "schemaChanges" | "state" | "keepsState" | "fullRefresh">> {
+export interface LoadOptions
+  extends Context, Partial<Pick<LoadRequest<unknown>, "schema" | "schemaChanges" | "state" | "keepsState" | "fullRefresh">> {
   readonly writeMode?: WriteMode
   /** Where the run ends: after the final commit, after the last write, or after an early commit behind the last write. */
   readonly ends?: "committed" | "failed" | "failed-after-commit"
@@ -172,7 +189,12 @@ export interface LoadResult {
 }
 
 /** Loads batches in one run; rejects with the destination's own error. */
-export const loadAll = async (destination: Destination, config: unknown, batches: ReadonlyArray<Batch>, options: LoadOptions): Promise<LoadResult> => {
+export const loadAll = async (
+  destination: Destination,
+  config: unknown,
+  batches: ReadonlyArray<Batch>,
+  options: LoadOptions,
+): Promise<LoadResult> => {
   const scope = Scope.makeUnsafe()
   const exit = await Effect.runPromiseExit(Scope.provide(runLoad(destination, config, batches, options), scope))
   const isGood = Exit.isSuccess(exit) && (options.ends ?? "committed") === "committed"
@@ -183,7 +205,17 @@ export const loadAll = async (destination: Destination, config: unknown, batches
 
 const runLoad = (destination: Destination, config: unknown, batches: ReadonlyArray<Batch>, options: LoadOptions) =>
   Effect.gen(function* () {
-    const { schema, schemaChanges = "evolve", state, keepsState, fullRefresh = false, writeMode = destination.writeModes[0]!, ends = "committed", encoded, ...context } = options
+    const {
+      schema,
+      schemaChanges = "evolve",
+      state,
+      keepsState,
+      fullRefresh = false,
+      writeMode = destination.writeModes[0]!,
+      ends = "committed",
+      encoded,
+      ...context
+    } = options
     const load = yield* destination.open({
       ...contextOf({ name: "output", ...context }),
       config: validConfig(destination, config),
@@ -199,7 +231,10 @@ const runLoad = (destination: Destination, config: unknown, batches: ReadonlyArr
     for (const batch of batches) yield* encoded === true ? writeEncoded(load, batch) : load.write(batch)
     const states: Array<unknown> = []
     if (ends !== "failed") {
-      const result: CommitResult = yield* load.commit({ pipeline: "test", runId: "run-1", cursors: {}, epoch: 1, batchId: 1 }, ends === "committed")
+      const result: CommitResult = yield* load.commit(
+        { pipeline: "test", runId: "run-1", cursors: {}, epoch: 1, batchId: 1 },
+        ends === "committed",
+      )
       if (result.state !== undefined) states.push(result.state)
     }
     return { load, states }
@@ -221,7 +256,8 @@ export const failingFiles = (fails: (operation: string, path: string) => string 
     const code = fails(operation, path)
     if (code !== undefined) throw Object.assign(new Error(`${code}: ${operation} '${path}'`), { code })
   }
-  const guard = <A extends Array<unknown>, R>(operation: string, run: (path: string, ...rest: A) => Promise<R>) =>
+  const guard =
+    <A extends Array<unknown>, R>(operation: string, run: (path: string, ...rest: A) => Promise<R>) =>
     async (path: string, ...rest: A): Promise<R> => {
       check(operation, path)
       return await run(path, ...rest)
@@ -235,12 +271,18 @@ export const failingFiles = (fails: (operation: string, path: string) => string 
     openWrite: async (path, mode) => {
       check("openWrite", path)
       const handle = await files.openWrite(path, mode)
-      const on = <B extends Array<unknown>>(operation: string, run: (...args: B) => Promise<void>) =>
+      const on =
+        <B extends Array<unknown>>(operation: string, run: (...args: B) => Promise<void>) =>
         async (...args: B): Promise<void> => {
           check(operation, path)
           await run(...args)
         }
-      return { write: on("write", handle.write), sync: on("sync", handle.sync), truncate: on("truncate", handle.truncate), close: on("close", handle.close) }
+      return {
+        write: on("write", handle.write),
+        sync: on("sync", handle.sync),
+        truncate: on("truncate", handle.truncate),
+        close: on("close", handle.close),
+      }
     },
     rename: guard("rename", files.rename),
     remove: guard("remove", files.remove),
