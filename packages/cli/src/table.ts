@@ -6,13 +6,15 @@ export interface TableColumn {
   /** A second line under the title. */
   readonly note?: string
   readonly align?: "left" | "right"
+  /** Never cut. */
+  readonly isWhole?: boolean
 }
 
 /** Longer values are cut: a table is for looking, `--json` has all of it. */
 const LONGEST = 40
 
 export const table = (columns: ReadonlyArray<TableColumn>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const cells = rows.map((row) => row.map((value) => cut(visible(value), LONGEST)))
+  const cells = rows.map((row) => row.map((value, i) => (columns[i]?.isWhole === true ? visible(value) : cut(visible(value), LONGEST))))
   const titles = columns.map(({ title }) => cut(visible(title), LONGEST))
   const notes = columns.some(({ note }) => note !== undefined) ? [columns.map(({ note = "" }) => note)] : []
   const heads = [titles, ...notes]

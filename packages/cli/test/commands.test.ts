@@ -1,8 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { deltaflow, folderWith, project, quickstart, users } from "./inProcess.ts"
+
+// Each test starts the engine several times.
+vi.setConfig({ testTimeout: 60_000 })
 
 const incremental = quickstart
   .replace("    path: data/users.csv", "    path: users.db\n    table: users\n    incremental: { column: id }")
@@ -59,8 +62,8 @@ describe("validate", () => {
   it("shows everything that is wrong at once, each with its place and the lines around", async () => {
     const text = quickstart.replace("    pretty", "    prety").replace("path: data/users.csv", "path: ${NOT_SET}")
     const { code, stderr } = await deltaflow(folderWith({ "deltaflow.yml": text }), ["validate"])
-    expect(stderr).toContain("error[UNKNOWN_KEY]: deltaflow.yml:16:5: unknown key `prety`")
-    expect(stderr).toContain("> 16 |     prety: true")
+    expect(stderr).toContain("error[UNKNOWN_KEY]: deltaflow.yml:17:5: unknown key `prety`")
+    expect(stderr).toContain("> 17 |     prety: true")
     expect(stderr).toContain("error[MISSING_VARIABLE]: deltaflow.yml:6:")
     expect(stderr).toContain("NOT_SET")
     expect(stderr).toContain("2 errors")
@@ -71,7 +74,7 @@ describe("validate", () => {
     const root = folderWith({ ...project, "deltaflow.yml": quickstart.replace("age >=", "agee >=") })
     const { code, stderr } = await deltaflow(root, ["validate"])
     expect(stderr).toContain("error[UNKNOWN_COLUMN]: deltaflow.yml:9:")
-    expect(stderr).toContain('> 9 |     condition: "agee >= 18"')
+    expect(stderr).toContain('>  9 |     condition: "agee >= 18"')
     expect(stderr).toContain("Did you mean age?")
     expect(code).toBe(2)
   })
@@ -85,7 +88,7 @@ describe("validate", () => {
   it("gives the issues as JSON", async () => {
     const root = folderWith({ ...project, "deltaflow.yml": quickstart.replace("pretty", "prety") })
     const { code, stdout } = await deltaflow(root, ["validate", "--json"])
-    expect(JSON.parse(stdout)).toMatchObject({ valid: false, issues: [{ code: "UNKNOWN_KEY", file: "deltaflow.yml", line: 16 }] })
+    expect(JSON.parse(stdout)).toMatchObject({ valid: false, issues: [{ code: "UNKNOWN_KEY", file: "deltaflow.yml", line: 17 }] })
     expect(code).toBe(2)
   })
 })
@@ -190,7 +193,7 @@ Pipeline completed in 0.3s
     const root = folderWith({ "deltaflow.yml": text, "data/users.csv": users, ".env": "FILE=none\n" })
     expect((await deltaflow(root, ["run", "--var", "FILE=users"], { FILE: "other" })).code).toBe(0)
     expect((await deltaflow(root, ["run"], { FILE: "users" })).code).toBe(0)
-    expect((await deltaflow(root, ["run"])).stderr).toContain("data/***.csv")
+    expect((await deltaflow(root, ["run"])).stderr).toContain("there is no file data/none.csv")
   })
 
   it("runs the pipelines of a project after those that they depend on", async () => {
@@ -250,18 +253,21 @@ describe("history and state", () => {
 
   it("goes on from the cursor, and shows, sets and forgets it", async () => {
     const root = incrementalProject()
-    expect((await deltaflow(root, ["run"])).stderr).toContain("Source: sample_data (3 rows)")
-    expect((await deltaflow(root, ["run"])).stderr).toContain("Source: sample_data (0 rows)")
+    const rowsRead = async () => /Source: sample_data \((\d+) row/.exec((await deltaflow(root, ["run"])).stderr)?.[1]
+    // The condition is pushed down, so the table gives two of its three rows.
+    expect(await rowsRead()).toBe("2")
+    expect(await rowsRead()).toBe("0")
     const shown = await deltaflow(root, ["state", "show", "hello-world", "--json"])
     const [checkpoint] = (JSON.parse(shown.stdout) as { checkpoints: ReadonlyArray<{ cursors: Record<string, string> }> }).checkpoints
     const cursor = checkpoint!.cursors["sample_data"]!
-    const earlier = cursor.replace('"value":3', '"value":1').replace(/"seen":\[[^\]]*\]/, '"seen":[]')
+    expect((await deltaflow(root, ["state", "show", "hello-world"])).stdout).toContain(cursor)
+    const earlier = cursor.replace('"3"', '"1"').replace(/"seen":\[[^\]]*\]/, '"seen":[]')
     expect(earlier).not.toBe(cursor)
     expect((await deltaflow(root, ["state", "set", "hello-world", "--source", "sample_data", "--cursor", earlier])).code).toBe(0)
-    expect((await deltaflow(root, ["run"])).stderr).toMatch(/Source: sample_data \([23] rows\)/)
+    expect(await rowsRead()).toBe("2")
     expect((await deltaflow(root, ["state", "reset", "hello-world"])).code).toBe(0)
     expect((await deltaflow(root, ["state", "show", "hello-world"])).stdout).toContain("none: reads all")
-    expect((await deltaflow(root, ["run"])).stderr).toContain("Source: sample_data (3 rows)")
+    expect(await rowsRead()).toBe("2")
   })
 
   it("refuses a cursor that is no JSON, a source that keeps none, and a pipeline that is not there", async () => {

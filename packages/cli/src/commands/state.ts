@@ -65,7 +65,7 @@ const asJson = ({ destination, runId, epoch, batchId, cursors, updatedAt }: Stor
 
 const stateTable = (state: ReadonlyArray<StoredCheckpoint>): string =>
   table(
-    [{ title: "destination" }, { title: "source" }, { title: "cursor" }, { title: "stored (UTC)" }],
+    [{ title: "destination" }, { title: "source" }, { title: "cursor", isWhole: true }, { title: "stored (UTC)" }],
     state.flatMap(({ destination, cursors, updatedAt }) => {
       const entries = Object.entries(cursors)
       const rows = entries.length === 0 ? [["", "none: reads all"] as const] : entries

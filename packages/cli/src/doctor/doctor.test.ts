@@ -4,12 +4,14 @@ import { DatabaseSync } from "node:sqlite"
 import { builtins } from "@deltaflow/connectors"
 import { createEngine, loadProject, type Project, StoreError } from "@deltaflow/core"
 import { nodeFiles } from "@deltaflow/core/node"
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import { deltaflow, folderWith, project as files, quickstart } from "../../test/inProcess.ts"
 import { someRun } from "../../test/someRuns.ts"
 import { allChecks, examine } from "../commands/doctor.ts"
 import type { DoctorContext, Finding, Host } from "./Check.ts"
 import { lookAtDisk, lookAtHost, lookAtStore } from "./look.ts"
+
+vi.setConfig({ testTimeout: 60_000 })
 
 const GIB = 1024 ** 3
 
