@@ -34,13 +34,6 @@ const packAll = async (work) => {
   return { ok: true, output: "", packed }
 }
 
-/** @param {Packed} packed */
-const lintTarball = ({ tarball }) =>
-  inOrder([
-    () => run("publint", ["run", tarball, "--strict"]),
-    () => run("attw", ["--profile", "esm-only", "--no-color", "--no-emoji", tarball]),
-  ])
-
 /** The sub-paths of an installed package, with patterns filled in from its files. @param {string} app @param {string} name */
 const subPaths = (app, name) => {
   const folder = path.join(app, "node_modules", name)
@@ -53,6 +46,15 @@ const subPaths = (app, name) => {
       .filter((entry) => existsSync(path.join(folder, before, entry.name + after)))
       .map((entry) => path.posix.join(name, key.replace("*", entry.name)))
   })
+}
+
+/** attw looks behind a pattern only where it is told what is there. @param {string} app @param {Packed} packed */
+const lintTarball = (app, { name, tarball }) => {
+  const entries = subPaths(app, name).map((subPath) => subPath.replace(name, "."))
+  return inOrder([
+    () => run("publint", ["run", tarball, "--strict"]),
+    () => run("attw", ["--profile", "esm-only", "--no-color", "--no-emoji", "--entrypoints", ...entries, "--", tarball]),
+  ])
 }
 
 /** Runs in the app: prints a line for every sub-path that does not load both ways. */
@@ -129,8 +131,8 @@ const checkIn = async (work) => {
   const node = await oldNode()
   if (!node.ok) return node
   return inOrder([
-    ...packed.map((one) => () => lintTarball(one)),
     () => installApp(app, packed),
+    ...packed.map((one) => () => lintTarball(app, one)),
     async () => weighCore(app),
     () => loadUnder(app, process.execPath),
     () => loadUnder(app, node.binary),

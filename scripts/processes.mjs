@@ -27,13 +27,14 @@ export const run = (command, args, options = {}) =>
     )
   })
 
-/** Runs one after another and stops at the first that fails. @param {ReadonlyArray<() => Promise<{ ok: boolean, output: string }>>} tasks */
+/**
+ * Runs one after another and stops at the first that fails, of which alone the output matters.
+ * @param {ReadonlyArray<() => Promise<{ ok: boolean, output: string }>>} tasks
+ */
 export const inOrder = async (tasks) => {
-  let output = ""
   for (const task of tasks) {
     const outcome = await task()
-    output += outcome.output
-    if (!outcome.ok) return { ok: false, output }
+    if (!outcome.ok) return outcome
   }
-  return { ok: true, output }
+  return { ok: true, output: "" }
 }
