@@ -12,7 +12,9 @@ import {
   type Destination,
   DestinationError,
   type Encode,
+  type CommitResult,
   type Load,
+  type LoadRequest,
   type Row,
   setOwn,
   type WriteMode,
@@ -275,6 +277,21 @@ const load = async (
 const errorOf = (cause: Cause.Cause<unknown>): unknown =>
   Option.getOrElse(Cause.findErrorOption(cause), () => new Error(Cause.pretty(cause)))
 
+/** What the engine's store would keep for a place. */
+interface Kept {
+  runs: number
+  state: unknown
+}
+
+const keptFor = new WeakMap<DestinationPlace, Kept>()
+
+const kept = (place: DestinationPlace): Kept => {
+  const known = keptFor.get(place) ?? { runs: 0, state: undefined }
+  keptFor.set(place, known)
+  return known
+}
+
+/** One run of its own: opens, writes, commits where it should, and closes. */
 const loadExit = async (
   { destination }: DestinationLawsOptions,
   place: DestinationPlace,
@@ -282,32 +299,40 @@ const loadExit = async (
   loading: Loading,
   how: LoadOptions,
 ): Promise<Exit.Exit<void, unknown>> => {
-  const context = contextFor(place, how.plan)
+  const memory = kept(place)
+  const context = { ...contextFor(place, how.plan), runId: `run_${++memory.runs}` }
   const config: unknown = await decodeConfig(destination.config, place.config)
-  const request = {
+  const request: LoadRequest<unknown> = {
     ...context,
     config,
     schema: loading.schema,
     writeMode: mode,
     key: [KEY],
     schemaChanges: "evolve",
-    epoch: 1,
-    state: undefined,
+    epoch: memory.runs,
+    state: memory.state,
+    keepsState: true,
     fullRefresh: false,
-  } as const
-  const effect = Effect.scoped(Effect.flatMap(destination.open(request), (opened) => fill(opened, loading, how)))
-  return await withoutLeak(place, context.files, () => Effect.runPromiseExit(effect))
+  }
+  const run = { ...how, runId: context.runId, epoch: memory.runs }
+  const effect = Effect.scoped(Effect.flatMap(destination.open(request), (opened) => fill(opened, loading, run)))
+  const exit = await withoutLeak(place, context.files, () => Effect.runPromiseExit(effect))
+  // The store is written after the destination has committed, and only then.
+  if (Exit.isSuccess(exit) && exit.value !== undefined) memory.state = exit.value.state
+  return Exit.map(exit, () => undefined)
 }
 
-const fill = (opened: Load, loading: Loading, how: LoadOptions): Effect.Effect<void, DestinationError> =>
+const fill = (
+  opened: Load,
+  loading: Loading,
+  how: LoadOptions & { readonly runId: string; readonly epoch: number },
+): Effect.Effect<CommitResult | undefined, DestinationError> =>
   Effect.gen(function* () {
     for (const batch of batchesOf(loading, how.how)) yield* writeBatch(opened, batch, how.how === "encoded")
     if (how.beforeCommit !== undefined) yield* Effect.promise(how.beforeCommit)
-    if (how.commit !== false)
-      yield* opened.commit(
-        { pipeline: "laws", runId: "run_laws", cursors: { rows: how.cursor ?? "1" }, epoch: 1, batchId: loading.pieces.length },
-        true,
-      )
+    if (how.commit === false) return undefined
+    const { runId, epoch, cursor = "1" } = how
+    return yield* opened.commit({ pipeline: "laws", runId, cursors: { rows: cursor }, epoch, batchId: loading.pieces.length }, true)
   })
 
 /** Slices leave rows out by a selection, as a filter does. */

@@ -82,7 +82,7 @@ const anyBatchSize = async (options: SourceLawsOptions): Promise<void> => {
 const anyCursor = async (options: SourceLawsOptions): Promise<void> => {
   const property = fc.asyncProperty(batchSizes, batchSizes, fc.nat(), async (firstSize, thenSize, at) => {
     const parts = await read(options, { batchSize: firstSize })
-    const places = parts.flatMap((part, i) => (part.cursor === undefined ? [] : [i]))
+    const places = parts.flatMap((part, i) => (part.cursor === undefined || startsAnew(options, parts, i) ? [] : [i]))
     if (places.length === 0) {
       assert.ok(
         options.source.supportsIncremental !== true || rowsOf(parts).length === 0,
@@ -96,6 +96,10 @@ const anyCursor = async (options: SourceLawsOptions): Promise<void> => {
   })
   await fc.assert(property, effortOf(options))
 }
+
+/** Without increments the next run reads all again once this one has come to its end, so the last cursor promises nothing. */
+const startsAnew = ({ source, incremental }: SourceLawsOptions, parts: ReadonlyArray<Part>, place: number): boolean =>
+  incremental === undefined && source.supportsIncremental !== true && rowsOf(parts.slice(place + 1)).length === 0
 
 /** A cursor as the next run gets it. */
 const stored = (cursor: CursorValue): CursorValue => decodeCursor(encodeCursor(cursor))
