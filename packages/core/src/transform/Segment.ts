@@ -100,8 +100,16 @@ const retyped = (column: ColumnSchema, type: ColumnType | undefined): ColumnSche
 const unresolved = (spec: StepsSpec, resolve: ResolveCustom): ReadonlyArray<StepIssue> =>
   spec.steps.flatMap((step, index): ReadonlyArray<StepIssue> => {
     if (step.type !== "custom" || resolve(step) !== undefined) return []
-    const message = `The function \`${step.name ?? nameOf(step)}\` is not there. Register it on the engine, or name a module and its export.`
-    return [{ code: "UNKNOWN_PLUGIN", message, step: index, path: `transforms[${index}]` }]
+    const message = `The function \`${step.name ?? nameOf(step)}\` is not there.`
+    return [
+      {
+        code: "UNKNOWN_PLUGIN",
+        message,
+        step: index,
+        path: `transforms[${index}]`,
+        hint: "Register it on the engine, or name a module and its export.",
+      },
+    ]
   })
 
 const nameOf = ({ reference }: CustomStep): string => ("url" in reference ? reference.name : reference.local)

@@ -72,7 +72,7 @@ export const checkTransparent = (spec: StepsSpec, steps: ReadonlyArray<number>, 
 const schemaError = (spec: StepsSpec, issue: StepIssue, schema: BatchSchema): TransformError =>
   new TransformError({
     code: issue.code,
-    message: `${placeOf(spec, issue.step)}: ${sentence(issue.message)} The rows that came have the columns ${describeSchema(schema)}.`,
+    message: `${placeOf(spec, issue.step)}: ${sentence(issue.message)}${issue.hint === undefined ? "" : ` ${sentence(issue.hint)}`} The rows that came have the columns ${describeSchema(schema)}.`,
     path: issue.path.split(/\.(.*)/s).filter((part) => part !== ""),
     ...(issue.hint === undefined ? {} : { hint: issue.hint }),
   })

@@ -12,8 +12,8 @@ export const checkRename = (step: RenameStep, index: number, scope: StepScope): 
   renamed.forEach((column, i) => {
     const old = scope.columns[i]!.name
     if (!names.has(old) || renamed.findIndex((other, j) => j !== i && other.name === column.name) < 0) return
-    const message = `\`${old}\` cannot become \`${column.name}\`: another column has this name. Rename that one too, or leave it out with a select before.`
-    scope.issue("DUPLICATE_COLUMN", index, `columns.${old}`, message)
+    const message = `\`${old}\` cannot become \`${column.name}\`: another column has this name.`
+    scope.issue("DUPLICATE_COLUMN", index, `columns.${old}`, message, "Rename that one too, or leave it out with a select before.")
   })
   scope.columns = renamed
 }

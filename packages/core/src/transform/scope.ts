@@ -8,7 +8,7 @@ import type { ErrorCode } from "../contract/Errors.ts"
 import { checkExpression } from "../expression/Expression.ts"
 import type { CheckedExpression, ExpressionIssue } from "../expression/Scope.ts"
 import type { ColumnSchema, ColumnType } from "../model/ColumnType.ts"
-import { didYouMean } from "../model/nearestName.ts"
+import { nearestName } from "../model/nearestName.ts"
 import type { Value } from "../model/Value.ts"
 import type { StepIssue, StepsSpec } from "./Step.ts"
 
@@ -75,16 +75,16 @@ export class StepScope {
     return undefined
   }
 
-  issue(code: ErrorCode, step: number, path: string, message: string): void {
-    this.issues.push({ code, message, step, path: `transforms[${step}].${path}` })
+  issue(code: ErrorCode, step: number, path: string, message: string, hint?: string): void {
+    this.issues.push({ code, message, step, path: `transforms[${step}].${path}`, ...(hint === undefined ? {} : { hint }) })
   }
 
   unknownColumn(name: string, step: number, path: string): void {
     if (this.broken.has(name)) return
     const names = this.names()
-    const guess = didYouMean(name, names)
-    const known = guess === "" ? ` The columns here are: ${listed(names)}.` : guess
-    this.issue("UNKNOWN_COLUMN", step, path, `There is no column \`${name}\` at this step.${known}`)
+    const nearest = nearestName(name, names)
+    const hint = nearest === undefined ? `The columns here are: ${listed(names)}.` : `Did you mean \`${nearest}\`?`
+    this.issue("UNKNOWN_COLUMN", step, path, `There is no column \`${name}\` at this step.`, hint)
   }
 }
 
