@@ -1,5 +1,5 @@
 /** Gzip and Zstandard, in and out, in pieces. */
-import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib"
+import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib"
 import type { Transform } from "node:stream"
 
 export const compressions = ["none", "gzip", "zstd"] as const
@@ -48,9 +48,12 @@ export async function* decompress(
 }
 
 const checkLimits = (read: number, written: number, { size, ratio }: ArchiveLimits): void => {
-  if (written > size) throw new ArchiveError(`the content is larger than ${size} bytes. Raise \`max_decompressed_size\` if it is meant to be.`)
+  if (written > size)
+    throw new ArchiveError(`the content is larger than ${size} bytes. Raise \`max_decompressed_size\` if it is meant to be.`)
   if (written > RATIO_FROM && written > ratio * read) {
-    throw new ArchiveError(`the content is more than ${ratio} times as large as the file. Raise \`max_decompression_ratio\` if it is meant to be.`)
+    throw new ArchiveError(
+      `the content is more than ${ratio} times as large as the file. Raise \`max_decompression_ratio\` if it is meant to be.`,
+    )
   }
 }
 
@@ -93,7 +96,9 @@ async function* member(input: Input, compression: Exclude<Compression, "none">):
     await feeding
   } catch (cause) {
     if (readError !== undefined) throw readError.cause
-    throw new ArchiveError(`the ${compression} archive is damaged or ends early (${cause instanceof Error ? cause.message : String(cause)})`)
+    throw new ArchiveError(
+      `the ${compression} archive is damaged or ends early (${cause instanceof Error ? cause.message : String(cause)})`,
+    )
   } finally {
     engine.destroy()
   }
@@ -133,7 +138,7 @@ export class Compressor {
 
   constructor(compression: Exclude<Compression, "none">, emit: (bytes: Uint8Array) => Promise<void>) {
     this.emit = emit
-    this.engine = compression === "gzip" ? createGzip({ chunkSize: PIECE }) : createZstdCompress({ chunkSize: PIECE })
+    this.engine = compression === "gzip" ? createGzip({ chunkSize: PIECE }) : createZstdCompress({ chunkSize: PIECE, params: { [constants.ZSTD_c_checksumFlag]: 1 } })
     this.engine.on("data", (piece: Uint8Array) => this.pieces.push(piece))
     this.engine.on("error", (error) => (this.failure = error))
   }

@@ -128,8 +128,8 @@ const toBatches = (rows: CsvRows, { columns, batchSize }: CsvDecoderOptions): Re
 /** Every row ends a line, and quoted fields may hold more line ends. */
 const linesOf = (bytes: Uint8Array, parts: ReadonlyArray<CsvRows>): number => {
   if (parts.some((part) => part.buffer !== bytes)) return countLines(bytes, 0, bytes.length)
-  const ended = bytes.at(-1) === 10 || bytes.length === 0 ? 0 : 1
-  return parts.reduce((sum, part) => sum + rowCount(part) + quotedLines(part), -ended)
+  const rowEnds = totalRows(parts) - (bytes.at(-1) === 10 || bytes.length === 0 ? 0 : 1)
+  return parts.reduce((sum, part) => sum + quotedLines(part), rowEnds)
 }
 
 const quotedLines = ({ buffer, offsets, quotes, quote }: CsvRows): number => {

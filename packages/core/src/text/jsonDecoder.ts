@@ -118,17 +118,32 @@ class KeySet {
     return Object.fromEntries(first.filter(([name, spelling]) => spelling !== plainSpelling(name)))
   }
 
-  /** With one more spelling. Remembered, because the next text often has the same. */
-  with(spelling: string): KeySet {
-    const known = this.wider.get(spelling)
+  /** With more spellings. Remembered, because the next text often has the same. */
+  with(spellings: ReadonlyArray<string>): KeySet {
+    const added = spellings.filter((spelling) => !this.spellings.includes(spelling) && nameOf(spelling) !== undefined)
+    const id = added.join('"')
+    const known = this.wider.get(id)
     if (known !== undefined) return known
-    const name = JSON.parse(`"${spelling}"`) as string
-    const column = this.names.indexOf(name)
-    const isNew = column < 0
-    const names = isNew ? [...this.names, name] : this.names
-    const added = new KeySet(names, [...this.spellings, spelling], [...this.columnOf, isNew ? this.names.length : column])
-    this.wider.set(spelling, added)
-    return added
+    const columns = new Map(this.names.map((name, i) => [name, i]))
+    const columnOf = added.map((spelling) => {
+      const name = nameOf(spelling)!
+      if (!columns.has(name)) columns.set(name, columns.size)
+      return columns.get(name)!
+    })
+    const wider = new KeySet([...columns.keys()], [...this.spellings, ...added], [...this.columnOf, ...columnOf])
+    if (this.wider.size < REMEMBERED) this.wider.set(id, wider)
+    return wider
+  }
+}
+
+const REMEMBERED = 16
+
+/** The name that a key spells; undefined where what was found in looking ahead is no key. */
+const nameOf = (spelling: string): string | undefined => {
+  try {
+    return JSON.parse(`"${spelling}"`) as string
+  } catch {
+    return undefined
   }
 }
 
@@ -150,7 +165,11 @@ class JsonReader {
     this.options = options
     const names = options.columns.map((column) => column.name)
     const spellings = names.map((name) => options.spellings?.[name] ?? plainSpelling(name))
-    this.base = new KeySet(names, spellings, names.map((_, i) => i))
+    this.base = new KeySet(
+      names,
+      spellings,
+      names.map((_, i) => i),
+    )
   }
 
   read(bytes: Uint8Array, scan: (from: number, keys: JsonKeys) => JsonScan): ReadText {
@@ -166,15 +185,23 @@ class JsonReader {
       const { problem } = found
       if (problem === undefined) break
       if (problem.kind !== "unknown-key" && problem.kind !== "escaped-key") throw jsonError(bytes, problem, rows)
-      set = set.with(keyAt(bytes, problem.at))
+      // A key that is no text would be looked for in vain.
+      checkUtf8(bytes.subarray(0, stringEnd(bytes, problem.at)))
+      set = set.with(keysFrom(bytes, problem.at, MOST_KEYS + 1))
       if (set.names.length > MOST_KEYS) throw tooManyKeys(bytes, problem, rows)
     }
     return { batches: this.toBatches(parts, set), rows, consumed: from, spellings: set === this.base ? {} : set.oddSpellings() }
   }
 
   private toBatches(parts: ReadonlyArray<Part>, set: KeySet): ReadonlyArray<Batch> {
-    const columns = set.names.map((name, i): ColumnSchema => this.options.columns[i] ?? { name, type: this.typeOf(name, i, parts), nullable: true })
-    return parts.flatMap((part) => cutBatches(part, columns, this.options.batchSize))
+    const { columns: base, batchSize } = this.options
+    const added = set.names.map((name, index) => ({ name, index })).slice(base.length)
+    const columns = [
+      ...base.map((schema, index) => ({ schema, index })),
+      // A key that only an unfinished row has comes with that row.
+      ...added.filter(({ index }) => isPresent(parts, index)).map(({ name, index }) => ({ schema: { name, type: this.typeOf(name, index, parts), nullable: true }, index })),
+    ]
+    return parts.flatMap((part) => cutBatches(part, columns, batchSize))
   }
 
   private typeOf(name: string, column: number, parts: ReadonlyArray<Part>): ColumnType {
@@ -183,8 +210,21 @@ class JsonReader {
   }
 }
 
-const cutBatches = ({ rows, count }: Part, columns: ReadonlyArray<ColumnSchema>, batchSize: number): ReadonlyArray<Batch> => {
+/** A column of the batches, and which of the keys it is. */
+interface KeyColumn {
+  readonly schema: ColumnSchema
+  readonly index: number
+}
+
+const isPresent = (parts: ReadonlyArray<Part>, column: number): boolean =>
+  parts.some(({ rows, count }) => {
+    for (let row = 0; row < count; row++) if (column < rows.columns && rows.kinds[row * rows.columns + column] !== JsonKind.missing) return true
+    return false
+  })
+
+const cutBatches = ({ rows, count }: Part, columns: ReadonlyArray<KeyColumn>, batchSize: number): ReadonlyArray<Batch> => {
   const width = rows.columns
+  const schema = { columns: columns.map((column) => column.schema) }
   const batches: Array<Batch> = []
   for (let start = 0; start < count; start += batchSize) {
     const end = Math.min(count, start + batchSize)
@@ -193,8 +233,8 @@ const cutBatches = ({ rows, count }: Part, columns: ReadonlyArray<ColumnSchema>,
     const share = Math.ceil((rows.buffer.length * (end - start)) / count)
     batches.push(
       new Batch({
-        schema: { columns },
-        columns: columns.map((column, i) => columnOf(part, i, column)),
+        schema,
+        columns: columns.map((column) => columnOf(part, column)),
         rowCount: end - start,
         byteSize: share + spans.byteLength + part.kinds.byteLength,
       }),
@@ -204,7 +244,7 @@ const cutBatches = ({ rows, count }: Part, columns: ReadonlyArray<ColumnSchema>,
 }
 
 /** A key that only later rows have is null in these. */
-const columnOf = (rows: JsonRows, index: number, { name, type }: ColumnSchema): Column =>
+const columnOf = (rows: JsonRows, { index, schema: { name, type } }: KeyColumn): Column =>
   index < rows.columns ? new TextColumn(rows, index, name, type) : new ConstantColumn(type, null)
 
 const toPart = (buffer: Uint8Array, scan: JsonScan, set: KeySet, rowsBefore: number): Part => {
@@ -234,10 +274,45 @@ const mergeSpellings = (rows: JsonRows, count: number, set: KeySet, rowsBefore: 
 }
 
 /** The text between the quotes of the key that opens here. */
-const keyAt = (bytes: Uint8Array, at: number): string => {
+const keyAt = (bytes: Uint8Array, at: number): string => decodeText(bytes, at + 1, stringEnd(bytes, at) - 1)
+
+/** Behind the quote that closes the string at `at`. */
+const stringEnd = (bytes: Uint8Array, at: number): number => {
   let end = at + 1
-  while (bytes[end] !== 34) end += bytes[end] === 92 ? 2 : 1
-  return decodeText(bytes, at + 1, end)
+  while (end < bytes.length && bytes[end] !== 34) end += bytes[end] === 92 ? 2 : 1
+  return end + 1
+}
+
+/** Text that is looked through for more keys, once one is unknown: rows with many of them must not be scanned once for each. */
+const LOOK_AHEAD = 256 * 1024
+
+/** Keys of the object that `at` stands in, from the key there on, and of the complete objects behind it. The scan that follows checks them. */
+const keysFrom = (bytes: Uint8Array, at: number, most: number): ReadonlyArray<string> => {
+  const found = new Set<string>([keyAt(bytes, at)])
+  let inObject: Array<string> = []
+  const limit = Math.min(bytes.length, at + LOOK_AHEAD)
+  let depth = 1
+  for (let i = at; i < limit && found.size < most; i++) {
+    const byte = bytes[i]!
+    if (byte === 34) {
+      const end = stringEnd(bytes, i)
+      if (depth === 1 && isKey(bytes, end)) inObject.push(keyAt(bytes, i))
+      i = end - 1
+    } else if (byte === 0x7b || byte === 0x5b) depth++
+    else if (byte === 0x7d || byte === 0x5d) {
+      depth--
+      if (depth > 0) continue
+      for (const key of inObject) found.add(key)
+      inObject = []
+    }
+  }
+  return [...found]
+}
+
+const isKey = (bytes: Uint8Array, stringEnds: number): boolean => {
+  let at = stringEnds
+  while (isSpace(bytes[at])) at++
+  return bytes[at] === 58
 }
 
 /** The smallest type of a column's values: mixed kinds are `json`, none at all is `string`. */
@@ -296,7 +371,11 @@ const found = (bytes: Uint8Array, at: number): string => {
 }
 
 const duplicateKey = (bytes: Uint8Array, at: number, row: number, name: string): DecodeError =>
-  new DecodeError("DUPLICATE_KEY", `the key ${JSON.stringify(name)} stands twice in one object. Keep one of them.`, { row, ...placeOf(bytes, at), column: name })
+  new DecodeError("DUPLICATE_KEY", `the key ${JSON.stringify(name)} stands twice in one object. Keep one of them.`, {
+    row,
+    ...placeOf(bytes, at),
+    column: name,
+  })
 
 const tooManyKeys = (bytes: Uint8Array, problem: JsonProblem, row: number): DecodeError =>
   new DecodeError("JSON_SHAPE", `the rows have more than ${MOST_KEYS} different keys. Use keys for names and values for data.`, {
