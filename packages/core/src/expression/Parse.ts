@@ -24,9 +24,30 @@ let parser: { readonly parseSync: (text: string) => Parsed } | undefined
 export const loadExpressionParser = async (): Promise<void> => {
   if (parser !== undefined) return
   const module = await import("libpg-query")
-  await module.loadModule()
+  await withoutTierUp(async () => {
+    await module.loadModule()
+    // Functions are compiled, with their budgets, when they first run.
+    module.parseSync("SELECT (a + 1 = 'b' AND c IN (1, 2))")
+  })
   parser = module
 }
+
+/**
+ * The parser has one huge function, which V8's optimizing compiler would take after its first call: 600 MB and seconds of a
+ * second core, to parse a few lines of text. While the module is made, its functions get a budget that such use does not spend.
+ */
+const withoutTierUp = async (load: () => Promise<void>): Promise<void> => {
+  const { setFlagsFromString } = await import("node:v8")
+  setFlagsFromString(`--wasm-tiering-budget=${2 ** 31 - 1}`)
+  try {
+    await load()
+  } finally {
+    setFlagsFromString(`--wasm-tiering-budget=${DEFAULT_TIERING_BUDGET}`)
+  }
+}
+
+/** V8's own default, for whatever else is compiled in this process. */
+const DEFAULT_TIERING_BUDGET = 13_000_000
 
 const MAX_BYTES = 16 * 1024
 const PREFIX = "SELECT ("
