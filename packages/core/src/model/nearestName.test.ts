@@ -9,6 +9,7 @@ describe("nearestName", () => {
     ["Retry-Delay", ["retry_delay", "max_retries"], "retry_delay"],
     ["naem", ["name", "mode"], "name"],
     ["postgress", ["postgres", "mysql"], "postgres"],
+    ["dsc", ["asc", "desc"], "desc"],
     ["int", ["boolean", "integer", "interval"], "integer"],
     ["bool", ["boolean", "integer"], "boolean"],
   ])("finds what %s most likely meant", (name, candidates, nearest) => {

@@ -6,13 +6,17 @@
  */
 export const nearestName = (name: string, candidates: Iterable<string>): string | undefined => {
   const wanted = fold(name)
+  const allowed = allowedSlips(wanted.length)
   let nearest: string | undefined
-  let least = allowedSlips(wanted.length) + 1
+  let least = allowed + 1
   for (const candidate of candidates) {
-    const slips = editDistance(wanted, fold(candidate), least)
-    if (slips >= least || candidate === name) continue
+    const folded = fold(candidate)
+    const slips = editDistance(wanted, folded, allowed + 1)
+    // Of two that are equally near, the one that begins alike: the first letter is seldom the wrong one.
+    const distance = slips + (folded[0] === wanted[0] ? 0 : 0.5)
+    if (slips > allowed || distance >= least || candidate === name) continue
     nearest = candidate
-    least = slips
+    least = distance
   }
   return nearest ?? beginningWith(wanted, candidates)
 }

@@ -27,8 +27,8 @@ export interface PipelineText extends Origin {
 
 /** `file` is for messages, and says by its ending whether the text is JSON. */
 export const parsePipelineText = (written: string, file?: string): PipelineText => {
-  const isJson = file?.toLowerCase().endsWith(".json") ?? false
   const text = written.replace(/^\uFEFF/, "")
+  const isJson = file?.toLowerCase().endsWith(".json") ?? isJsonObject(text)
   // JSON may be indented with tabs, which YAML forbids. They are one character each, so every place stays where it is.
   const { root, lines, problems: found } = readYaml(isJson ? text.replaceAll("\t", " ") : text)
   const { value, problems, targets, isOver } = toValue(root, text, lines)
@@ -42,6 +42,16 @@ export const parsePipelineText = (written: string, file?: string): PipelineText 
     isBroken: isOver || unreadable.length > 0,
     place: (problem) => placeIn(problem.range ?? problemRange(root, problem, targets, text)),
     hint: (problem) => quoteHint(root, problem, targets),
+  }
+}
+
+/** A request brings text without a name: what reads as JSON is JSON. */
+const isJsonObject = (text: string): boolean => {
+  if (!/^\s*\{/.test(text) || text.length > LARGEST_TEXT) return false
+  try {
+    return typeof JSON.parse(text) === "object"
+  } catch {
+    return false // A mapping in YAML's short form, or a mistake that the YAML reader tells better.
   }
 }
 

@@ -1,6 +1,6 @@
 /** What surrounds a pipeline: when it starts, whom it tells, what it watches. These keys do not change rows or delivery. */
 import * as Schema from "effect/Schema"
-import { Count, Expression, Flag, listOf, Names, optional, Options, Port, Positive, required, Text } from "./keys.ts"
+import { Count, Expression, Flag, listOf, Names, optional, Options, Port, Positive, required, SecretText, Text } from "./keys.ts"
 import { Duration } from "./Units.ts"
 
 /** Names of the events that webhooks and streams can ask for. */
@@ -33,7 +33,7 @@ const PipelineTrigger = Schema.Struct({
 const WebhookTrigger = Schema.Struct({
   type: required(Schema.Literal("webhook"), "`webhook`: starts when a request comes in."),
   path: required(Text, "Last part of the address: `/api/trigger/<path>`."),
-  secret: optional(Text, "What the caller must know or sign with."),
+  secret: optional(SecretText, "What the caller must know or sign with."),
 })
 
 export const triggers = [PipelineTrigger, WebhookTrigger] as const
@@ -53,16 +53,16 @@ const notification = <const Type extends string, const Fields extends Schema.Str
 
 export const notifications = [
   notification("slack", {
-    webhook: optional(Text, "Address of Slack's incoming webhook. Default: that of `monitoring.channels.slack`."),
+    webhook: optional(SecretText, "Address of Slack's incoming webhook. Default: that of `monitoring.channels.slack`."),
     channel: optional(Text, "Channel, where the webhook allows a choice."),
   }),
   notification("email", { to: required(Names, "Address, or several.") }),
   notification("webhook", {
     url: required(Text, "Address that gets a POST with the event."),
-    secret: optional(Text, "Signs the request, as Standard Webhooks says."),
+    secret: optional(SecretText, "Signs the request, as Standard Webhooks says."),
   }),
   notification("pagerduty", {
-    routing_key: optional(Text, "Key of the service. Default: that of `monitoring.channels.pagerduty`."),
+    routing_key: optional(SecretText, "Key of the service. Default: that of `monitoring.channels.pagerduty`."),
     severity: optional(Schema.Literals(["critical", "error", "warning", "info"]), "How serious it is. Default: `error`."),
   }),
 ] as const
@@ -83,7 +83,7 @@ const Alert = Schema.Struct({
 const Channels = Schema.Struct({
   slack: optional(
     Schema.Struct({
-      webhook: required(Text, "Address of Slack's incoming webhook."),
+      webhook: required(SecretText, "Address of Slack's incoming webhook."),
       channel: optional(Text, "Channel, where the webhook allows a choice."),
     }),
     "Slack.",
@@ -91,7 +91,7 @@ const Channels = Schema.Struct({
   email: optional(
     Schema.Struct({
       smtp: required(
-        Schema.Union([Text, Options]).annotate({
+        Schema.Union([SecretText, Options]).annotate({
           expected: "an address such as smtps://user:password@host, or a mapping with host and port",
         }),
         "The mail server: an address, or a mapping with host, port, user and password.",
@@ -103,7 +103,7 @@ const Channels = Schema.Struct({
   ),
   pagerduty: optional(
     Schema.Struct({
-      routing_key: required(Text, "Key of the service."),
+      routing_key: required(SecretText, "Key of the service."),
       severity: optional(Schema.Literals(["critical", "error", "warning", "info"]), "How serious it is. Default: `error`."),
     }),
     "PagerDuty.",
@@ -134,7 +134,7 @@ export const Logging = Schema.Struct({
 const EventWebhook = Schema.Struct({
   url: required(Text, "Address that gets a POST for each event."),
   events: optional(listOf(Schema.Literals(eventTypes), "a list of event types"), "Types of events to send. Default: all."),
-  secret: optional(Text, "Signs the requests, as Standard Webhooks says."),
+  secret: optional(SecretText, "Signs the requests, as Standard Webhooks says."),
   retry: optional(Flag, "Whether to try again when the receiver does not answer. Default: true."),
 })
 

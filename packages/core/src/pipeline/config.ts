@@ -10,6 +10,7 @@ import { isMapping, type Path, valueAt } from "./path.ts"
 import { describeValue, missingKey, type Problem, unknownKey } from "./problem.ts"
 import { decodeWithAsync, type Outcome } from "./schemaProblems.ts"
 import { collectingSecrets } from "./secret.ts"
+import { secretsOfConfig } from "./secretFields.ts"
 import type { Secrets } from "./Secrets.ts"
 
 /** The part of a plugin that its config depends on. */
@@ -22,7 +23,7 @@ export interface Configured {
 /** The config as the plugin's schema gives it. Secrets in it are registered. `path` is where the config stands. */
 export const validateConfig = async (plugin: Configured, value: unknown, path: Path, secrets: Secrets): Promise<Outcome<unknown>> => {
   const schema: unknown = plugin.config
-  registerSecrets(value, configJsonSchema(plugin), secrets)
+  for (const place of secretsOfConfig(plugin, value)) secrets.add(String(valueAt(value, place)))
   const outcome = await collectingSecrets(
     (text) => secrets.add(text),
     async () =>
@@ -94,14 +95,6 @@ const shapeAt = (shape: JsonSchemaNode | undefined, path: Path): JsonSchemaNode 
     (node, part) => (node === undefined ? undefined : typeof part === "number" ? itemShape(node) : node.properties?.[part]),
     shape,
   )
-
-/** Values of fields that the schema marks with `writeOnly` or the format `password`. */
-const registerSecrets = (value: unknown, shape: JsonSchemaNode | undefined, secrets: Secrets): void => {
-  if (shape === undefined) return
-  if (typeof value === "string" && (shape.writeOnly === true || shape.format === "password")) secrets.add(value)
-  if (Array.isArray(value)) for (const item of value) registerSecrets(item, itemShape(shape), secrets)
-  if (isMapping(value)) for (const [key, inner] of Object.entries(value)) registerSecrets(inner, shape.properties?.[key], secrets)
-}
 
 const registerRedacted = (value: unknown, secrets: Secrets): void => {
   if (Redacted.isRedacted(value)) {

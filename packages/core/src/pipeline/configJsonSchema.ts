@@ -52,7 +52,7 @@ const withDescriptions = (node: JsonSchemaNode, ast: SchemaAST.AST): JsonSchemaN
 }
 
 // `Schema.RedactedFromValue`: written as text, and a secret.
-const isRedacted = (ast: SchemaAST.AST): boolean => {
+export const isRedacted = (ast: SchemaAST.AST): boolean => {
   const form = ast.annotations?.["representation"]
   return typeof form === "object" && form !== null && "id" in form && form.id === "effect/schema/Redacted"
 }

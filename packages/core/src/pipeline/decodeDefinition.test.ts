@@ -4,7 +4,6 @@ import { anonymize, csv, json, plugins, sqlite } from "../../test/pipeline/plugi
 import { defineTransform } from "../contract/define.ts"
 import { DefinitionError } from "../contract/Errors.ts"
 import { decodeDefinition, decodeDefinitionOrThrow, type DecodeOptions } from "./decodeDefinition.ts"
-import type { PipelineDefinition } from "./Definition.ts"
 import { Secrets } from "./Secrets.ts"
 
 const minimal = { name: "users", sources: [{ type: "csv", path: "a.csv" }], destinations: [{ type: "json", path: "b.json" }] }
@@ -369,6 +368,6 @@ describe("what a project adds", () => {
 })
 
 const byPlaceIn = (value: object) => {
-  const text = JSON.stringify({ ...minimal, ...value } satisfies object as PipelineDefinition)
+  const text = JSON.stringify({ ...minimal, ...value })
   return (a: string, b: string) => text.indexOf(`\${${a}`) - text.indexOf(`\${${b}`)
 }

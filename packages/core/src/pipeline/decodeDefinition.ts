@@ -23,6 +23,7 @@ import { isMapping, type Path, valueAt } from "./path.ts"
 import { plainCopy } from "./plainCopy.ts"
 import { exceptAt, type Origin, type Problem, toIssues, wrongValue } from "./problem.ts"
 import { cronProblems, timezoneProblems } from "./schedule.ts"
+import { secretsOfDefinition } from "./secretFields.ts"
 import { Secrets } from "./Secrets.ts"
 import { fillVariables, type VariableLayers } from "./variables.ts"
 
@@ -54,6 +55,7 @@ export const decodeDefinition = async (value: unknown, options: DecodeOptions): 
   const copy = plainCopy(value, report)
   const filled = fillVariables(copy, options.variables ?? [], secrets)
   report(filled.problems)
+  for (const path of secretsOfDefinition(filled.value)) secrets.add(String(valueAt(filled.value, path)))
   const others = exceptAt(problems)
   const context: ConnectorContext = { plugins: options.plugins, secrets, whole: filled.whole, report: (more) => report(others(more)) }
   const pipeline = await decodePipeline(filled.value, { written: copy as PipelineDefinition, used: filled.used }, options, context)

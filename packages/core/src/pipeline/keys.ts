@@ -16,6 +16,11 @@ const described = <S extends Schema.Top>(schema: S, description: string): S["Reb
 /** Text with something in it. */
 export const Text = Schema.String.annotate({ expected: "text" }).check(Schema.isNonEmpty({ expected: "text that is not empty" }))
 
+/** Text that is never shown. Editors hide it, and its value is masked everywhere. */
+export const SecretText = Schema.String.annotate({ expected: "text" }).check(
+  Schema.isNonEmpty({ expected: "text that is not empty", writeOnly: true }),
+)
+
 export const Flag = Schema.Boolean.annotate({ expected: "true or false" })
 
 const wholeNumber = (minimum: number) => {

@@ -61,9 +61,22 @@ export const toIssue = (problem: Problem, origin: Origin | undefined, mask: (tex
     code,
     message: mask(message),
     path: formatPath(path),
-    ...(place === undefined ? {} : { ...place, frame: mask(place.frame) }),
+    ...(place === undefined ? {} : { ...place, frame: maskFrame(place.frame, mask) }),
     ...(hint === undefined ? {} : { hint: mask(hint) }),
   }
+}
+
+/** Masks line by line, and moves the carets by what has become shorter before them. */
+const maskFrame = (frame: string, mask: (text: string) => string): string => {
+  const lines = frame.split("\n")
+  return lines.map((line, i) => (lines[i - 1]?.startsWith(">") === true ? moveCarets(line, lines[i - 1]!, mask) : mask(line))).join("\n")
+}
+
+const moveCarets = (carets: string, marked: string, mask: (text: string) => string): string => {
+  const at = carets.indexOf("^")
+  const before = marked.slice(0, at)
+  const moved = at + mask(before).length - before.length
+  return carets.slice(0, carets.indexOf("|") + 1) + " ".repeat(Math.max(0, moved - carets.indexOf("|") - 1)) + carets.slice(at)
 }
 
 /** `the text "abc"`, `the number 5`, `a list`: what was found, for messages. */

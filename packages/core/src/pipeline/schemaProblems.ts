@@ -97,7 +97,7 @@ const typeProblem = (ast: SchemaAST.AST, value: unknown, path: Path): Problem =>
 /** What the schema's author said of the value, as a whole message or as what was expected. */
 const said = (annotations: Annotated, value: unknown, path: Path, more = ""): Problem | undefined => {
   const message = annotations?.["message"]
-  if (typeof message === "string") return { code: "INVALID_VALUE", message, path }
+  if (typeof message === "string") return { code: "INVALID_VALUE", message: /[.!?]$/.test(message) ? message : `${message}.`, path }
   const expected = annotations?.["expected"]
   return typeof expected === "string" ? wrongValue(path, expected, value, more) : undefined
 }
@@ -153,7 +153,7 @@ export const expectedOf = (ast: SchemaAST.AST): string => {
   if (typeof own === "string") return own
   const kind = kindOf(ast)
   const check = ast.checks?.at(-1)?.annotations?.["expected"]
-  return typeof check === "string" ? check.replace(/^a value\b/, kind) : kind
+  return typeof check === "string" ? check.replace(/^a (value|finite number)\b/, kind) : kind
 }
 
 const kindOf = (ast: SchemaAST.AST): string => {

@@ -3,7 +3,7 @@ import type { Issue } from "../contract/Errors.ts"
 import { type Decoded, type Fields, withNumbers } from "./decodeKeys.ts"
 import { inheritedFields, pipelineFields } from "./Definition.ts"
 import { type InheritedSettings, mergeSettings, mergeValues, type MergedSettings } from "./inherit.ts"
-import { optional, Port, Text } from "./keys.ts"
+import { optional, Port, SecretText, Text } from "./keys.ts"
 import { toIssue } from "./problem.ts"
 import { decodeWith } from "./schemaProblems.ts"
 import type { Secrets } from "./Secrets.ts"
@@ -13,7 +13,7 @@ const hostFields = {
   state_dir: optional(Text, "Folder of the store, relative to the project. Default: `.deltaflow`."),
   api_port: optional(Port, "Port of the HTTP API. Default: 8080."),
   url: optional(Text, "Address of a Deltaflow server, for commands that talk to one."),
-  api_key: optional(Text, "Key for that server."),
+  api_key: optional(SecretText, "Key for that server."),
 }
 
 /** Keys of a project file that is no pipeline itself, and of the user's own file. */

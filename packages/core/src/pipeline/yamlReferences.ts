@@ -1,8 +1,8 @@
 /**
  * `${VAR}` where YAML would take the brace for a mapping: `{ connection: ${DATABASE_URL}, table: users }`.
  *
- * Before the text is read, the marks inside of references become private characters of the same length, so that every place stays where it is; in the
- * values they become themselves again.
+ * Before the text is read, the marks inside of references become private characters of the same length, so that every place stays where
+ * it is; in the values they become themselves again.
  */
 
 /** A reference in one line, with at most one more inside of its default. Quotes in it are YAML's. */
