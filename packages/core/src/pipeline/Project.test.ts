@@ -344,6 +344,11 @@ describe("plugins of a project", () => {
     expect(own.issues.map(({ code, file }) => [code, file])).toEqual([["UNKNOWN_PLUGIN", "pipelines/c.yml"]])
   })
 
+  it("may be named by a variable", async () => {
+    const files = { "transforms.ts": "", "pipelines/b.yml": `${withStep}plugins: { transforms: [{ path: "\${WHERE}/transforms.ts" }] }\n` }
+    expect((await load(files, { loadModule, env: { WHERE: "." } })).issues).toEqual([])
+  })
+
   it.each([
     ["./none.ts", "FILE_NOT_FOUND", "does not exist"],
     ["./empty.ts", "MODULE_FAILED", "exports no plugin"],

@@ -228,7 +228,8 @@ class Loader {
   private async decode({ parsed, issues }: ReadFile, { variables, plugins, overrides, inherited }: DecodeShared): Promise<DecodeResult> {
     if (parsed === undefined) return { ok: false, issues }
     if (parsed.isBroken) return { ok: false, issues: textIssues(parsed, this.mask) }
-    const own = await loadPlugins(isMapping(parsed.value) ? parsed.value["plugins"] : undefined, this.options)
+    const section = isMapping(parsed.value) ? parsed.value["plugins"] : undefined
+    const own = await loadPlugins(fillVariables(section, variables, this.secrets).value, this.options)
     const text = { ...parsed, problems: [...parsed.problems, ...own.problems] }
     return await decodeDefinition(parsed.value, {
       plugins: [...plugins, ...own.plugins],

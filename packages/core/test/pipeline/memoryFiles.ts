@@ -1,4 +1,4 @@
-/** Files that live in a record: path to text. Folders are there where a file lies under them. */
+/** Files that live in memory, by path. Folders are there where a file lies under them. */
 import type { Files } from "../../src/contract/Files.ts"
 
 const missing = (path: string) => Object.assign(new Error(`ENOENT: no such file: ${path}`), { code: "ENOENT" })
