@@ -1,13 +1,5 @@
 /** `deltaflow run`: one or all pipelines, with lines for people or events for machines. */
-import {
-  type DecodedPipeline,
-  DefinitionError,
-  type RunHandle,
-  type RunOptions,
-  type RunProgress,
-  type RunResult,
-  stringifyJson,
-} from "@deltaflow/core"
+import { type DecodedPipeline, DefinitionError, type RunHandle, type RunOptions, type RunResult, stringifyJson } from "@deltaflow/core"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { count, Live } from "../Live.ts"
 import { chosenPipelines, openSession, type Session, withPlace } from "../session.ts"
@@ -50,7 +42,7 @@ const runOne = async (invocation: Invocation, session: Session, pipeline: Runnab
     )
   const live = json ? undefined : new Live(terminal)
   const events = json ? printEvents(invocation, session) : undefined
-  const result = await start(invocation, session, pipeline, (progress) => live?.update(progress), interrupts).finally(() => live?.stop())
+  const result = await start(invocation, session, pipeline, live, interrupts).finally(() => live?.stop())
   await events?.end()
   if (json) terminal.data(stringifyJson(resultAsJson(result)))
   else if (result.failure === undefined) sayResult(invocation, pipeline, result, performance.now() - started)
@@ -66,7 +58,7 @@ const start = async (
   invocation: Invocation,
   { engine, project }: Session,
   pipeline: Runnable,
-  onProgress: (progress: RunProgress) => void,
+  live: Live | undefined,
   interrupts: Interrupts,
 ): Promise<RunResult> => {
   const retryOf = isSet(invocation, "retry") ? await lastUnfinished({ engine, project } as Session, pipeline.name) : undefined
@@ -75,13 +67,13 @@ const start = async (
   const options: RunOptions = {
     fullRefresh: isSet(invocation, "full-refresh"),
     dryRun: isSet(invocation, "dry-run"),
-    onProgress,
+    ...(live === undefined ? {} : { onProgress: (progress) => live.update(progress) }),
     ...(workers === undefined ? {} : { workers }),
     ...(timeout === undefined ? {} : { timeout: timeout * 1000 }),
     ...(retryOf === undefined ? {} : { retryOf }),
   }
   const handle = await engine.start(pipeline, options)
-  interrupts.watch(handle)
+  interrupts.watch(handle, live)
   return await handle.done
 }
 
@@ -95,6 +87,7 @@ const lastUnfinished = async ({ engine }: Session, pipeline: string): Promise<st
 class Interrupts {
   count = 0
   private handle: RunHandle | undefined
+  private live: Live | undefined
   private readonly invocation: Invocation
   private readonly listener = () => this.interrupt()
 
@@ -104,8 +97,9 @@ class Interrupts {
     process.on("SIGTERM", this.listener)
   }
 
-  watch(handle: RunHandle): void {
+  watch(handle: RunHandle, live: Live | undefined): void {
     this.handle = handle
+    this.live = live
     if (this.count > 0) void handle.cancel()
   }
 
@@ -117,7 +111,9 @@ class Interrupts {
   private interrupt(): void {
     this.count++
     if (this.count === 1) {
-      this.invocation.terminal.say("Stopping at the next checkpoint. Press Ctrl-C again to stop at once.")
+      const text = "Stopping at the next checkpoint. Press Ctrl-C again to stop at once."
+      if (this.live === undefined) this.invocation.terminal.say(text)
+      else this.live.say(text)
       void this.handle?.stop()
       return
     }
@@ -126,8 +122,11 @@ class Interrupts {
   }
 }
 
-const sayInterrupted = ({ terminal }: Invocation, result: RunResult): number => {
-  terminal.say(`Interrupted: ${count(result.rowsLoaded)} rows are written and stay. Go on with: deltaflow run --retry`)
+const sayInterrupted = (invocation: Invocation, result: RunResult): number => {
+  const { terminal } = invocation
+  const kept = result.rowsLoaded === 0 ? "nothing was written" : `${plural(result.rowsLoaded, "row")} written, and they stay`
+  const next = textFlag(invocation, "from") === undefined ? "Go on with: deltaflow run --retry" : "Run the same command again."
+  terminal.say(`Interrupted: ${kept}. ${next}`)
   return 130
 }
 

@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs"
 import path from "node:path"
 import type { DecodedPipeline, Project } from "@deltaflow/core"
+import { count } from "../Live.ts"
 
 export interface NamedPath {
   readonly pipeline: string
@@ -58,4 +59,4 @@ export const whyNotWritable = (folder: string): string | undefined => {
   }
 }
 
-export const megabytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024).toLocaleString("en-US")} MB`
+export const megabytes = (bytes: number): string => `${count(Math.round(bytes / 1024 / 1024))} MB`

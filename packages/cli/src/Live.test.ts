@@ -1,0 +1,64 @@
+import { Writable } from "node:stream"
+import type { RunProgress } from "@deltaflow/core"
+import { afterEach, expect, it, vi } from "vitest"
+import { count, Live } from "./Live.ts"
+import { Terminal } from "./Terminal.ts"
+
+afterEach(() => void vi.useRealTimers())
+
+const progress: RunProgress = {
+  runId: "run_1",
+  stage: "extract",
+  sources: [{ name: "users", rows: 1_234_567, bytes: 40, totalRows: undefined, totalBytes: 100, done: false }],
+  steps: [],
+  destinations: [{ name: "out", label: "out.json", location: undefined, rows: 1000 }],
+  read: 1_234_567,
+  loaded: 1000,
+  filtered: 0,
+  rejected: 2,
+  added: 0,
+}
+
+/** What is written to stderr while the clock moves on by so many milliseconds. */
+const written = (isTTY: boolean, milliseconds: number, during?: (live: Live) => void): string => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] })
+  let text = ""
+  const err = new Writable({ write: (chunk, _, done) => ((text += String(chunk)), done()) })
+  const live = new Live(new Terminal({}, new Writable() as never, Object.assign(err, { isTTY, columns: 60 }) as never))
+  live.update(progress)
+  vi.advanceTimersByTime(milliseconds)
+  during?.(live)
+  live.stop()
+  return text
+}
+
+it("moves lines on a terminal at least once a second, with rows, rate, part and time left", () => {
+  const text = written(true, 1000)
+  expect(text).toContain("Source: users (1,234,567 rows, 1,234,567 rows/s, 40 %, 2 s…")
+  expect(text).toContain("Destination: out.json (1,000 rows)")
+  expect(text.match(/Source:/g)!.length).toBeGreaterThanOrEqual(2)
+  // Each drawing takes the lines of the one before away, and the last leaves none.
+  expect(text.match(/\u001B\[2A\u001B\[0J/g)).toHaveLength(text.match(/Source:/g)!.length)
+})
+
+it("puts a line that stays where no moving line is taken away with it", () => {
+  const text = written(true, 250, (live) => live.say("Stopping"))
+  expect(text).toMatch(/\u001B\[2A\u001B\[0J\rStopping\n$/)
+})
+
+it("says a line every ten seconds elsewhere", () => {
+  expect(written(false, 9000)).toBe("")
+  expect(written(false, 20_000).trim().split("\n")).toEqual([
+    "1,234,567 rows read, 123,457 rows/s, 1,000 written, 2 rejected",
+    "1,234,567 rows read, 61,728 rows/s, 1,000 written, 2 rejected",
+  ])
+})
+
+it.each([
+  [0, "0"],
+  [999, "999"],
+  [1000, "1,000"],
+  [1234567, "1,234,567"],
+])("shows %i as %s", (value, text) => {
+  expect(count(value)).toBe(text)
+})
