@@ -8,6 +8,13 @@ export const formatPath = (path: Path): string =>
     return text === "" ? part : `${text}.${part}`
   }, "")
 
+/** The parts of a printed path: what `formatPath` was given. */
+export const parsePath = (text: string): Path =>
+  Array.from(text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g), ([, index, quoted, name]) => {
+    if (index !== undefined) return Number(index)
+    return quoted === undefined ? (name ?? "") : String(JSON.parse(quoted))
+  })
+
 /** A mapping: neither a list nor an instance of a class, which hosts put into configs in code. */
 export const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false

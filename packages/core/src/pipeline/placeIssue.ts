@@ -1,17 +1,13 @@
 /** For what is found wrong only when sources are open, such as an unknown column: where it stands in the file. */
 import type { Issue } from "../contract/Errors.ts"
 import { parsePipelineText } from "./PipelineFile.ts"
-import type { Path } from "./path.ts"
+import { parsePath } from "./path.ts"
 import { toIssue } from "./problem.ts"
 
 /** The issue with file, line, column and frame; as it is where it has a place already. `text` is the whole file. */
 export const placeIssue = (issue: Issue, text: string, file: string, mask: (text: string) => string = (shown) => shown): Issue => {
   if (issue.line !== undefined) return issue
   const { code, message, hint } = issue
-  const problem = { code, message, path: pathOf(issue.path), ...(hint === undefined ? {} : { hint }) }
+  const problem = { code, message, path: parsePath(issue.path), ...(hint === undefined ? {} : { hint }) }
   return { file, ...toIssue(problem, parsePipelineText(text, file), mask), path: issue.path }
 }
-
-/** `transforms[1].fields.year` as parts. */
-const pathOf = (text: string): Path =>
-  text.match(/\[\d+\]|[^.[\]]+/g)?.map((part) => (part.startsWith("[") ? Number(part.slice(1, -1)) : part)) ?? []
