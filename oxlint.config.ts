@@ -123,7 +123,8 @@ export default defineConfig({
     {
       // Steps and expressions become generated code; what goes into it is checked and quoted, and tested against closures.
       files: ["packages/core/src/{transform,expression}/**"],
-      rules: { "typescript/no-implied-eval": "off" },
+      // And a branch of CASE has a `then`, as in SQL.
+      rules: { "typescript/no-implied-eval": "off", "unicorn/no-thenable": "off" },
     },
     // "Any source at all" has no other spelling: the configuration of a plugin stands on both sides of the arrow.
     { files: ["packages/core/src/contract/*.ts"], rules: { "typescript/no-explicit-any": "off" } },
@@ -135,6 +136,7 @@ export default defineConfig({
         ...banned(acrossPackages),
         "no-console": "off",
         "no-restricted-properties": "off",
+        "typescript/no-explicit-any": "off",
         "max-lines": "off",
         "max-lines-per-function": "off",
       },
