@@ -24,7 +24,7 @@ const written = (isTTY: boolean, milliseconds: number, during?: (live: Live) => 
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] })
   let text = ""
   const err = new Writable({ write: (chunk, _, done) => ((text += String(chunk)), done()) })
-  const live = new Live(new Terminal({}, new Writable() as never, Object.assign(err, { isTTY, columns: 60 }) as never))
+  const live = new Live(new Terminal({}, new Writable() as never, Object.assign(err, { isTTY, columns: 90 }) as never))
   live.update(progress)
   vi.advanceTimersByTime(milliseconds)
   during?.(live)
@@ -34,7 +34,7 @@ const written = (isTTY: boolean, milliseconds: number, during?: (live: Live) => 
 
 it("moves lines on a terminal at least once a second, with rows, rate, part and time left", () => {
   const text = written(true, 1000)
-  expect(text).toContain("Source: users (1,234,567 rows, 1,234,567 rows/s, 40 %, 2 s…")
+  expect(text).toContain("Source: users (1,234,567 rows, 1,234,567 rows/s, 40 %, 2 s left)")
   expect(text).toContain("Destination: out.json (1,000 rows)")
   expect(text.match(/Source:/g)!.length).toBeGreaterThanOrEqual(2)
   // Each drawing takes the lines of the one before away, and the last leaves none.
