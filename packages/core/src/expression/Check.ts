@@ -4,24 +4,31 @@
  * Names, types and casts are settled here, by PostgreSQL's rules, so that nothing of the text is left to look up when rows run.
  */
 import type { ColumnType } from "../model/ColumnType.ts"
+import { Decimal } from "../model/Decimal.ts"
 import { nearestName } from "../model/nearestName.ts"
-import { typeOfRowValue, type Value } from "../model/Value.ts"
-import { fromRowValue } from "../model/Value.ts"
-import { checkCall, checkClock } from "./checkCalls.ts"
-import { checkArray, checkBooleanTest, checkCase, checkCoalesce, checkExtreme, checkLogic, checkNullTest, checkSubscript } from "./checkForms.ts"
-import { checkCast } from "./checkCasts.ts"
-import { checkOperation } from "./checkOperators.ts"
-import { coerce, expect } from "./coerce.ts"
-import { Context, type Operand, type UntypedNode } from "./context.ts"
-import { fold } from "./fold.ts"
+import { fromRowValue, int64, typeOfRowValue } from "../model/Value.ts"
+import { checkCall, checkClock } from "./check/checkCalls.ts"
+import {
+  checkArray,
+  checkBooleanTest,
+  checkCase,
+  checkCoalesce,
+  checkExtreme,
+  checkLogic,
+  checkNullTest,
+  checkSubscript,
+} from "./check/checkForms.ts"
+import { checkCast } from "./check/checkCasts.ts"
+import { checkOperation } from "./check/checkOperators.ts"
+import { coerce, expect } from "./check/coerce.ts"
+import { Context, type Operand, type UntypedNode } from "./check/context.ts"
+import { fold } from "./check/fold.ts"
 import { constant } from "./literals.ts"
 import { childrenOf, type Node } from "./Node.ts"
 import { parseExpression, type TreeNode } from "./Parse.ts"
 import type { CheckResult, Scope } from "./Scope.ts"
 import { identifierAt, MAX_DEPTH, tooDeep } from "./tokens.ts"
-import { nameOf } from "./types.ts"
-import { int64 } from "../model/Value.ts"
-import { Decimal } from "../model/Decimal.ts"
+import { nameOf } from "./check/types.ts"
 
 /** `expected` is the type that the result must have; it is brought to it where PostgreSQL does so without a cast. */
 export const checkExpression = (text: string, scope: Scope, expected?: ColumnType): CheckResult => {
@@ -142,7 +149,8 @@ const unknownColumn = (context: Context, name: string, position: number): undefi
   const names = context.scope.columns.map((column) => column.name)
   const nearest = name.length < 2 ? undefined : nearestName(name, names)
   const listed = `The columns here are: ${names.slice(0, MOST_NAMES).join(", ")}${names.length > MOST_NAMES ? ", …" : ""}.`
-  const hint = nearest !== undefined ? `Did you mean ${quoteIdentifier(nearest)}?` : names.length === 0 ? "There are no columns here." : listed
+  const hint =
+    nearest !== undefined ? `Did you mean ${quoteIdentifier(nearest)}?` : names.length === 0 ? "There are no columns here." : listed
   return context.issue("UNKNOWN_COLUMN", position, `There is no column ${quoteIdentifier(name)}.`, hint)
 }
 
@@ -158,7 +166,7 @@ const checkParameter = (context: Context, part: Part<"ParamRef">): Operand | und
   if (value === null || value === undefined) return untyped(null, position)
   if (typeof value === "string") return untyped(value, position)
   const type = typeOfRowValue(value)!
-  return constant(fromRowValue(value, type) as Value, type)
+  return constant(fromRowValue(value, type), type)
 }
 
 const unknownParameter = (context: Context, name: string, position: number): undefined => {

@@ -29,7 +29,11 @@ class Compiler {
       case "constant":
         return always(reviveLiteral(node.value, node.type))
       case "column":
-        return ((index: number): Closure => (columns, row) => columns[index]!.value(row))(node.index)
+        return (
+          (index: number): Closure =>
+          (columns, row) =>
+            columns[index]!.value(row)
+        )(node.index)
       case "call":
         return this.call(node)
       case "prepare":
@@ -64,7 +68,11 @@ class Compiler {
       case "let":
         return this.let(node.id, this.value(node.value), this.value(node.body))
       case "reference":
-        return ((id: number): Closure => () => this.slots[id]!)(node.id)
+        return (
+          (id: number): Closure =>
+          () =>
+            this.slots[id]!
+        )(node.id)
     }
   }
 
@@ -95,7 +103,10 @@ class Compiler {
   private prepare(node: PrepareNode): Closure {
     const ready = prepared(node)
     if (ready !== undefined) return always(ready.value as Value)
-    return strictCall(runtimeFunction(node.name), node.args.map((arg) => this.value(arg)))
+    return strictCall(
+      runtimeFunction(node.name),
+      node.args.map((arg) => this.value(arg)),
+    )
   }
 
   private and(args: ReadonlyArray<Closure>): Closure {
@@ -124,7 +135,12 @@ class Compiler {
 
   /** A column says whether it is null without decoding its value. */
   private nullTest(arg: Node, negated: boolean): Closure {
-    if (arg.kind === "column") return ((index: number): Closure => (columns, row) => columns[index]!.isNull(row) !== negated)(arg.index)
+    if (arg.kind === "column")
+      return (
+        (index: number): Closure =>
+        (columns, row) =>
+          columns[index]!.isNull(row) !== negated
+      )(arg.index)
     const value = this.value(arg)
     return (columns, row) => (value(columns, row) === null) !== negated
   }
@@ -170,10 +186,10 @@ class Compiler {
 
   private case({ branches, otherwise }: CaseNode): Closure {
     const tests = branches.map(({ when }) => this.test(when, true))
-    const thens = branches.map(({ then }) => this.value(then))
+    const values = branches.map(({ value }) => this.value(value))
     const last = this.value(otherwise)
     return (columns, row) => {
-      for (let i = 0; i < tests.length; i++) if (tests[i]!(columns, row)) return thens[i]!(columns, row)
+      for (let i = 0; i < tests.length; i++) if (tests[i]!(columns, row)) return values[i]!(columns, row)
       return last(columns, row)
     }
   }

@@ -9,6 +9,7 @@ import type { Emitter } from "./Emitter.ts"
 import { reviveLiteral } from "./literals.ts"
 import { childrenOf, type CallNode, type CaseNode, type CompareNode, type ComparisonOperator, type DistinctNode } from "./Node.ts"
 import type { ExtremeNode, InNode, Node, PrepareNode, QuantifiedNode } from "./Node.ts"
+import { callOnBytes, numberTest, textComparison, textTest } from "./peephole.ts"
 import { prepared } from "./prepared.ts"
 import type { CheckedExpression } from "./Scope.ts"
 
@@ -20,7 +21,14 @@ export const emitCondition = (expression: CheckedExpression, emitter: Emitter): 
 
 const SIGNS: Readonly<Record<ComparisonOperator, string>> = { "=": "===", "<>": "!==", "<": "<", "<=": "<=", ">": ">", ">=": ">=" }
 
-const INVERSE: Readonly<Record<ComparisonOperator, ComparisonOperator>> = { "=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<" }
+const INVERSE: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
+  "=": "<>",
+  "<>": "=",
+  "<": ">=",
+  "<=": ">",
+  ">": "<=",
+  ">=": "<",
+}
 
 /** A part that was computed: source that reads it again, and source that says that it is not null (undefined: it never is). */
 interface Part {
@@ -93,6 +101,8 @@ class Generator {
         return this.nullTest(node.arg, node.negated === wanted)
       case "compare":
         return this.compareTest(node, wanted)
+      case "in":
+        return this.inTest(node, wanted)
       case "let":
         return this.let(node.id, node.value, () => this.test(node.body, wanted))
       case "column":
@@ -125,11 +135,20 @@ class Generator {
     const value = result(...parts.map(({ again }) => again))
     const computed = parts.filter(({ first, again }) => first !== again).map(({ first }) => first)
     const present = parts.flatMap(({ present: test }) => test ?? [])
-    const guarded = present.length === 0 ? value : absent === "false" ? `${present.join(" && ")} && ${value}` : `${present.join(" && ")} ? ${value} : ${absent}`
+    const guarded =
+      present.length === 0
+        ? value
+        : absent === "false"
+          ? `${present.join(" && ")} && ${value}`
+          : `${present.join(" && ")} ? ${value} : ${absent}`
     return `(${[...computed, guarded].join(", ")})`
   }
 
-  private call({ name, strict, args }: CallNode): string {
+  private call(node: CallNode): string {
+    return callOnBytes(node, () => this.plainCall(node), this.emitter) ?? this.plainCall(node)
+  }
+
+  private plainCall({ name, strict, args }: CallNode): string {
     if (name === "same") return this.value(args[0]!)
     const apply = this.emitter.runtime(name)
     if (!strict) return `${apply}(${args.map((arg) => this.value(arg)).join(", ")})`
@@ -161,13 +180,35 @@ class Generator {
     return `(${this.value(arg)} ${negated ? "!==" : "==="} null)`
   }
 
-  private compare({ operator, operands, left, right }: CompareNode): string {
+  private compare(node: CompareNode): string {
+    const onBytes = textComparison(node, this.emitter)
+    if (onBytes !== undefined) return `(${onBytes.holds} ? true : ${onBytes.fails} ? false : null)`
+    const slow = this.plainCompare(node)
+    return numberTest(node, node.operator, slow, this.emitter) ?? slow
+  }
+
+  private plainCompare({ operator, operands, left, right }: CompareNode): string {
     return this.withParts([left, right], "null", (a, b) => this.comparison(operator, operands, a, b))
   }
 
-  private compareTest({ operator, operands, left, right }: CompareNode, wanted: boolean): string {
+  private compareTest(node: CompareNode, wanted: boolean): string {
+    const onBytes = textComparison(node, this.emitter)
+    if (onBytes !== undefined) return wanted ? onBytes.holds : onBytes.fails
+    const { operator, operands, left, right } = node
     const sign = wanted ? operator : INVERSE[operator]
-    return this.withParts([left, right], "false", (a, b) => this.comparison(sign, operands, a, b))
+    const slow = this.withParts([left, right], "false", (a, b) => this.comparison(sign, operands, a, b))
+    return numberTest(node, sign, slow, this.emitter) ?? slow
+  }
+
+  private inTest(node: InNode, wanted: boolean): string {
+    const { operands, arg, items, negated } = node
+    const texts = items.flatMap((item) => (item.kind === "constant" && typeof item.value === "string" ? [item.value] : []))
+    const isText = operands === "string" && arg.kind === "column"
+    const onBytes = isText ? textTest(arg.index, texts, this.emitter) : undefined
+    if (onBytes === undefined) return `(${this.in(node)} === ${wanted})`
+    if (wanted !== negated) return onBytes.holds
+    // With a null in the list nothing is known not to be in it.
+    return texts.length < items.length ? "false" : onBytes.fails
   }
 
   private comparison(operator: ComparisonOperator, type: CompareNode["operands"], a: string, b: string): string {
@@ -203,7 +244,7 @@ class Generator {
   }
 
   private case({ branches, otherwise }: CaseNode): string {
-    const parts = branches.map(({ when, then }) => `${this.test(when, true)} ? ${this.value(then)} : `)
+    const parts = branches.map(({ when, value }) => `${this.test(when, true)} ? ${this.value(value)} : `)
     return `(${parts.join("")}${this.value(otherwise)})`
   }
 

@@ -116,7 +116,7 @@ export interface QuantifiedNode extends Typed {
 
 export interface CaseBranch {
   readonly when: Node
-  readonly then: Node
+  readonly value: Node
 }
 
 export interface CaseNode extends Typed {
@@ -201,7 +201,7 @@ export const childrenOf = (node: Node): ReadonlyArray<Node> => {
     case "quantified":
       return [node.left, node.array]
     case "case":
-      return [...node.branches.flatMap(({ when, then }) => [when, then]), node.otherwise]
+      return [...node.branches.flatMap(({ when, value }) => [when, value]), node.otherwise]
     case "array":
       return node.items
     case "let":

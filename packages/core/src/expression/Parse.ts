@@ -73,14 +73,20 @@ export const parseExpression = (text: string): ParseResult => {
 const failed = (issue: ExpressionIssue): ParseResult => ({ ok: false, issues: [issue] })
 
 const refuseText = (text: string): ExpressionIssue | undefined => {
-  if (text.trim() === "") return { code: "EXPRESSION_SYNTAX", message: "The expression is empty. Write a condition or a value.", position: 0 }
+  if (text.trim() === "")
+    return { code: "EXPRESSION_SYNTAX", message: "The expression is empty. Write a condition or a value.", position: 0 }
   const bytes = Buffer.byteLength(text)
   if (bytes > MAX_BYTES) {
-    return { code: "EXPRESSION_LIMIT", message: `The expression has ${bytes} bytes, more than ${MAX_BYTES}. Split it over several steps.`, position: 0 }
+    return {
+      code: "EXPRESSION_LIMIT",
+      message: `The expression has ${bytes} bytes, more than ${MAX_BYTES}. Split it over several steps.`,
+      position: 0,
+    }
   }
   const nul = text.indexOf("\0")
   if (nul >= 0) return { code: "EXPRESSION_SYNTAX", message: "The expression holds a NUL character. Remove it.", position: nul }
-  if (!text.isWellFormed()) return { code: "EXPRESSION_SYNTAX", message: "The expression holds half of a surrogate pair. Remove it.", position: 0 }
+  if (!text.isWellFormed())
+    return { code: "EXPRESSION_SYNTAX", message: "The expression holds half of a surrogate pair. Remove it.", position: 0 }
   return undefined
 }
 
@@ -122,7 +128,11 @@ const issueOf = (error: unknown, text: string): ExpressionIssue => {
   const position = positionOfCharacter(text, Math.max(0, details.cursorPosition - PREFIX.length))
   const atEnd = position >= text.trimEnd().length && details.message.startsWith("syntax error")
   const message = atEnd ? "The expression ends too early. Something is missing after it." : `${capital(details.message)}.`
-  return { code: details.message.includes("exhausted") ? "EXPRESSION_LIMIT" : "EXPRESSION_SYNTAX", message, position: Math.min(position, text.length) }
+  return {
+    code: details.message.includes("exhausted") ? "EXPRESSION_LIMIT" : "EXPRESSION_SYNTAX",
+    message,
+    position: Math.min(position, text.length),
+  }
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -41,6 +41,8 @@ export const compareDecimal = (a: Decimal, b: Decimal): number => {
 
 export const compareBytes = (a: Uint8Array, b: Uint8Array): number => Buffer.compare(a, b)
 
+const compareInterval = (a: Interval, b: Interval): number => Interval.compare(a, b)
+
 const compareArrays =
   (compare: Compare): Compare =>
   (a, b) => {
@@ -65,7 +67,7 @@ const COMPARERS: Partial<Record<ColumnType, Compare>> = {
   decimal: compareDecimal as Compare,
   string: compareText as Compare,
   bytes: compareBytes as Compare,
-  interval: Interval.compare as Compare,
+  interval: compareInterval as Compare,
 }
 
 export const comparerOf = (type: ColumnType): Compare =>
@@ -78,7 +80,7 @@ export const hasPlainEquality = (type: ColumnType): boolean =>
 /** Whether `<` says it. */
 export const hasPlainOrder = (type: ColumnType): boolean => hasPlainEquality(type) && type !== "string"
 
-export const compareFunctions = { compareText, compareDouble, compareDecimal, compareBytes, compareInterval: Interval.compare }
+export const compareFunctions = { compareText, compareDouble, compareDecimal, compareBytes, compareInterval }
 
 /** Name in `runtime` of the comparison, for types whose order is not plain. */
 export const comparerName: Partial<Record<ColumnType, keyof typeof compareFunctions>> = {

@@ -27,5 +27,5 @@ export const constant = (value: Value | null, type: ColumnType): ConstantNode =>
   kind: "constant",
   type,
   nullable: value === null,
-  value: value as Literal,
+  value,
 })

@@ -1,20 +1,21 @@
 /** Every function that compiled expressions call, by name. All of them are pure. */
-import { arrayRuntime } from "./arrays.ts"
-import { bytesRuntime } from "./bytes.ts"
-import { castRuntime } from "./casts.ts"
+import { arrayRuntime } from "./functions/arrays.ts"
+import { bytesRuntime } from "./functions/bytes.ts"
+import { castRuntime } from "./functions/casts.ts"
 import { compareFunctions, pick, quantify } from "./comparison.ts"
-import { dateFormatRuntime } from "./dateFormat.ts"
-import { datePartRuntime } from "./dateParts.ts"
-import { dateRuntime } from "./dates.ts"
-import { decimalMathRuntime } from "./decimalMath.ts"
-import { decimalRuntime } from "./decimals.ts"
-import { doubleRuntime } from "./doubles.ts"
-import { integerRuntime } from "./integers.ts"
-import { jsonRuntime } from "./json.ts"
-import { likeRuntime } from "./like.ts"
-import { numberFormatRuntime } from "./numberFormat.ts"
-import { regexRuntime } from "./regex.ts"
-import { stringRuntime } from "./strings.ts"
+import { dateFormatRuntime } from "./functions/dateFormat.ts"
+import { datePartRuntime } from "./functions/dateParts.ts"
+import { dateRuntime } from "./functions/dates.ts"
+import { decimalMathRuntime } from "./functions/decimalMath.ts"
+import { decimalRuntime } from "./functions/decimals.ts"
+import { doubleRuntime } from "./functions/doubles.ts"
+import { integerRuntime } from "./functions/integers.ts"
+import { jsonRuntime } from "./functions/json.ts"
+import { likeRuntime } from "./functions/like.ts"
+import { numberFormatRuntime } from "./functions/numberFormat.ts"
+import { regexRuntime } from "./functions/regex.ts"
+import { stringRuntime } from "./functions/strings.ts"
+import { textFieldRuntime } from "./functions/textFields.ts"
 
 export type RuntimeFunction = (...args: Array<unknown>) => unknown
 
@@ -35,6 +36,7 @@ const parts: ReadonlyArray<Readonly<Record<string, unknown>>> = [
   numberFormatRuntime,
   regexRuntime,
   stringRuntime,
+  textFieldRuntime,
   { pick, quantify },
 ]
 

@@ -47,7 +47,7 @@ export const scanTokens = (text: string): Scanned => {
   const nesting = new Nesting()
   let rewritten = ""
   let issue: ExpressionIssue | undefined
-  for (let at = 0; at < text.length && issue === undefined; ) {
+  for (let at = 0; at < text.length && issue === undefined;) {
     const end = endOfToken(text, at)
     if (end.kind === "parameter") {
       parameters.set(at, text.slice(at + 1, end.at))
