@@ -47,6 +47,9 @@ export interface Workers {
   readonly run: (bytes: Uint8Array) => Effect.Effect<WorkerResult | Uint8Array, EngineError>
 }
 
+/** Rows do not live long, so a small nursery is enough; V8's own would hold tens of megabytes in each thread. */
+const YOUNG_MB = 8
+
 interface Thread {
   readonly worker: Worker
   pending: number
@@ -101,7 +104,7 @@ class WorkerPool {
     const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
     // When the sources themselves are run, the worker has to find the other packages' sources too.
     const execArgv = import.meta.url.endsWith(".ts") ? ["--conditions=source", "--disable-warning=ExperimentalWarning"] : process.execArgv
-    const worker = new Worker(url, { workerData: this.setup, execArgv, stdout: false, stderr: false })
+    const worker = new Worker(url, { workerData: this.setup, execArgv, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
     const thread: Thread = { worker, pending: 0 }
     worker.on("message", (answer: WorkerAnswer) => this.answered(thread, answer))
     worker.on("error", (cause) => this.failed(thread, cause))
