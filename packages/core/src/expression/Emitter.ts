@@ -31,7 +31,10 @@ export interface JsonTextField {
 }
 
 export interface Emitter {
-  /** Source that gives the decoded value or null of the scope's column `index` in the current row. It decodes at most once per row, when it first runs. */
+  /**
+   * Source that gives the decoded value or null of the scope's column `index` in the current row. It decodes at most once per row, when it
+   * first runs.
+   */
   readonly column: (index: number) => string
   /** Source that says whether the column is null, without decoding. Without it `column(index) === null` is used. */
   readonly isNull?: (index: number) => string

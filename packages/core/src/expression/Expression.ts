@@ -2,7 +2,8 @@
  * PostgreSQL's expression language: text is parsed by PostgreSQL's own parser, checked against the columns at hand, and compiled to a
  * closure or to JavaScript source. Both give the same values and the same errors.
  *
- * `checkExpression` gives every issue at once; nothing here throws for a wrong expression. `loadExpressionParser` must have resolved before.
+ * `checkExpression` gives every issue at once; nothing here throws for a wrong expression. `loadExpressionParser` must have resolved
+ * before.
  */
 export { ExpressionError, type ExpressionErrorCode } from "./ExpressionError.ts"
 export type { CheckedExpression, CheckResult, ExpressionIssue, Scope } from "./Scope.ts"

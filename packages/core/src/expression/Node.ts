@@ -43,7 +43,9 @@ export interface CallNode extends Typed {
   readonly args: ReadonlyArray<Node>
 }
 
-/** Something that a function of `runtime.ts` makes ready for the call around it, once where its arguments are constant: a pattern, a format. */
+/**
+ * Something that a function of `runtime.ts` makes ready for the call around it, once where its arguments are constant: a pattern, a format.
+ */
 export interface PrepareNode extends Typed {
   readonly kind: "prepare"
   readonly name: string

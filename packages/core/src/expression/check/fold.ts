@@ -8,7 +8,10 @@ import { childrenOf, type Node } from "../Node.ts"
 /** A text longer than this is computed per row rather than kept. */
 const LONGEST_KEPT = 4096
 
-/** The constant that the node comes to, or the node where it depends on columns. One that has no value stays, and fails when a row gets to it. */
+/**
+ * The constant that the node comes to, or the node where it depends on columns. One that has no value stays, and fails when a row gets to
+ * it.
+ */
 export const fold = (node: Node): Node => {
   if (node.kind === "constant" || node.kind === "prepare" || !isConstant(node)) return node
   const value = evaluate(node)

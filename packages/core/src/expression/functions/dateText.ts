@@ -1,4 +1,6 @@
-/** Texts of dates and times in the many forms that PostgreSQL reads; ISO 8601 first, month before day where numbers alone could be either. */
+/**
+ * Texts of dates and times in the many forms that PostgreSQL reads; ISO 8601 first, month before day where numbers alone could be either.
+ */
 import { type Whole } from "../../model/Decimal.ts"
 import { addWhole } from "../../model/Decimal.ts"
 import { daysFromCivil, daysInMonth, microsOf, parseDate, parseTime, parseTimestamp, splitMicros } from "../../model/Temporal.ts"

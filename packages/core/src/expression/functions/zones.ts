@@ -112,7 +112,8 @@ const shifted = (micros: Whole, seconds: number): Whole => addWhole(micros, seco
 export const toLocal = (micros: Whole, zone: Zone): Whole => shifted(micros, zone(milliseconds(micros)))
 
 /**
- * The moment at which a clock in the zone shows this. Where clocks are set forward and no such moment exists, the time before the change goes
+ * The moment at which a clock in the zone shows this. Where clocks are set forward and no such moment exists, the time before the change
+ * goes
  * on; where they are set back and two exist, it is the second.
  */
 export const fromLocal = (local: Whole, zone: Zone): Whole => {
