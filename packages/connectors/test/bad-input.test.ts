@@ -62,6 +62,11 @@ describe("bad input", () => {
     await nothingChanged()
   })
 
+  it("a missing file is no error where the source is optional", async () => {
+    expect(await failing(undefined, { sources: [{ type: "csv", path: "none.csv", optional: true }] })).toBeUndefined()
+    expect(await readFile(path.join(root, "out/rows.ndjson"), "utf8")).toBe("")
+  })
+
   it("a header without rows is no error", async () => {
     expect(await failing("a,b\n")).toBeUndefined()
     expect(await readFile(path.join(root, "out/rows.ndjson"), "utf8")).toBe("")

@@ -1,4 +1,5 @@
 /** SQLite through `node:sqlite`: opening, quoting, and what its errors mean. */
+import { dirname } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import type { ErrorCode, PluginContext } from "@deltaflow/core"
 import { resolveInside } from "@deltaflow/core"
@@ -12,6 +13,7 @@ export const quoteName = (name: string): string => `"${name.replaceAll('"', '""'
 export const openDatabase = async (context: PluginContext, path: string, mode: "read" | "write"): Promise<DatabaseSync> => {
   const sqlite = await import("node:sqlite")
   const absolute = await resolveInside(context.projectRoot, path, context.files, context.allowOutside)
+  if (mode === "write") await context.files.makeDirectory(dirname(absolute))
   return new sqlite.DatabaseSync(absolute, { readOnly: mode === "read", timeout: BUSY_MS, enableForeignKeyConstraints: true })
 }
 

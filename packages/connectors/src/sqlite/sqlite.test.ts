@@ -151,6 +151,11 @@ describe("the sqlite destination", () => {
     expect((await into([{ id: 1 }], { write_mode: "append" }, incremental, { store })).rowsExtracted).toBe(1)
   })
 
+  it("makes the folder of a new file", async () => {
+    await into([{ id: 1 }], { path: "new/folder/test.db" })
+    expect((await outOf({ path: "new/folder/test.db", table: "people" })).rows).toEqual([{ id: 1 }])
+  })
+
   it("names the file and the reason when it is no database", async () => {
     sql("CREATE TABLE t (a)")
     const { writeFile } = await import("node:fs/promises")

@@ -42,6 +42,7 @@ export const openSources = (
           columns: source.columns,
           cursor,
           incremental: source.incremental,
+          optional: source.optional,
         })
         .pipe(limitTime(source.timeout, () => openTimeout(source)))
       return { source, reader }

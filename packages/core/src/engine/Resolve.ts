@@ -40,7 +40,8 @@ export const resolve = (
 ): Effect.Effect<DecodedPipeline, DeltaflowError> =>
   Effect.gen(function* () {
     if (isDecoded(input) && variables === undefined) return input
-    const settings = { plugins: options.plugins, secrets, variables: [variables ?? {}, options.env ?? {}] }
+    const project = isDecoded(input) ? { inherited: input.inherited, overrides: input.overrides } : {}
+    const settings = { plugins: options.plugins, secrets, variables: [variables ?? {}, options.env ?? {}], ...project }
     const definition = isDecoded(input) ? input.written : input
     const result = yield* Effect.promise(() =>
       typeof definition === "string" ? loadPipelineText(definition, settings) : decodeDefinition(definition, settings),

@@ -13,6 +13,8 @@ export interface ResolvedSource {
   readonly timeout: number
   readonly incremental: IncrementalOptions | undefined
   readonly columns: Readonly<Record<string, ColumnType>>
+  /** Whether a missing input is no error. */
+  readonly optional: boolean
   /** Hash of what the stored cursor depends on. */
   readonly fingerprint: string
 }

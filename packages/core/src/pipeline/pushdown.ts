@@ -6,7 +6,7 @@
  */
 import type { PushedCondition } from "../contract/Source.ts"
 import { reviveLiteral } from "../expression/Expression.ts"
-import type { ComparisonOperator, Node } from "../expression/Node.ts"
+import { childrenOf, type ComparisonOperator, type Node } from "../expression/Node.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
 import { Decimal } from "../model/Decimal.ts"
 import type { Value } from "../model/Value.ts"
@@ -93,30 +93,22 @@ const inputColumn = (node: Node, statement: Statement, pass: Pass): { readonly c
 }
 
 /** Whether the node has a value for every row, whatever is in it. Functions may refuse their arguments, so a call counts as one that may fail. */
-export const cannotFail = (node: Node): boolean => {
-  switch (node.kind) {
-    case "constant":
-    case "column":
-    case "reference":
-      return true
-    case "and":
-    case "or":
-    case "coalesce":
-    case "greatest":
-    case "least":
-      return node.args.every(cannotFail)
-    case "not":
-    case "nullTest":
-    case "truthTest":
-      return cannotFail(node.arg)
-    case "compare":
-    case "distinct":
-      return cannotFail(node.left) && cannotFail(node.right)
-    case "in":
-      return cannotFail(node.arg) && node.items.every(cannotFail)
-    case "case":
-      return node.branches.every(({ when, then }) => cannotFail(when) && cannotFail(then)) && cannotFail(node.otherwise)
-    default:
-      return false
-  }
-}
+export const cannotFail = (node: Node): boolean => TOTAL.has(node.kind) && childrenOf(node).every(cannotFail)
+
+const TOTAL: ReadonlySet<Node["kind"]> = new Set<Node["kind"]>([
+  "constant",
+  "column",
+  "reference",
+  "and",
+  "or",
+  "not",
+  "nullTest",
+  "truthTest",
+  "compare",
+  "distinct",
+  "in",
+  "case",
+  "coalesce",
+  "greatest",
+  "least",
+])
