@@ -1,8 +1,8 @@
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { type ColumnType, scalarTypes } from "../model/ColumnType.ts"
-import { parseValue, type Value, ValueError } from "../model/Value.ts"
-import { decodeBytes, decodeCsvField, decodeJsonToken, decoderOf, decodeText } from "./decode.ts"
+import { parseValue, toRowValue, type Value, ValueError } from "../model/Value.ts"
+import { decodeBytes, decodeCsvField, decodeJsonToken, decoderOf, decodeText, isoText } from "./decode.ts"
 import { type CsvRows, JsonKind, type JsonRows } from "./textLayout.ts"
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -97,6 +97,31 @@ describe("decodeBytes", () => {
   test("keeps the sign of a zero that is a double", () => {
     expect(within("-0", decoderOf("double"))).toStrictEqual({ value: -0 })
     expect(within("-0.00", decoderOf("double"))).toStrictEqual({ value: -0 })
+  })
+})
+
+describe("isoText", () => {
+  test.each(["date", "timestamp", "timestamptz"] as const)("gives the text of a %s only where rows show it so", (type) => {
+    fc.assert(
+      fc.property(nearlyValue, (text) => {
+        const bytes = utf8(`9-${text}7:`)
+        const found = isoText(bytes, 2, bytes.length - 2, type)
+        if (found === undefined) return
+        expect(found).toBe(text)
+        expect(toRowValue(parseValue(text, type), type)).toBe(text)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test.each([
+    ["2025-01-31", "date"],
+    ["2025-01-31T04:05:06", "timestamp"],
+    ["2025-01-31T04:05:06.7", "timestamp"],
+    ["0001-01-01T00:00:00Z", "timestamptz"],
+    ["2025-01-31T04:05:06.123456Z", "timestamptz"],
+  ] as const)("takes %s as it is", (text, type) => {
+    expect(isoText(utf8(text), 0, text.length, type)).toBe(text)
   })
 })
 

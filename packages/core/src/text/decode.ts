@@ -14,6 +14,7 @@ import {
 import { decodeText } from "./decodeText.ts"
 import { type CsvRows, csvEnd, csvStart, JsonKind, type JsonRows } from "./textLayout.ts"
 
+export { isoText } from "./decodeNumber.ts"
 export { decodeText } from "./decodeText.ts"
 
 /** Gives the value that plain text stands for. Throws `ValueError`. */

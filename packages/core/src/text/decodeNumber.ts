@@ -155,6 +155,29 @@ const quickTimestamp = (buffer: Uint8Array, start: number, end: number, zoned: b
   return offset === offset ? microsOf(days, clock + fraction - (zoned ? offset : 0)) : undefined
 }
 
+/**
+ * The text itself, where it is a date or time in the very form in which rows show it (ISO 8601, UTC, no more digits than needed); undefined
+ * where it has to be brought to this form.
+ */
+export const isoText = (buffer: Uint8Array, start: number, end: number, type: "date" | "timestamp" | "timestamptz"): string | undefined => {
+  if (type === "date") {
+    const days = end - start === 10 ? civilDays(buffer, start) : NaN
+    return days === days ? decodeText(buffer, start, end) : undefined
+  }
+  const zoned = type === "timestamptz"
+  const length = end - start - (zoned ? 1 : 0)
+  if (zoned && buffer[end - 1] !== 90) return undefined
+  if (buffer[start + 10] !== 84 || (length !== 19 && !isShortFraction(buffer, start + 19, start + length))) return undefined
+  return quickTimestamp(buffer, start, start + length, false) === undefined ? undefined : decodeText(buffer, start, end)
+}
+
+/** A point with one to six digits behind it, the last of which is no zero. */
+const isShortFraction = (buffer: Uint8Array, from: number, to: number): boolean => {
+  if (to - from < 2 || to - from > 7 || buffer[from] !== POINT || buffer[to - 1] === ZERO) return false
+  for (let at = from + 1; at < to; at++) if (buffer[at]! < ZERO || buffer[at]! > ZERO + 9) return false
+  return true
+}
+
 /** Microseconds of `Z`, `+HH` or `+HH:MM`, or NaN. */
 const zoneOffset = (buffer: Uint8Array, at: number, end: number): number => {
   const sign = buffer[at]

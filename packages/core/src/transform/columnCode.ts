@@ -6,8 +6,8 @@ import type { TextField } from "../expression/Emitter.ts"
 import { type Column, ConstantColumn, ObjectColumn, ValuesColumn } from "../model/Batch.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
 import { Decimal } from "../model/Decimal.ts"
-import { fromRowValue, type Value } from "../model/Value.ts"
-import { decodeQuoted, decoderOf, decodeToken, isNullText } from "../text/decode.ts"
+import { fromRowValue, toRowValue, type Value } from "../model/Value.ts"
+import { decodeQuoted, decoderOf, decodeToken, isNullText, isoText } from "../text/decode.ts"
 import { type CsvRows, JsonKind, type JsonRows, TextColumn, type TextRows } from "../text/TextRows.ts"
 
 /** Values that generated code refers to by name. */
@@ -94,6 +94,18 @@ export class ColumnSources {
     const code = this.make(this.columns[index]!, index)
     this.made.set(index, code)
     return code
+  }
+
+  /** Source that gives what rows show of the column in the row `r`. */
+  rowValue(index: number): string {
+    const { type } = this.columns[index]!
+    const { read, text } = this.of(index)
+    if (IS_ROW_VALUE.has(type)) return read
+    const converted = `${this.constants.name(toRowValue)}(${read}, ${JSON.stringify(type)})`
+    if (text === undefined || !IS_ISO.has(type)) return converted
+    // Most files spell times as rows show them, and then there is nothing to compute.
+    const [start, end] = text.format === "csv" ? [text.start, text.end] : [`${text.start} + 1`, `${text.end} - 1`]
+    return `(${this.constants.name(isoText)}(${text.buffer}, ${start}, ${end}, ${JSON.stringify(type)}) ?? ${converted})`
   }
 
   private make(column: Column, index: number): ColumnCode {
@@ -197,6 +209,20 @@ export class ColumnSources {
     }
   }
 }
+
+/** Types whose values JavaScript sees as they are. */
+const IS_ROW_VALUE: ReadonlySet<ColumnType> = new Set<ColumnType>([
+  "boolean",
+  "integer",
+  "double",
+  "decimal",
+  "string",
+  "bytes",
+  "interval",
+  "uuid",
+])
+
+const IS_ISO: ReadonlySet<ColumnType> = new Set<ColumnType>(["date", "timestamp", "timestamptz"])
 
 const decoders = new Map<ColumnType, (buffer: Uint8Array, start: number, end: number) => Value>()
 

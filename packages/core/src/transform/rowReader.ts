@@ -44,11 +44,10 @@ const plainReader = ({ columns }: BatchSchema, batch: Batch): RowReader => {
 const generate = (schema: BatchSchema, columns: ReadonlyArray<Column>): MakeReader => {
   const constants = new Constants()
   const sources = new ColumnSources(columns, constants)
-  const fields = schema.columns.map(({ name, type }, i) => {
-    const { read } = sources.of(i)
-    const value = IS_ROW_VALUE.has(type) ? read : `${constants.name(toRowValue)}(${read}, ${JSON.stringify(type)})`
+  const fields = schema.columns.map(({ name }, i) => {
     // In brackets `__proto__` is a key like any other.
-    return `${name === "__proto__" ? `["__proto__"]` : JSON.stringify(name)}: d${i}[r] = ${value}`
+    const key = name === "__proto__" ? `["__proto__"]` : JSON.stringify(name)
+    return `${key}: d${i}[r] = ${sources.rowValue(i)}`
   })
   const given = schema.columns.map((_, i) => `d${i}`)
   const source = [
@@ -64,6 +63,3 @@ const generate = (schema: BatchSchema, columns: ReadonlyArray<Column>): MakeRead
   ].join("\n")
   return (new Function("constants", source) as (constants: ReadonlyArray<unknown>) => MakeReader)(constants.values)
 }
-
-/** Types whose values JavaScript sees as they are. */
-const IS_ROW_VALUE: ReadonlySet<string> = new Set(["boolean", "integer", "double", "decimal", "string", "bytes", "interval", "uuid"])
