@@ -20,7 +20,11 @@ const cursors = fc.letrec((tie) => ({
 
 describe("a cursor", () => {
   it("comes back as it went in, whatever it holds", () => {
-    fc.assert(fc.property(cursors, (cursor) => expect(decodeCursor(encodeCursor(cursor))).toEqual(cursor)))
+    fc.assert(
+      fc.property(cursors, (cursor) => {
+        expect(decodeCursor(encodeCursor(cursor))).toEqual(cursor)
+      }),
+    )
   })
 
   it("refuses what could not be read back", () => {

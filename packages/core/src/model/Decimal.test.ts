@@ -30,7 +30,11 @@ describe("Decimal", () => {
   })
 
   it("keeps every digit from text to text", () => {
-    fc.assert(fc.property(decimals, (d) => expect(Decimal.parse(d.toString())).toEqual(d)))
+    fc.assert(
+      fc.property(decimals, (d) => {
+        expect(Decimal.parse(d.toString())).toEqual(d)
+      }),
+    )
   })
 
   it("adds, multiplies and compares as fractions do", () => {

@@ -114,7 +114,11 @@ describe("JSON", () => {
   })
 
   it("writes what JSON.stringify writes, for plain values", () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => expect(stringifyJson(value)).toBe(JSON.stringify(value))))
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(stringifyJson(value)).toBe(JSON.stringify(value))
+      }),
+    )
   })
 
   it("indents exact values as JSON.stringify indents plain ones", () => {
