@@ -3,6 +3,7 @@
  *
  * `make` gives a new, empty place each time, and says how to read back what readers of it see.
  */
+import { inspect } from "node:util"
 import assert from "node:assert/strict"
 import {
   Batch,
@@ -199,7 +200,7 @@ const anyFault = async (options: DestinationLawsOptions, mode: WriteMode): Promi
         const wanted = Exit.isFailure(exit) ? allowed : [allowed[1]]
         assert.ok(
           wanted.some((rows) => isDeepEqual(rows, found)),
-          `operation ${at} failed ${how}: neither the old rows nor the new are there, but ${JSON.stringify(found)}`,
+          `operation ${at} failed ${how}: neither the old rows nor the new are there, but ${inspect(found)}`,
         )
       })
       if (!struck) break
