@@ -30,7 +30,8 @@ export const makeCsvEncoder = (options: CsvEncoderOptions): TextEncode => {
   const out = new TextOutput()
   let known: { readonly schema: BatchSchema; readonly order: ReadonlyArray<number> } | undefined
   return (batch) => {
-    if (known === undefined || !isSameSchema(known.schema, batch.schema)) known = { schema: batch.schema, order: orderOf(options, batch.schema) }
+    if (known === undefined || !isSameSchema(known.schema, batch.schema))
+      known = { schema: batch.schema, order: orderOf(options, batch.schema) }
     out.begin(copiedBytes(batch, writer.perRow))
     const fields = known.order.map((index, i) => writer.column(batch, index, i))
     return out.take(writeRows(out, ordered(batch, known.order), fields, putLineEnd))
@@ -49,7 +50,8 @@ export const encodeCsvHeader = (options: CsvEncoderOptions): Uint8Array<ArrayBuf
   return out.take(putLineEnd(out, at))
 }
 
-const orderOf = ({ columns }: CsvEncoderOptions, schema: BatchSchema): ReadonlyArray<number> => columns.map((name) => columnIndex(schema, name))
+const orderOf = ({ columns }: CsvEncoderOptions, schema: BatchSchema): ReadonlyArray<number> =>
+  columns.map((name) => columnIndex(schema, name))
 
 /** The batch with its columns as they are written, so that an error names the right one. */
 const ordered = (batch: Batch, order: ReadonlyArray<number>): Batch =>
@@ -79,6 +81,8 @@ class CsvWriter {
   readonly nulls: ReadonlySet<string>
   readonly nullText: string
   readonly nullBytes: Uint8Array
+  /** Whether a number may look like a null, so that it has to be compared. */
+  private readonly hasNumericNull: boolean
   /** Bytes that each row takes beside its values. */
   readonly perRow: number
   /** For each byte whether a field with it must be quoted. */
@@ -91,6 +95,7 @@ class CsvWriter {
     this.quoted = quote !== NO_QUOTE
     this.nulls = new Set(nulls)
     this.nullText = nulls[0] ?? ""
+    this.hasNumericNull = nulls.some((text) => /\d/.test(text))
     this.nullBytes = Buffer.from(this.nullText)
     this.perRow = columns.length * (this.nullBytes.length + 3) + 1
     for (const byte of [delimiter, quote, LF, CR]) this.special[byte] = 1
@@ -100,7 +105,8 @@ class CsvWriter {
 
   /** What writes column `index` of the batch as the `position`-th field of a row. */
   column(batch: Batch, index: number, position: number): PutField {
-    const put = index < 0 ? (out: TextOutput, at: number) => this.null(out, at) : this.field(batch.columns[index]!, batch.schema.columns[index]!.type)
+    const put =
+      index < 0 ? (out: TextOutput, at: number) => this.null(out, at) : this.field(batch.columns[index]!, batch.schema.columns[index]!.type)
     const { delimiter } = this
     return position === 0 ? put : (out, at, row) => put(out, putDelimiter(out, at, delimiter), row)
   }
@@ -118,7 +124,7 @@ class CsvWriter {
   }
 
   private value(out: TextOutput, at: number, value: Value, type: ColumnType): number {
-    if (type === "integer") return putInteger(out, at, value as number | bigint)
+    if (type === "integer" && !this.hasNumericNull) return putInteger(out, at, value as number | bigint)
     return this.text(out, at, Object.is(value, -0) ? "-0" : formatValue(value, type))
   }
 
@@ -140,7 +146,8 @@ class CsvWriter {
     const text = csvText(rows, column.field)
     const check = this.checkOf(column)
     const isSameDialect = rows.delimiter === this.delimiter && rows.quote === this.quote
-    if (isSameDialect && text.emptyIsNull && text.nulls.length === 0 && this.nulls.size === 1 && this.nullText === "") return copyRaw(text, check)
+    if (isSameDialect && text.emptyIsNull && text.nulls.length === 0 && this.nulls.size === 1 && this.nullText === "")
+      return copyRaw(text, check)
     return (out, at, row) => {
       const cell = row * text.columns + text.field
       const start = text.offsets[cell]!
@@ -154,7 +161,13 @@ class CsvWriter {
   }
 
   /** An unquoted text in another dialect. */
-  private plain(out: TextOutput, at: number, { bytes, source }: { readonly bytes: Uint8Array; readonly source: CsvText["source"] }, start: number, end: number): number {
+  private plain(
+    out: TextOutput,
+    at: number,
+    { bytes, source }: { readonly bytes: Uint8Array; readonly source: CsvText["source"] },
+    start: number,
+    end: number,
+  ): number {
     const { special } = this
     for (let i = start; i < end; i++) if (special[bytes[i]!] !== 0) return this.text(out, at, decodeText(bytes, start, end))
     const mayBeNull = start === end || this.nulls.size > 1 || this.nullText !== ""
@@ -165,8 +178,10 @@ class CsvWriter {
     const { kinds, spans, columns, buffer } = rows
     const text = { bytes: buffer, source: wordSource(buffer) }
     const { type, field } = column
-    const bare = copyBare[type]
-    const words = copyWords[type]
+    // Where more than the empty field is null, each value has to be compared with those texts.
+    const isSimple = this.nulls.size <= 1 && this.nullText === ""
+    const bare = isSimple ? copyBare[type] : undefined
+    const words = isSimple ? copyWords[type] : undefined
     return (out, at, row) => {
       const cell = row * columns + field
       const kind = kinds[cell]!
@@ -212,7 +227,8 @@ const copyRaw =
     return putBytes(out, at, source, start, end)
   }
 
-const stringAt = (column: TextColumn, row: number): string => new TextColumn(column.rows, column.field, column.name, "string").value(row) as string
+const stringAt = (column: TextColumn, row: number): string =>
+  new TextColumn(column.rows, column.field, column.name, "string").value(row) as string
 
 /** Text that is mostly ASCII. */
 const putUtf8 = (out: TextOutput, at: number, text: string): number => {
