@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync } from "nod
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import {
-  Batch,
+  type Batch,
   type BatchSchema,
   type CommitResult,
   decodeCursor,
@@ -15,8 +15,7 @@ import {
   type PluginContext,
   type Row,
   type Source,
-  SourceError,
-  type SourceChunk,
+  type SourceError,
   type SourceReader,
   type SourceRequest,
   type WriteMode,
@@ -68,15 +67,32 @@ const ignore = (): void => undefined
 export interface ReadOptions
   extends Context, Partial<Pick<SourceRequest<unknown>, "batchSize" | "columns" | "cursor" | "incremental" | "optional">> {}
 
-export interface ReadResult {
+export class ReadResult {
   readonly reader: SourceReader
-  readonly schema: BatchSchema
-  readonly rows: ReadonlyArray<Row>
   readonly batches: ReadonlyArray<Batch>
   /** Behind how many rows each cursor came, and the cursor as it is stored. */
   readonly cursors: ReadonlyArray<{ readonly rows: number; readonly stored: string }>
+
+  constructor(reader: SourceReader, batches: ReadonlyArray<Batch>, cursors: ReadResult["cursors"]) {
+    this.reader = reader
+    this.batches = batches
+    this.cursors = cursors
+  }
+
+  get schema(): BatchSchema {
+    return this.reader.schema
+  }
+
+  /** Decoded when they are asked for. */
+  get rows(): ReadonlyArray<Row> {
+    return this.batches.flatMap((batch) => batch.toRows())
+  }
+
   /** The last one, as the next run gets it. */
-  readonly cursor: unknown
+  get cursor(): unknown {
+    const last = this.cursors.at(-1)
+    return last && decodeCursor(last.stored)
+  }
 }
 
 /** Reads everything; rejects with the source's own error. */
@@ -112,15 +128,7 @@ const read = (source: Source, config: unknown, options: ReadOptions) =>
         }),
       )
     }
-    const last = cursors.at(-1)
-    return {
-      reader,
-      schema: reader.schema,
-      rows: batches.flatMap((batch) => batch.toRows()),
-      batches,
-      cursors,
-      cursor: last && decodeCursor(last.stored),
-    }
+    return new ReadResult(reader, batches, cursors)
   })
 
 const decodeFailure = (cause: unknown, located: (error: DecodeError) => SourceError): SourceError => {
@@ -248,8 +256,6 @@ const writeEncoded = (load: Load, batch: Batch) =>
     yield* write(module[name]!(structuredClone(options))(batch), batch.length, batch.schema)
   })
 
-export const batchOf = (rows: ReadonlyArray<Row>, schema?: BatchSchema): Batch => Batch.fromRows(rows, schema)
-
 /** The local disk, on which some operations fail as the test says. */
 export const failingFiles = (fails: (operation: string, path: string) => string | undefined, files: Files = nodeFiles()): Files => {
   const check = (operation: string, path: string): void => {
@@ -289,6 +295,3 @@ export const failingFiles = (fails: (operation: string, path: string) => string 
     syncDirectory: guard("syncDirectory", files.syncDirectory),
   }
 }
-
-/** Whether a value is a chunk of this label; for tests that look at chunks. */
-export const labelsOf = (chunks: ReadonlyArray<SourceChunk>): ReadonlyArray<string> => chunks.map((chunk) => chunk.label)

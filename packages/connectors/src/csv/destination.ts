@@ -12,13 +12,18 @@ import { dialectFields, dialectOf, differentSigns } from "./options.ts"
 export const CsvDestinationConfig = Schema.Struct({
   ...destinationFields,
   ...dialectFields,
-  header: Schema.optionalKey(Schema.Boolean.annotate({ description: "Whether the file begins with the names of the columns. Default: true." })),
+  header: Schema.optionalKey(
+    Schema.Boolean.annotate({ description: "Whether the file begins with the names of the columns. Default: true." }),
+  ),
   null_values: Schema.optionalKey(
     Schema.NonEmptyArray(Schema.String).annotate({
-      description: "The first is what a null is written as, unquoted; texts that are equal to one of them are quoted. Default: the empty field.",
+      description:
+        "The first is what a null is written as, unquoted; texts that are equal to one of them are quoted. Default: the empty field.",
     }),
   ),
-  encoding: Schema.optionalKey(Schema.Literals(encodings).annotate({ description: "UTF-16 is written with a byte order mark. Default: utf-8." })),
+  encoding: Schema.optionalKey(
+    Schema.Literals(encodings).annotate({ description: "UTF-16 is written with a byte order mark. Default: utf-8." }),
+  ),
 }).check(differentSigns)
 
 export type CsvDestinationConfig = typeof CsvDestinationConfig.Type
@@ -47,12 +52,16 @@ const csvLayout = async (request: Request, target: Target): Promise<TextLayout> 
   return {
     encode: makeCsvEncoder(options),
     encoder: () => csvEncoder(options),
-    begin: (isNew) => (isNew ? Buffer.concat([Buffer.from(startOf(config.encoding)), hasHeader ? encodeCsvHeader(options) : Buffer.alloc(0)]) : Buffer.alloc(0)),
+    begin: (isNew) =>
+      isNew
+        ? Buffer.concat([Buffer.from(startOf(config.encoding)), hasHeader ? encodeCsvHeader(options) : Buffer.alloc(0)])
+        : Buffer.alloc(0),
     join: (rows) => rows,
     end: () => Buffer.alloc(0),
     accept: (wider: BatchSchema) => {
       const added = wider.columns.filter((column) => !columns.includes(column.name))
-      if (added.length > 0) throw schemaChanged(added, name, "A CSV file has the columns of its header. Select the columns, or set schema_changes: freeze.")
+      if (added.length > 0)
+        throw schemaChanged(added, name, "A CSV file has the columns of its header. Select the columns, or set schema_changes: freeze.")
     },
     transcode: transcoder(config.encoding, name),
   }

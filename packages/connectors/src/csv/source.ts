@@ -26,19 +26,23 @@ export const CsvSourceConfig = Schema.Struct({
   header: Schema.optionalKey(
     Schema.Union([Schema.Boolean, Schema.NonEmptyArray(Schema.String)]).annotate({
       expected: "true, false or a list of names",
-      description: "Whether the first row of each file names the columns. `false` names them column1, column2 and so on; a list gives the names of a file without a header. Default: true.",
+      description:
+        "Whether the first row of each file names the columns. `false` names them column1, column2 and so on; a list gives the names of a file without a header. Default: true.",
     }),
   ),
   null_values: Schema.optionalKey(
     Schema.Array(Schema.String).annotate({ description: "Unquoted fields with one of these texts are null. Default: the empty field." }),
   ),
-  encoding: Schema.optionalKey(
-    Schema.Literals(encodings).annotate({ description: "Default: what a byte order mark says, else utf-8." }),
+  encoding: Schema.optionalKey(Schema.Literals(encodings).annotate({ description: "Default: what a byte order mark says, else utf-8." })),
+  infer: Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description: "Whether types are taken from the first rows. Without it every column is a string. Default: true.",
+    }),
   ),
-  infer: Schema.optionalKey(Schema.Boolean.annotate({ description: "Whether types are taken from the first rows. Without it every column is a string. Default: true." })),
   lenient: Schema.optionalKey(
     Schema.Boolean.annotate({
-      description: "Take rows that are no strict RFC 4180: missing fields are null, surplus ones are left out, quotes inside fields and any line ends are taken as they are meant. Default: false.",
+      description:
+        "Take rows that are no strict RFC 4180: missing fields are null, surplus ones are left out, quotes inside fields and any line ends are taken as they are meant. Default: false.",
     }),
   ),
 }).check(differentSigns)
@@ -139,7 +143,9 @@ class CsvFormat implements TextFormat {
     if (head !== undefined) return head
     throw new DecodeError(
       "CSV_HEADER",
-      final ? "the file holds no row. Begin it with the names of the columns." : "the first row has no end. See whether a quote in it is not closed, or whether the line ends are missing.",
+      final
+        ? "the file holds no row. Begin it with the names of the columns."
+        : "the first row has no end. See whether a quote in it is not closed, or whether the line ends are missing.",
       { row: 0, line: 1 },
     )
   }
@@ -175,7 +181,9 @@ class CsvFormat implements TextFormat {
   }
 
   private note(infers: boolean, isStored: boolean): string {
-    return infers || isStored ? typesNote(this.schema, this.sampledRows, isStored) : "types are not inferred: every column is a string unless it is declared"
+    return infers || isStored
+      ? typesNote(this.schema, this.sampledRows, isStored)
+      : "types are not inferred: every column is a string unless it is declared"
   }
 }
 
@@ -186,11 +194,17 @@ const decodeBehind = (decode: TextDecode, bytes: Uint8Array, { length, lines }: 
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause
     const { code, message, row, line, character, column } = cause
-    throw new DecodeError(code, message, { row, line: line + lines, ...(character === undefined ? {} : { character }), ...(column === undefined ? {} : { column }) })
+    throw new DecodeError(code, message, {
+      row,
+      line: line + lines,
+      ...(character === undefined ? {} : { character }),
+      ...(column === undefined ? {} : { column }),
+    })
   }
 }
 
 const declaredType = (declared: Readonly<Record<string, ColumnType>>, name: string): ColumnType | undefined =>
   Object.hasOwn(declared, name) ? declared[name] : undefined
 
-const isSameList = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => a.length === b.length && a.every((item, i) => item === b[i])
+const isSameList = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i])

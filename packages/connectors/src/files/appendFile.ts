@@ -31,7 +31,12 @@ export interface AppendedFile extends OutputFile {
 }
 
 export const readAppendState = (value: unknown): AppendState | undefined =>
-  typeof value === "object" && value !== null && "run" in value && "length" in value && typeof value.run === "string" && typeof value.length === "number"
+  typeof value === "object" &&
+  value !== null &&
+  "run" in value &&
+  "length" in value &&
+  typeof value.run === "string" &&
+  typeof value.length === "number"
     ? { run: value.run, length: value.length }
     : undefined
 
@@ -129,8 +134,7 @@ class Append implements AppendedFile {
   async close(kept: boolean): Promise<void> {
     const { base } = this.journal
     try {
-      const length = this.committed ?? Math.max(0, base)
-      if (!kept && this.writing.length > length) await this.writing.truncate(length)
+      if (!kept) await this.writing.truncate(this.committed ?? Math.max(0, base))
     } finally {
       await this.writing.close()
     }

@@ -17,13 +17,23 @@ export const readFailure = (label: string, name: string, cause: unknown): Source
   const fields = { path: [name], cause }
   if (cause instanceof PathError) return new SourceError({ ...fields, code: cause.code, message: `${name}: ${cause.message}` })
   if (cause instanceof EncodingError) {
-    return new SourceError({ ...fields, code: "WRONG_ENCODING", message: `${label}: ${cause.message} stands at byte ${cause.byte}. Set \`encoding\` to what the file is written in.` })
+    return new SourceError({
+      ...fields,
+      code: "WRONG_ENCODING",
+      message: `${label}: ${cause.message} stands at byte ${cause.byte}. Set \`encoding\` to what the file is written in.`,
+    })
   }
   if (cause instanceof ArchiveError) return new SourceError({ ...fields, code: "CORRUPT_ARCHIVE", message: `${label}: ${cause.message}` })
   const code = systemCode(cause)
-  if (code === "ENOENT") return new SourceError({ ...fields, code: "FILE_NOT_FOUND", message: `${label}: there is no such file. Check \`path\`.` })
+  if (code === "ENOENT")
+    return new SourceError({ ...fields, code: "FILE_NOT_FOUND", message: `${label}: there is no such file. Check \`path\`.` })
   const advice = code === "EACCES" || code === "EPERM" ? " Check who may read it." : ""
-  return new SourceError({ ...fields, code: "SOURCE_FAILED", message: `${label}: the file could not be read: ${messageOf(cause)}.${advice}`, retryable: PASSING.has(code ?? "") })
+  return new SourceError({
+    ...fields,
+    code: "SOURCE_FAILED",
+    message: `${label}: the file could not be read: ${messageOf(cause)}.${advice}`,
+    retryable: PASSING.has(code ?? ""),
+  })
 }
 
 /** The error of a decoder, with the file and the rows and lines that came before the chunk. */
@@ -44,7 +54,17 @@ export const locatedFailure = (
   })
 }
 
-const NOT_WRITABLE: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS", "EISDIR", "ENOTDIR", "EEXIST", "ELOOP", "ENAMETOOLONG", "ENOENT"])
+const NOT_WRITABLE: ReadonlySet<string> = new Set([
+  "EACCES",
+  "EPERM",
+  "EROFS",
+  "EISDIR",
+  "ENOTDIR",
+  "EEXIST",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "ENOENT",
+])
 const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
 
 /** What went wrong while `label` was opened, written or committed. `name` is the destination's. */
@@ -54,10 +74,23 @@ export const writeFailure = (label: string, name: string, cause: unknown): Desti
   if (cause instanceof DeltaflowError) return new DestinationError({ ...fields, code: cause.code, message: `${name}: ${cause.message}` })
   const code = systemCode(cause) ?? ""
   if (FULL.has(code)) {
-    return new DestinationError({ ...fields, code: "DISK_FULL", message: `${label}: there is no room left to write it (${code}). Make room and run again; the old output is as it was.` })
+    return new DestinationError({
+      ...fields,
+      code: "DISK_FULL",
+      message: `${label}: there is no room left to write it (${code}). Make room and run again; the old output is as it was.`,
+    })
   }
   if (NOT_WRITABLE.has(code)) {
-    return new DestinationError({ ...fields, code: "OUTPUT_NOT_WRITABLE", message: `${label}: it cannot be written (${code}). Check the folder and who may write to it.` })
+    return new DestinationError({
+      ...fields,
+      code: "OUTPUT_NOT_WRITABLE",
+      message: `${label}: it cannot be written (${code}). Check the folder and who may write to it.`,
+    })
   }
-  return new DestinationError({ ...fields, code: "DESTINATION_FAILED", message: `${label}: it could not be written: ${messageOf(cause)}.`, retryable: false })
+  return new DestinationError({
+    ...fields,
+    code: "DESTINATION_FAILED",
+    message: `${label}: it could not be written: ${messageOf(cause)}.`,
+    retryable: false,
+  })
 }

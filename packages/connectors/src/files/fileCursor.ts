@@ -111,14 +111,22 @@ const hashFile = async (files: Files, path: string, size: number): Promise<strin
   try {
     const head = Math.min(size, EDGE)
     const tail = Math.max(head, size - EDGE)
-    for (const [from, to] of [[0, head], [tail, size]] as const) hash.update(await readRange(handle, from, to))
+    for (const [from, to] of [
+      [0, head],
+      [tail, size],
+    ] as const)
+      hash.update(await readRange(handle, from, to))
   } finally {
     await handle.close()
   }
   return hash.digest("hex").slice(0, 32)
 }
 
-const readRange = async (handle: { readonly read: (buffer: Uint8Array, position: number) => Promise<number> }, from: number, to: number): Promise<Uint8Array> => {
+const readRange = async (
+  handle: { readonly read: (buffer: Uint8Array, position: number) => Promise<number> },
+  from: number,
+  to: number,
+): Promise<Uint8Array> => {
   const buffer = new Uint8Array(to - from)
   let length = 0
   while (length < buffer.length) {
@@ -162,8 +170,8 @@ export class FileProgress {
   }
 
   /** Before the first chunk of a file. */
-  begin(label: string, counts: Counts): void {
-    this.counts.set(label, { ...counts })
+  begin(label: string, { rows, lines }: Readonly<Counts>): void {
+    this.counts.set(label, { rows, lines })
   }
 
   before(label: string): Readonly<Counts> {
@@ -192,7 +200,10 @@ export class FileProgress {
     if (!isLast && this.bytesSinceCursor < (this.known.length + finished - FEW_FILES) * BYTES_PER_FILE) return undefined
     this.bytesSinceCursor = 0
     const pending: Pending = { label, mark, finished, counts: undefined }
-    const cursor = Object.defineProperty({ columns: this.columns } as FileCursor, "files", { enumerable: true, get: () => this.files(pending) })
+    const cursor = Object.defineProperty({ columns: this.columns } as FileCursor, "files", {
+      enumerable: true,
+      get: () => this.files(pending),
+    })
     this.pending.set(cursor, pending)
     return cursor
   }

@@ -28,9 +28,13 @@ export const findFiles = async (context: FileContext, path: string): Promise<Rea
 const inputFile = async (context: FileContext, path: string, how: "named" | "matched"): Promise<InputFile | undefined> => {
   const full = await resolveInside(context.projectRoot, path, context.files, context.allowOutside)
   const stat = await context.files.stat(full)
-  if (stat?.kind === "file") return { path: full, label: labelOf(context, resolve(context.projectRoot, path)), size: stat.size, modifiedMs: stat.modifiedMs }
+  if (stat?.kind === "file")
+    return { path: full, label: labelOf(context, resolve(context.projectRoot, path)), size: stat.size, modifiedMs: stat.modifiedMs }
   if (stat === undefined || how === "matched") return undefined
-  const what = stat.kind === "directory" ? `a folder. Name the files in it, such as ${path.replace(/\/?$/, "/*")}` : "no regular file but a device, a pipe or a socket"
+  const what =
+    stat.kind === "directory"
+      ? `a folder. Name the files in it, such as ${path.replace(/\/?$/, "/*")}`
+      : "no regular file but a device, a pipe or a socket"
   throw new SourceError({ code: "SOURCE_FAILED", message: `${context.name}: ${path} is ${what}.`, path: [context.name, "path"] })
 }
 
@@ -71,7 +75,9 @@ class Walk {
     if (part === "**") return await this.anyDepth(folder, rest, trail)
     if (!isPattern(part)) return rest.length === 0 ? await this.file(join(folder, part)) : await this.below(join(folder, part), rest, trail)
     const names = (await this.names(folder)).filter(matcher(part))
-    const found = await Promise.all(names.map((name) => (rest.length === 0 ? this.file(join(folder, name)) : this.below(join(folder, name), rest, trail))))
+    const found = await Promise.all(
+      names.map((name) => (rest.length === 0 ? this.file(join(folder, name)) : this.below(join(folder, name), rest, trail))),
+    )
     return found.flat()
   }
 
@@ -102,8 +108,8 @@ class Walk {
 
 /** Names that begin with a dot are hidden: a pattern finds them only where it begins with one too. */
 const matcher = (pattern: string): ((name: string) => boolean) => {
-  const signs = [...pattern]
-  return (name) => (pattern.startsWith(".") || !name.startsWith(".")) && matchesName(signs, [...name])
+  const signs = Array.from(pattern)
+  return (name) => (pattern.startsWith(".") || !name.startsWith(".")) && matchesName(signs, Array.from(name))
 }
 
 /** `*` takes as little as it can, and one more whenever what follows it does not match; only the last one ever has to. */
@@ -111,7 +117,7 @@ const matchesName = (pattern: ReadonlyArray<string>, name: ReadonlyArray<string>
   let p = 0
   let star = -1
   let resume = 0
-  for (let n = 0; n < name.length; ) {
+  for (let n = 0; n < name.length;) {
     if (pattern[p] === "*") {
       star = p++
       resume = n

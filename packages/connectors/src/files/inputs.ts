@@ -49,7 +49,11 @@ export const STDIN: InputFile = { path: "-", label: "stdin", size: 0, modifiedMs
 const standardInput = async (request: FileRequest): Promise<Inputs> => {
   const { stdin, incremental, name, signal, config } = request
   if (stdin === undefined) {
-    throw new SourceError({ code: "FILE_NOT_FOUND", message: `${name}: path is "-", and the host gives no standard input.`, path: [name, "path"] })
+    throw new SourceError({
+      code: "FILE_NOT_FOUND",
+      message: `${name}: path is "-", and the host gives no standard input.`,
+      path: [name, "path"],
+    })
   }
   if (incremental !== undefined) {
     const message = `${name}: standard input cannot be read again, so incremental does not work with it.`

@@ -27,10 +27,18 @@ export const sourcePath = described(
   "File to read, relative to the project. `*` and `?` stand for any characters of a name, `**` for any folders; matches are read in the order of their names. `-` is standard input.",
 )
 
-export const destinationPath = described(Path, "File to write, relative to the project. Its folder is made when it is missing. `-` is standard output.")
+export const destinationPath = described(
+  Path,
+  "File to write, relative to the project. Its folder is made when it is missing. `-` is standard output.",
+)
 
 const compressionField = (what: string) =>
-  Schema.optionalKey(described(Schema.Literals(["auto", "none", "gzip", "zstd"]), `${what} Default: \`auto\`, by the end of the name: \`.gz\` and \`.zst\`.`))
+  Schema.optionalKey(
+    described(
+      Schema.Literals(["auto", "none", "gzip", "zstd"]),
+      `${what} Default: \`auto\`, by the end of the name: \`.gz\` and \`.zst\`.`,
+    ),
+  )
 
 /** Options of a source beside the format's own. */
 export const sourceFields = {
@@ -39,7 +47,10 @@ export const sourceFields = {
   max_row_size: Schema.optionalKey(described(Size, "Largest row that is read. A larger one is an error that names it. Default: 128mb.")),
   max_decompressed_size: Schema.optionalKey(described(Size, "Largest content of one compressed file. Default: no limit.")),
   max_decompression_ratio: Schema.optionalKey(
-    described(Schema.Finite.check(Schema.isGreaterThan(1)), "How many times as large as the file its content may be, counted from 64 MiB on. Default: 500."),
+    described(
+      Schema.Finite.check(Schema.isGreaterThan(1)),
+      "How many times as large as the file its content may be, counted from 64 MiB on. Default: 500.",
+    ),
   ),
 }
 
@@ -65,4 +76,5 @@ export const archiveLimits = (config: TransportConfig): ArchiveLimits => ({
   ratio: config.max_decompression_ratio ?? 500,
 })
 
-export const rowLimit = (config: TransportConfig): number => (config.max_row_size === undefined ? 128 * 1024 * 1024 : bytesOf(config.max_row_size))
+export const rowLimit = (config: TransportConfig): number =>
+  config.max_row_size === undefined ? 128 * 1024 * 1024 : bytesOf(config.max_row_size)

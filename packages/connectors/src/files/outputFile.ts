@@ -51,9 +51,10 @@ export class Writing {
     await this.handle.close()
   }
 
+  /** Takes back what was written behind this length. */
   async truncate(length: number): Promise<void> {
     await this.under
-    await this.handle.truncate(length)
+    if (this.length > length) await this.handle.truncate(length)
     this.length = length
   }
 

@@ -11,7 +11,10 @@ export const fitBatch = (batch: Batch, known: BatchSchema, policy: Policy, name:
   if (added.length === 0) return batch
   if (policy === "fail") throw schemaChanged(added, name, "Let schema_changes evolve, or leave the column out before.")
   const kept = batch.schema.columns.map((column, i) => [column, batch.columns[i]!] as const).filter(([column]) => names.has(column.name))
-  const narrow = batch.withColumns({ columns: kept.map(([column]) => column) }, kept.map(([, column]) => column))
+  const narrow = batch.withColumns(
+    { columns: kept.map(([column]) => column) },
+    kept.map(([, column]) => column),
+  )
   return policy === "freeze" ? narrow : narrow.withSelection(rowsWithout(batch, added))
 }
 

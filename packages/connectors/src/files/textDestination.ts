@@ -1,6 +1,15 @@
 /** What all destinations of text files have in common: the file, its beginning and end, and batches as bytes. */
 import { basename, resolve } from "node:path"
-import { type Batch, type BatchSchema, DestinationError, isSameSchema, type Load, type LoadRequest, type ModuleReference, resolveInside } from "@deltaflow/core"
+import {
+  type Batch,
+  type BatchSchema,
+  DestinationError,
+  isSameSchema,
+  type Load,
+  type LoadRequest,
+  type ModuleReference,
+  resolveInside,
+} from "@deltaflow/core"
 import { type Compression, EncodeError, type TextEncode } from "@deltaflow/core/text"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -48,7 +57,10 @@ export const openTextLoad = <Config extends PathConfig>(
   makeLayout: MakeLayout<Config>,
 ): Effect.Effect<Load, DestinationError, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.tryPromise({ try: () => openLoad(request, makeLayout), catch: (cause) => writeFailure(request.config.path, request.name, cause) }),
+    Effect.tryPromise({
+      try: () => openLoad(request, makeLayout),
+      catch: (cause) => writeFailure(request.config.path, request.name, cause),
+    }),
     (load, exit) => Effect.promise(() => load.close(Exit.isSuccess(exit))),
   ).pipe(Effect.map((load) => load.toLoad()))
 
@@ -85,7 +97,11 @@ const notAFile = (label: string, kind: string, name: string): DestinationError =
     path: [name, "path"],
   })
 
-const openOutput = async (request: LoadRequest<PathConfig>, target: Target, layout: TextLayout): Promise<{ readonly file: OutputFile | AppendedFile; readonly isNew: boolean }> => {
+const openOutput = async (
+  request: LoadRequest<PathConfig>,
+  target: Target,
+  layout: TextLayout,
+): Promise<{ readonly file: OutputFile | AppendedFile; readonly isNew: boolean }> => {
   const { config, files, pipeline, runId, writeMode } = request
   const owner = { pipeline, runId }
   if (target.path === undefined) return { file: standardOutput(request), isNew: true }
@@ -100,7 +116,11 @@ const openOutput = async (request: LoadRequest<PathConfig>, target: Target, layo
 
 const standardOutput = ({ stdout, name }: LoadRequest<PathConfig>): OutputFile => {
   if (stdout === undefined) {
-    throw new DestinationError({ code: "OUTPUT_NOT_WRITABLE", message: `${name}: path is "-", and the host gives no standard output.`, path: [name, "path"] })
+    throw new DestinationError({
+      code: "OUTPUT_NOT_WRITABLE",
+      message: `${name}: path is "-", and the host gives no standard output.`,
+      path: [name, "path"],
+    })
   }
   return { write: stdout, commit: async () => 0, close: async () => undefined }
 }
@@ -135,7 +155,12 @@ class TextLoad {
       write: (batch) => this.attempt(() => this.write(batch)),
       ...(encoder === undefined || transcode !== undefined
         ? {}
-        : { encoded: { encoder, write: (bytes: Uint8Array, _rows: number, schema: BatchSchema) => this.attempt(() => this.writeBytes(bytes, schema)) } }),
+        : {
+            encoded: {
+              encoder,
+              write: (bytes: Uint8Array, _rows: number, schema: BatchSchema) => this.attempt(() => this.writeBytes(bytes, schema)),
+            },
+          }),
       commit: (_checkpoint, final) => this.attempt(() => this.commit(final)),
     }
   }
@@ -204,6 +229,12 @@ class TextLoad {
   private wrongValue(batch: Batch, { code, message, row, column }: EncodeError): DestinationError {
     const number = batch.firstRow + row
     const { name } = this.request
-    return new DestinationError({ code, message: `${name}: row ${number}, column ${column}: ${message}.`, path: [name], row: number, column })
+    return new DestinationError({
+      code,
+      message: `${name}: row ${number}, column ${column}: ${message}.`,
+      path: [name],
+      row: number,
+      column,
+    })
   }
 }

@@ -126,7 +126,7 @@ const plainReader = (handle: ReadHandle, start: number): TextReader => {
 
 async function* blocksOf(handle: ReadHandle): AsyncGenerator<Uint8Array> {
   try {
-    for (let position = 0; ; ) {
+    for (let position = 0; ;) {
       const block = new Uint8Array(BLOCK)
       const read = await handle.read(block, position)
       if (read === 0) return
@@ -177,7 +177,7 @@ class Blocks implements AsyncIterable<Uint8Array> {
   }
 
   async skip(length: number): Promise<void> {
-    for (let left = length; left > 0 && (await this.fill()); ) {
+    for (let left = length; left > 0 && (await this.fill());) {
       const taken = Math.min(this.block.length, left)
       this.block = this.block.subarray(taken)
       left -= taken

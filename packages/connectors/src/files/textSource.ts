@@ -3,7 +3,14 @@
  *
  * A format says how rows stand in the text; see `TextFormat`.
  */
-import { type ColumnSchema, type DecodeErrorFields, type ModuleReference, type SourceChunk, SourceError, type SourceReader } from "@deltaflow/core"
+import {
+  type ColumnSchema,
+  type DecodeErrorFields,
+  type ModuleReference,
+  type SourceChunk,
+  SourceError,
+  type SourceReader,
+} from "@deltaflow/core"
 import { DecodeError, type RowSplitter } from "@deltaflow/core/text"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -21,7 +28,10 @@ export interface TextFormat {
   /** Takes rows from the start of a file, for the schema; gives how many there were. Throws `DecodeError`. */
   readonly sample: (bytes: Uint8Array, rowsWanted: number, final: boolean) => number
   /** The columns, after the samples, or as an earlier run found them. `notes` are for `explain`. */
-  readonly columns: (stored: ReadonlyArray<ColumnSchema> | undefined) => { readonly columns: ReadonlyArray<ColumnSchema>; readonly notes: ReadonlyArray<string> }
+  readonly columns: (stored: ReadonlyArray<ColumnSchema> | undefined) => {
+    readonly columns: ReadonlyArray<ColumnSchema>
+    readonly notes: ReadonlyArray<string>
+  }
   /** What stands before the rows of a file. Throws `DecodeError`. */
   readonly begin: (bytes: Uint8Array) => { readonly length: number; readonly lines: number }
   readonly splitter: () => RowSplitter
@@ -48,8 +58,9 @@ export const openTextSource = (
 ): Effect.Effect<SourceReader, SourceError, Scope.Scope> =>
   Effect.gen(function* () {
     const failed = (cause: unknown) => readFailure(request.config.path, request.name, cause)
-    const inputs = yield* Effect.acquireRelease(Effect.tryPromise({ try: () => openInputs(request, { growing: true }), catch: failed }), (opened) =>
-      Effect.promise(() => opened.close()),
+    const inputs = yield* Effect.acquireRelease(
+      Effect.tryPromise({ try: () => openInputs(request, { growing: true }), catch: failed }),
+      (opened) => Effect.promise(() => opened.close()),
     )
     const format = makeFormat()
     const sampler = new Sampler(request, format, sizes, inputs)
@@ -128,11 +139,20 @@ class Sampler {
   private add(label: string, { bytes, rowsEnd, final }: Sample, rowsWanted: number): number {
     if (bytes.length === 0) return 0
     try {
-      return this.format.sample(bytes.subarray(0, rowsEnd), rowsWanted, final)
+      const rows = bytes.subarray(0, rowsEnd)
+      if (!final || this.request.incremental === undefined) return this.format.sample(rows, rowsWanted, final)
+      this.format.begin(rows)
+      return this.format.sample(rows.subarray(0, wholeRowsEnd(this.format, rows)), rowsWanted, final)
     } catch (cause) {
       throw cause instanceof DecodeError ? locatedFailure(label, this.request.name, { rows: 0, lines: 0 }, cause) : cause
     }
   }
+}
+
+/** Behind the last row that is all there, in text that nothing follows yet. */
+const wholeRowsEnd = (format: TextFormat, bytes: Uint8Array): number => {
+  const boundary = Math.max(0, format.splitter()(bytes, 0, bytes.length))
+  return boundary === bytes.length || format.isWhole(bytes.subarray(boundary)) ? bytes.length : boundary
 }
 
 /** One reading of the planned files. */
@@ -198,7 +218,12 @@ class TextRead {
 
   private cutOptions() {
     const { format, request, sizes } = this
-    return { split: format.splitter(), chunkBytes: sizes.chunkBytes, rowLimit: rowLimit(request.config), isBroken: (bytes: Uint8Array) => format.isBroken(bytes) }
+    return {
+      split: format.splitter(),
+      chunkBytes: sizes.chunkBytes,
+      rowLimit: rowLimit(request.config),
+      isBroken: (bytes: Uint8Array) => format.isBroken(bytes),
+    }
   }
 
   /** The first chunk without what stands before the rows. */
@@ -221,8 +246,8 @@ class TextRead {
   private withoutTorn(label: string, chunk: RowChunk): RowChunk {
     const { bytes } = chunk
     if (this.request.incremental === undefined || bytes.length === 0) return chunk
-    const boundary = Math.max(0, this.format.splitter()(bytes, 0, bytes.length))
-    if (boundary === bytes.length || this.format.isWhole(bytes.subarray(boundary))) return chunk
+    const boundary = wholeRowsEnd(this.format, bytes)
+    if (boundary === bytes.length) return chunk
     this.request.log.warn(`${label} ends in the middle of a row, which is left for the next run.`)
     return { ...chunk, bytes: bytes.subarray(0, boundary), end: chunk.end - bytes.length + boundary }
   }
@@ -281,7 +306,7 @@ const CR = 13
 const countLinesTo = async (text: TextReader, length: number): Promise<number> => {
   const buffer = new Uint8Array(1024 * 1024)
   let lines = 0
-  for (let left = length; left > 0; ) {
+  for (let left = length; left > 0;) {
     const read = await text.read(buffer.subarray(0, Math.min(left, buffer.length)))
     if (read === 0) break
     for (let at = 0; at < read; at++) if (buffer[at] === LF) lines++

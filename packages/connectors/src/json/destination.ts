@@ -7,7 +7,11 @@ import { openTextLoad, type TextLayout } from "../files/textDestination.ts"
 
 export const JsonDestinationConfig = Schema.Struct({
   ...destinationFields,
-  pretty: Schema.optionalKey(Schema.Boolean.annotate({ description: "Whether the array is indented, a line per value. Without it each row is a line. Default: false." })),
+  pretty: Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description: "Whether the array is indented, a line per value. Without it each row is a line. Default: false.",
+    }),
+  ),
 })
 
 export type JsonDestinationConfig = typeof JsonDestinationConfig.Type

@@ -97,7 +97,8 @@ class JsonFile {
       const text = this.located(() => this.options.decode(this.bytes, { first, final: this.final }))
       if (text.rows > 0) first = false
       this.pass(text.consumed)
-      if (text.rows > 0) yield { text, end: this.position, inRows: true, lines: this.lines }
+      // Who goes on from here finds the closing bracket.
+      if (text.rows > 0) yield { text, end: this.position - (text.closed ? 1 : 0), inRows: true, lines: this.lines }
       if (text.closed) return
       await this.fill()
     }
@@ -143,7 +144,10 @@ class JsonFile {
       this.utf8.decode(bytes, { stream: !isEnd })
     } catch (cause) {
       if (!(cause instanceof TypeError)) throw cause
-      throw new DecodeError("WRONG_ENCODING", "the bytes in this line are no UTF-8. Write the file in UTF-8.", { row: 0, line: this.lines + 1 })
+      throw new DecodeError("WRONG_ENCODING", "the bytes in this line are no UTF-8. Write the file in UTF-8.", {
+        row: 0,
+        line: this.lines + 1,
+      })
     }
   }
 

@@ -1,5 +1,14 @@
 /** Rows of JSON files: an array of objects, somewhere in the text. */
-import { Batch, type BatchSchema, type ColumnSchema, type Source, type SourceBatch, SourceError, type SourceReader, type SourceRequest } from "@deltaflow/core"
+import {
+  Batch,
+  type BatchSchema,
+  type ColumnSchema,
+  type Source,
+  type SourceBatch,
+  SourceError,
+  type SourceReader,
+  type SourceRequest,
+} from "@deltaflow/core"
 import { DecodeError, type JsonText, makeJsonArrayDecoder, sampleColumns } from "@deltaflow/core/text"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -17,7 +26,8 @@ export const JsonSourceConfig = Schema.Struct({
   records: Schema.optionalKey(
     Schema.String.check(Schema.isPattern(/^[^.]+(\.[^.]+)*$/, { expected: "keys with dots between them" })).annotate({
       expected: "keys with dots between them",
-      description: "Keys on the way to the rows, such as `data.items`. Other keys are passed over. Default: the text itself is the array of rows, or the only row.",
+      description:
+        "Keys on the way to the rows, such as `data.items`. Other keys are passed over. Default: the text itself is the array of rows, or the only row.",
     }),
   ),
 })
@@ -37,8 +47,9 @@ export const makeJsonSource = (blockBytes = 1024 * 1024): Source<JsonSourceConfi
   open: (request) =>
     Effect.gen(function* () {
       const failed = (cause: unknown) => readFailure(request.config.path, request.name, cause)
-      const inputs = yield* Effect.acquireRelease(Effect.tryPromise({ try: () => openInputs(request, { growing: false }), catch: failed }), (opened) =>
-        Effect.promise(() => opened.close()),
+      const inputs = yield* Effect.acquireRelease(
+        Effect.tryPromise({ try: () => openInputs(request, { growing: false }), catch: failed }),
+        (opened) => Effect.promise(() => opened.close()),
       )
       const source = new JsonSource(request, inputs, blockBytes)
       return yield* Effect.tryPromise({ try: () => source.reader(), catch: failed })
@@ -65,7 +76,8 @@ class JsonSource {
   async reader(): Promise<SourceReader> {
     const { plan, stored, totalBytes, notes } = this.inputs
     const sample = stored === undefined ? await this.sample() : undefined
-    const columns = stored ?? (sample === undefined ? sampleColumns(NOTHING, this.request.columns) : sampleColumns(sample, this.request.columns))
+    const columns =
+      stored ?? (sample === undefined ? sampleColumns(NOTHING, this.request.columns) : sampleColumns(sample, this.request.columns))
     this.spellings = sample?.spellings ?? {}
     this.schema = { columns }
     this.progress = new FileProgress(plan.known, columns)
@@ -74,7 +86,10 @@ class JsonSource {
       notes: [...notes, typesNote(columns, sample?.rows ?? 0, stored !== undefined)],
       ...(totalBytes === undefined ? {} : { totalBytes }),
       read: () => ({
-        rows: { kind: "batches", stream: Stream.fromAsyncIterable(this.batches(), (cause) => readFailure(this.request.config.path, this.request.name, cause)) },
+        rows: {
+          kind: "batches",
+          stream: Stream.fromAsyncIterable(this.batches(), (cause) => readFailure(this.request.config.path, this.request.name, cause)),
+        },
       }),
     }
   }

@@ -76,12 +76,19 @@ class NdjsonFormat implements TextFormat {
 
   decoder() {
     const { batchSize, columns } = this.request
-    return ndjsonDecoder({ columns: this.schema, spellings: this.spellings, batchSize, ...(columns === undefined ? {} : { declared: columns }) })
+    return ndjsonDecoder({
+      columns: this.schema,
+      spellings: this.spellings,
+      batchSize,
+      ...(columns === undefined ? {} : { declared: columns }),
+    })
   }
 
   private decodeNew(bytes: Uint8Array) {
     const { columns } = this.request
-    return makeNdjsonDecoder({ columns: [], batchSize: Number.MAX_SAFE_INTEGER, ...(columns === undefined ? {} : { declared: columns }) })(bytes)
+    return makeNdjsonDecoder({ columns: [], batchSize: Number.MAX_SAFE_INTEGER, ...(columns === undefined ? {} : { declared: columns }) })(
+      bytes,
+    )
   }
 }
 

@@ -86,23 +86,23 @@ class Input {
 /** Decompresses from where the input stands to the end of the input, or of the member where another one follows in the same block. */
 async function* member(input: Input, compression: Exclude<Compression, "none">): AsyncGenerator<Uint8Array> {
   const engine = compression === "gzip" ? createGunzip({ chunkSize: PIECE }) : createZstdDecompress({ chunkSize: PIECE })
-  let readError: { readonly cause: unknown } | undefined
+  const failure: { read?: { readonly cause: unknown } } = {}
   const feeding = feed(input, engine).catch((cause: unknown) => {
-    readError = { cause }
+    failure.read = { cause }
     engine.destroy(new Error("the archive could not be read"))
   })
   try {
     for await (const piece of engine) yield piece as Uint8Array
     await feeding
   } catch (cause) {
-    if (readError !== undefined) throw readError.cause
+    if (failure.read !== undefined) throw failure.read.cause
     throw new ArchiveError(
       `the ${compression} archive is damaged or ends early (${cause instanceof Error ? cause.message : String(cause)})`,
     )
   } finally {
     engine.destroy()
   }
-  if (readError !== undefined) throw (readError as { readonly cause: unknown }).cause
+  if (failure.read !== undefined) throw failure.read.cause
 }
 
 const feed = async (input: Input, engine: Transform & { readonly bytesWritten: number }): Promise<void> => {
@@ -138,7 +138,10 @@ export class Compressor {
 
   constructor(compression: Exclude<Compression, "none">, emit: (bytes: Uint8Array) => Promise<void>) {
     this.emit = emit
-    this.engine = compression === "gzip" ? createGzip({ chunkSize: PIECE }) : createZstdCompress({ chunkSize: PIECE, params: { [constants.ZSTD_c_checksumFlag]: 1 } })
+    this.engine =
+      compression === "gzip"
+        ? createGzip({ chunkSize: PIECE })
+        : createZstdCompress({ chunkSize: PIECE, params: { [constants.ZSTD_c_checksumFlag]: 1 } })
     this.engine.on("data", (piece: Uint8Array) => this.pieces.push(piece))
     this.engine.on("error", (error) => (this.failure = error))
   }

@@ -29,7 +29,8 @@ const decode = (text: string | Uint8Array, names: string, options?: Partial<CsvD
   return { rows: batches.flatMap((batch) => batch.toRows()), count: rows, lines, batches }
 }
 
-const values = (text: string, names: string, options?: Partial<CsvDecoderOptions>) => decode(text, names, options).rows.map((row) => Object.values(row))
+const values = (text: string, names: string, options?: Partial<CsvDecoderOptions>) =>
+  decode(text, names, options).rows.map((row) => Object.values(row))
 
 const failure = (text: string | Uint8Array, names: string, options?: Partial<CsvDecoderOptions>): DecodeError => {
   try {
@@ -56,12 +57,22 @@ describe("strict CSV", () => {
   it("tells an empty field, which is null, from a quoted one, which is an empty text", () => {
     expect(values(',""\n', "a,b")).toEqual([[null, ""]])
     expect(values(',""\n', "a,b", { nulls: [] })).toEqual([["", ""]])
-    expect(values('NULL,"NULL"\n,NA\n', "a,b", { nulls: ["NULL", "NA"] })).toEqual([[null, "NULL"], ["", null]])
+    expect(values('NULL,"NULL"\n,NA\n', "a,b", { nulls: ["NULL", "NA"] })).toEqual([
+      [null, "NULL"],
+      ["", null],
+    ])
   })
 
   it("takes the last row without a line end, with LF and with CRLF", () => {
-    expect(values("1,2\n3,4", "a,b")).toEqual([["1", "2"], ["3", "4"]])
-    expect(values("1,2\r\n3,4\r\n5,6", "a,b")).toEqual([["1", "2"], ["3", "4"], ["5", "6"]])
+    expect(values("1,2\n3,4", "a,b")).toEqual([
+      ["1", "2"],
+      ["3", "4"],
+    ])
+    expect(values("1,2\r\n3,4\r\n5,6", "a,b")).toEqual([
+      ["1", "2"],
+      ["3", "4"],
+      ["5", "6"],
+    ])
   })
 
   it("follows a change of line ends, and a file that mixes them throughout", () => {
@@ -95,7 +106,12 @@ describe("strict CSV", () => {
     const few = failure('1,2\n"x\ny",3\n4\n', "a,b")
     expect(few).toMatchObject({ code: "CSV_RAGGED_ROW", row: 2, line: 4 })
     expect(few.message).toBe("the row has 1 field, and 2 are expected. Give every row the same fields, or set `lenient: true`.")
-    expect(failure("1,2,3\n", "a,b")).toMatchObject({ code: "CSV_RAGGED_ROW", row: 0, line: 1, message: expect.stringContaining("3 fields") as string })
+    expect(failure("1,2,3\n", "a,b")).toMatchObject({
+      code: "CSV_RAGGED_ROW",
+      row: 0,
+      line: 1,
+      message: expect.stringContaining("3 fields") as string,
+    })
   })
 
   it("says of an empty line that it is empty", () => {
@@ -133,22 +149,41 @@ describe("lenient CSV", () => {
   const lenient = { lenient: true }
 
   it("fills up short rows with nulls and leaves surplus fields out", () => {
-    expect(values("1,2\n3\n4,5,6\n", "a,b", lenient)).toEqual([["1", "2"], ["3", null], ["4", "5"]])
-    expect(values("1,2\n3\n", "a,b", { lenient: true, nulls: ["NULL"] })).toEqual([["1", "2"], ["3", null]])
+    expect(values("1,2\n3\n4,5,6\n", "a,b", lenient)).toEqual([
+      ["1", "2"],
+      ["3", null],
+      ["4", "5"],
+    ])
+    expect(values("1,2\n3\n", "a,b", { lenient: true, nulls: ["NULL"] })).toEqual([
+      ["1", "2"],
+      ["3", null],
+    ])
   })
 
   it("takes quotes inside fields as text", () => {
-    expect(values('5" disk,x\n"a "b" c",y\n"un,closed\n', "a,b", lenient)).toEqual([['5" disk', "x"], ['a "b" c', "y"], ['"un', "closed"]])
+    expect(values('5" disk,x\n"a "b" c",y\n"un,closed\n', "a,b", lenient)).toEqual([
+      ['5" disk', "x"],
+      ['a "b" c', "y"],
+      ['"un', "closed"],
+    ])
     expect(values('5" disk,"he said ""no"""\n', "a,b", lenient)).toEqual([['5" disk', 'he said "no"']])
   })
 
   it("ends rows at a lone carriage return and passes over lines without text", () => {
-    expect(values("1,2\r3,4\r\r\n5,6\n\n7,8", "a,b", lenient)).toEqual([["1", "2"], ["3", "4"], ["5", "6"], ["7", "8"]])
+    expect(values("1,2\r3,4\r\r\n5,6\n\n7,8", "a,b", lenient)).toEqual([
+      ["1", "2"],
+      ["3", "4"],
+      ["5", "6"],
+      ["7", "8"],
+    ])
     expect(values("1\r\r2\n", "a", lenient)).toEqual([["1"], [null], ["2"]])
   })
 
   it("still tells null from the empty text", () => {
-    expect(values('x\n,""\n', "a,b", lenient)).toEqual([["x", null], [null, ""]])
+    expect(values('x\n,""\n', "a,b", lenient)).toEqual([
+      ["x", null],
+      [null, ""],
+    ])
   })
 
   it("counts the lines of the text and not those of the strict form", () => {
@@ -182,16 +217,22 @@ describe("the first row", () => {
 })
 
 /** Fields that break things, and ordinary ones. */
-const field = fc.oneof(fc.constantFrom("", '"', ",", "\n", "\r\n", "a", 'x"y', " ", "é", "𝄞", "NULL"), fc.string({ maxLength: 6, unit: "grapheme" }))
+const field = fc.oneof(
+  fc.constantFrom("", '"', ",", "\n", "\r\n", "a", 'x"y', " ", "é", "𝄞", "NULL"),
+  fc.string({ maxLength: 6, unit: "grapheme" }),
+)
 
 const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`
 
-const rowsOf = fc.integer({ min: 2, max: 4 }).chain((columns) => fc.array(fc.array(field, { minLength: columns, maxLength: columns }), { minLength: 1, maxLength: 30 }))
+const rowsOf = fc
+  .integer({ min: 2, max: 4 })
+  .chain((columns) => fc.array(fc.array(field, { minLength: columns, maxLength: columns }), { minLength: 1, maxLength: 30 }))
 
 const asText = (rows: ReadonlyArray<ReadonlyArray<string>>, lineEnd: string): string =>
   rows.map((row) => row.map((text) => (/[",\r\n]/.test(text) || text === "" ? quoted(text) : text)).join(",") + lineEnd).join("")
 
-const asRows = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<Row> => rows.map((row) => Object.fromEntries(row.map((text, i) => [`c${i}`, text])))
+const asRows = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<Row> =>
+  rows.map((row) => Object.fromEntries(row.map((text, i) => [`c${i}`, text])))
 
 const namesFor = (rows: ReadonlyArray<ReadonlyArray<string>>): string => rows[0]!.map((_, i) => `c${i}`).join(",")
 

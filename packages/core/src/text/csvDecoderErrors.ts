@@ -44,11 +44,12 @@ const wrongQuote = (bytes: Uint8Array, { at }: CsvProblem, place: DecodePlace, {
   const sign = String.fromCharCode(quote)
   const isQuote = bytes[at] === quote
   const opens = at === 0 || bytes[at - 1] === delimiter || bytes[at - 1] === 10
-  const message = isQuote && opens
-    ? `the quote (${sign}) that opens here is not closed before the text ends. Close it, or set \`lenient: true\`.`
-    : isQuote
-      ? `a quote (${sign}) stands inside a field that does not begin with one. Quote the whole field and double the quotes in it, or set \`lenient: true\`.`
-      : `text follows the closing quote (${sign}) of a field. Put it inside the quotes and double the quotes in it, or set \`lenient: true\`.`
+  const message =
+    isQuote && opens
+      ? `the quote (${sign}) that opens here is not closed before the text ends. Close it, or set \`lenient: true\`.`
+      : isQuote
+        ? `a quote (${sign}) stands inside a field that does not begin with one. Quote the whole field and double the quotes in it, or set \`lenient: true\`.`
+        : `text follows the closing quote (${sign}) of a field. Put it inside the quotes and double the quotes in it, or set \`lenient: true\`.`
   return new DecodeError("CSV_QUOTE", message, place)
 }
 

@@ -30,7 +30,11 @@ export const readFirstRow = (bytes: Uint8Array, options: FirstRowOptions): First
   if (options.lenient) return lenientRow(bytes, options)
   if (scan.problem !== undefined && scan.rows === 0) throw csvError(bytes, scan, { rows: 0, lines: 0 }, { columns: [], delimiter, quote })
   const { offsets, columns, crlf, quotes } = scan
-  return firstRow(bytes, { format: "csv", buffer: bytes, offsets, columns, crlf, quotes, delimiter, quote, nulls: [] }, Math.min(bytes.length, offsets[columns]!))
+  return firstRow(
+    bytes,
+    { format: "csv", buffer: bytes, offsets, columns, crlf, quotes, delimiter, quote, nulls: [] },
+    Math.min(bytes.length, offsets[columns]!),
+  )
 }
 
 const lenientRow = (bytes: Uint8Array, options: FirstRowOptions): FirstRow | undefined => {

@@ -24,7 +24,8 @@ const fromCsv = (text: string, columns: Readonly<Record<string, ColumnType>>, di
 const fromNdjson = (text: string, columns: Readonly<Record<string, ColumnType>>): Batch =>
   makeNdjsonDecoder({ columns: schemaOf(columns).columns, batchSize: 5000 })(Buffer.from(text)).batches[0]!
 
-const json = (batch: Batch, layout: "lines" | "array" | "pretty" = "lines"): string => Buffer.from(makeJsonEncoder({ layout })(batch)).toString()
+const json = (batch: Batch, layout: "lines" | "array" | "pretty" = "lines"): string =>
+  Buffer.from(makeJsonEncoder({ layout })(batch)).toString()
 
 const csv = (batch: Batch, dialect: CsvDialect = strict, columns = batch.schema.columns.map((column) => column.name)): string =>
   Buffer.from(makeCsvEncoder({ ...dialect, columns })(batch)).toString()
@@ -33,7 +34,13 @@ const csv = (batch: Batch, dialect: CsvDialect = strict, columns = batch.schema.
 const decoded = (batch: Batch): Batch =>
   batch.withColumns(
     batch.schema,
-    batch.columns.map((column) => new ValuesColumn(column.type, Array.from({ length: batch.rowCount }, (_, row) => column.value(row)))),
+    batch.columns.map(
+      (column) =>
+        new ValuesColumn(
+          column.type,
+          Array.from({ length: batch.rowCount }, (_, row) => column.value(row)),
+        ),
+    ),
   )
 
 const failure = (run: () => unknown): EncodeError => {
@@ -48,7 +55,12 @@ const failure = (run: () => unknown): EncodeError => {
 
 describe("untouched CSV as JSON", () => {
   it("keeps numbers digit by digit", () => {
-    const batch = fromCsv("12345678901234567890.10,9223372036854775807,1.50,0.10\n", { a: "decimal", b: "integer", c: "double", d: "decimal" })
+    const batch = fromCsv("12345678901234567890.10,9223372036854775807,1.50,0.10\n", {
+      a: "decimal",
+      b: "integer",
+      c: "double",
+      d: "decimal",
+    })
     expect(json(batch)).toBe('{"a":12345678901234567890.10,"b":9223372036854775807,"c":1.50,"d":0.10}\n')
   })
 
@@ -59,7 +71,12 @@ describe("untouched CSV as JSON", () => {
 
   it("escapes text as JSON does, quoted or not", () => {
     const batch = fromCsv('a\\b\tc,"say ""hi""\r\n\u0001\\"\né𝄞,x"\n'.replace('x"\n', '"x"\n'), { a: "string", b: "string" })
-    expect(json(batch).trim().split("\n").map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect(
+      json(batch)
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
       { a: "a\\b\tc", b: 'say "hi"\r\n\u0001\\' },
       { a: "é𝄞", b: "x" },
     ])
@@ -87,14 +104,17 @@ describe("untouched CSV as JSON", () => {
   })
 
   it("keeps dates and times as they are spelled where the spelling is ISO 8601", () => {
-    const batch = fromCsv("2024-02-29,23:59:59.5,2024-01-02 03:04:05,2024-01-02T03:04:05.25+02:00,0f8fad5b-d9cb-469f-a165-70867728950e,true\n", {
-      a: "date",
-      b: "time",
-      c: "timestamp",
-      d: "timestamptz",
-      e: "uuid",
-      f: "boolean",
-    })
+    const batch = fromCsv(
+      "2024-02-29,23:59:59.5,2024-01-02 03:04:05,2024-01-02T03:04:05.25+02:00,0f8fad5b-d9cb-469f-a165-70867728950e,true\n",
+      {
+        a: "date",
+        b: "time",
+        c: "timestamp",
+        d: "timestamptz",
+        e: "uuid",
+        f: "boolean",
+      },
+    )
     expect(json(batch)).toBe(
       '{"a":"2024-02-29","b":"23:59:59.5","c":"2024-01-02 03:04:05","d":"2024-01-02T03:04:05.25+02:00","e":"0f8fad5b-d9cb-469f-a165-70867728950e","f":true}\n',
     )
@@ -125,9 +145,24 @@ describe("untouched CSV as JSON", () => {
     ["uuid", ["0f8fad5b-d9cb-469f-a165-7086772895zz"]],
   ] as const)("refuses text that is no %s, with row and column", (type, texts) => {
     for (const text of texts) {
-      const good = { integer: "1", decimal: "1", double: "1", boolean: "true", date: "2024-01-01", time: "01:02:03", timestamp: "2024-01-01", timestamptz: "2024-01-01", uuid: "0f8fad5b-d9cb-469f-a165-70867728950e" }[type]
+      const good = {
+        integer: "1",
+        decimal: "1",
+        double: "1",
+        boolean: "true",
+        date: "2024-01-01",
+        time: "01:02:03",
+        timestamp: "2024-01-01",
+        timestamptz: "2024-01-01",
+        uuid: "0f8fad5b-d9cb-469f-a165-70867728950e",
+      }[type]
       const batch = fromCsv(`x,${good}\ny,"${text}"\nz,${good}\n`, { id: "string", value: type })
-      expect(failure(() => json(batch))).toMatchObject({ code: "VALUE_TYPE", row: 1, column: "value", message: expect.stringContaining(text) as string })
+      expect(failure(() => json(batch))).toMatchObject({
+        code: "VALUE_TYPE",
+        row: 1,
+        column: "value",
+        message: expect.stringContaining(text) as string,
+      })
       expect(failure(() => csv(batch))).toMatchObject({ code: "VALUE_TYPE", row: 1, column: "value" })
     }
   })
@@ -140,21 +175,31 @@ describe("untouched CSV as JSON", () => {
 
   it("reads CRLF rows, a last row without line end, and a column that is used twice", () => {
     const batch = fromCsv("1,ab\r\n2,cd", { a: "integer", b: "string" })
-    const twice = batch.withColumns(schemaOf({ a: "integer", b: "string", c: "string" }), [batch.columns[0]!, batch.columns[1]!, batch.columns[1]!])
+    const twice = batch.withColumns(schemaOf({ a: "integer", b: "string", c: "string" }), [
+      batch.columns[0]!,
+      batch.columns[1]!,
+      batch.columns[1]!,
+    ])
     expect(json(twice)).toBe('{"a":1,"b":"ab","c":"ab"}\n{"a":2,"b":"cd","c":"cd"}\n')
   })
 
   it("writes a large field, and small ones behind it", () => {
     const large = `"${'x""\n'.repeat(300_000)}"`
     const batch = fromCsv(`${large},1\nsmall,2\n`, { a: "string", b: "integer" })
-    const lines = json(batch).trim().split("\n").map((line) => JSON.parse(line) as Row)
+    const lines = json(batch)
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Row)
     expect(lines[0]!["a"]).toBe('x"\n'.repeat(300_000))
     expect(lines[1]).toEqual({ a: "small", b: 2 })
   })
 })
 
 describe("JSON layouts", () => {
-  const rows = [{ a: 1, "k\"ey": "x\ny", nested: { list: [1, [], {}], text: "a{b:,}" } }, { a: null, 'k"ey': "", nested: null }]
+  const rows = [
+    { a: 1, 'k"ey': "x\ny", nested: { list: [1, [], {}], text: "a{b:,}" } },
+    { a: null, 'k"ey': "", nested: null },
+  ]
   const batch = fromNdjson(rows.map((row) => JSON.stringify(row)).join("\n"), { a: "integer", 'k"ey': "string", nested: "json" })
 
   it("are those of JSON.stringify", () => {
@@ -182,12 +227,24 @@ describe("JSON layouts", () => {
 
 describe("untouched JSON", () => {
   it("keeps tokens as they are spelled", () => {
-    const batch = fromNdjson('{"a":12345678901234567890.10,"b":"\\u00e9\\/","c":true,"d":{"x": 1.0}}\n', { a: "decimal", b: "string", c: "boolean", d: "json" })
+    const batch = fromNdjson('{"a":12345678901234567890.10,"b":"\\u00e9\\/","c":true,"d":{"x": 1.0}}\n', {
+      a: "decimal",
+      b: "string",
+      c: "boolean",
+      d: "json",
+    })
     expect(json(batch)).toBe('{"a":12345678901234567890.10,"b":"\\u00e9\\/","c":true,"d":{"x": 1.0}}\n')
   })
 
   it("refuses a value of another type, with row and column", () => {
-    for (const [type, value] of [["integer", '"5"'], ["integer", "1.5"], ["string", "5"], ["boolean", "1"], ["date", '"soon"'], ["decimal", "true"]] as const) {
+    for (const [type, value] of [
+      ["integer", '"5"'],
+      ["integer", "1.5"],
+      ["string", "5"],
+      ["boolean", "1"],
+      ["date", '"soon"'],
+      ["decimal", "true"],
+    ] as const) {
       const batch = fromNdjson(`{"v":null}\n{"v":${value}}\n`, { v: type })
       expect(failure(() => json(batch))).toMatchObject({ code: "VALUE_TYPE", row: 1, column: "v" })
       expect(failure(() => csv(batch))).toMatchObject({ code: "VALUE_TYPE", row: 1, column: "v" })
@@ -221,7 +278,11 @@ describe("CSV", () => {
   })
 
   it("goes from one dialect to another", () => {
-    const batch = fromCsv('a;b,NULL,"NULL",,"x ""y"""\n', { a: "string", b: "string", c: "string", d: "string", e: "string" }, { ...strict, nulls: ["NULL"] })
+    const batch = fromCsv(
+      'a;b,NULL,"NULL",,"x ""y"""\n',
+      { a: "string", b: "string", c: "string", d: "string", e: "string" },
+      { ...strict, nulls: ["NULL"] },
+    )
     expect(csv(batch, { delimiter: 59, quote: 39, nulls: ["-"] })).toBe(`'a;b';-;NULL;;x "y"\n`)
     expect(csv(batch, strict)).toBe('a;b,,"NULL","","x ""y"""\n')
     expect(csv(batch, { ...strict, nulls: ["NULL"] })).toBe('a;b,NULL,"NULL",,"x ""y"""\n')
@@ -230,7 +291,10 @@ describe("CSV", () => {
   it("cannot write everything without quotes, and a null without a text for it", () => {
     const batch = fromCsv('ok\n"a,b"\n', { a: "string" })
     expect(failure(() => csv(batch, { ...strict, quote: NO_QUOTE }))).toMatchObject({ code: "VALUE_NOT_SUPPORTED", row: 1, column: "a" })
-    expect(failure(() => csv(fromCsv("1\n\n", { a: "integer" }), { ...strict, nulls: [] }))).toMatchObject({ code: "VALUE_NOT_SUPPORTED", row: 1 })
+    expect(failure(() => csv(fromCsv("1\n\n", { a: "integer" }), { ...strict, nulls: [] }))).toMatchObject({
+      code: "VALUE_NOT_SUPPORTED",
+      row: 1,
+    })
   })
 
   it("cannot write half of a surrogate pair", () => {
@@ -240,20 +304,32 @@ describe("CSV", () => {
   })
 })
 
-const anyText = fc.oneof(fc.string({ unit: "grapheme", maxLength: 90 }), fc.string({ unit: "binary", maxLength: 12 }).filter((text) => text.isWellFormed()), fc.constantFrom("", '"', "\n", "\\", ",", "\u0000"))
+const anyText = fc.oneof(
+  fc.string({ unit: "grapheme", maxLength: 90 }),
+  fc.string({ unit: "binary", maxLength: 12 }).filter((text) => text.isWellFormed()),
+  fc.constantFrom("", '"', "\n", "\\", ",", "\u0000"),
+)
 
 const anyValue: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   boolean: fc.boolean(),
-  integer: fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).filter((value) => value > 2n ** 53n || value < -(2n ** 53n))),
+  integer: fc.oneof(
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).filter((value) => value > 2n ** 53n || value < -(2n ** 53n)),
+  ),
   double: fc.oneof(fc.double({ noNaN: false }), fc.constantFrom(-0, 1e300, 5e-324)),
-  decimal: fc.tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.nat(12)).map(([coefficient, scale]) => Decimal.parse(new Decimal(coefficient, scale).toString())!),
+  decimal: fc
+    .tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.nat(12))
+    .map(([coefficient, scale]) => Decimal.parse(new Decimal(coefficient, scale).toString())!),
   string: anyText,
   bytes: fc.uint8Array({ maxLength: 8 }),
   date: fc.integer({ min: -30000, max: 60000 }).map((day) => new Date(day * 86_400_000).toISOString().slice(0, 10)),
   time: fc.constantFrom("00:00:00", "23:59:59.999999", "12:30:00.5"),
   timestamp: fc.date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true }).map((date) => date.toISOString().slice(0, 19)),
   timestamptz: fc.date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true }).map((date) => `${date.toISOString().slice(0, 19)}Z`),
-  interval: fc.tuple(fc.integer({ min: -50, max: 50 }), fc.integer({ min: -50, max: 50 }), fc.integer({ min: -1e9, max: 1e9 })).map(([m, d, u]) => new Interval(m, d, u)),
+  interval: fc
+    .tuple(fc.integer({ min: -50, max: 50 }), fc.integer({ min: -50, max: 50 }), fc.integer({ min: -1e9, max: 1e9 }))
+    .map(([m, d, u]) => new Interval(m, d, u)),
   uuid: fc.uuid(),
   json: fc.jsonValue({ maxDepth: 2 }).filter((value) => value !== null),
   "integer[]": fc.array(fc.option(fc.integer()), { maxLength: 3 }),
@@ -262,10 +338,14 @@ const anyValue: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
 
 const types = Object.fromEntries(Object.keys(anyValue).map((type) => [type, type])) as Readonly<Record<string, ColumnType>>
 
-const anyRows = fc.array(fc.record(Object.fromEntries(Object.entries(anyValue).map(([type, value]) => [type, fc.option(value, { freq: 6 })]))), { minLength: 1, maxLength: 8 })
+const anyRows = fc.array(
+  fc.record(Object.fromEntries(Object.entries(anyValue).map(([type, value]) => [type, fc.option(value, { freq: 6 })]))),
+  { minLength: 1, maxLength: 8 },
+)
 
 /** `-0` in an exact type is zero, and JSON's own minus zero too. */
-const plain = (rows: ReadonlyArray<Row>): unknown => JSON.parse(JSON.stringify(rows, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value)))
+const plain = (rows: ReadonlyArray<Row>): unknown =>
+  JSON.parse(JSON.stringify(rows, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value)))
 
 describe("any rows of any types", () => {
   const schema = schemaOf(types)
@@ -308,11 +388,14 @@ describe("any rows of any types", () => {
 
   it("are laid out in pretty JSON as JSON.stringify does it", () => {
     fc.assert(
-      fc.property(fc.array(fc.record({ a: fc.jsonValue({ maxDepth: 3 }), b: anyText, c: fc.integer() }), { minLength: 1, maxLength: 4 }), (rows) => {
-        const batch = Batch.fromRows(rows, schemaOf({ a: "json", b: "string", c: "integer" }))
-        expect(JSON.parse(`[${json(batch, "pretty").slice(1)}\n]`)).toEqual(JSON.parse(JSON.stringify(rows)))
-        expect(`[${json(batch, "pretty").slice(1)}\n]`).toBe(JSON.stringify(JSON.parse(`[${json(batch, "array").slice(1)}]`), null, 2))
-      }),
+      fc.property(
+        fc.array(fc.record({ a: fc.jsonValue({ maxDepth: 3 }), b: anyText, c: fc.integer() }), { minLength: 1, maxLength: 4 }),
+        (rows) => {
+          const batch = Batch.fromRows(rows, schemaOf({ a: "json", b: "string", c: "integer" }))
+          expect(JSON.parse(`[${json(batch, "pretty").slice(1)}\n]`)).toEqual(JSON.parse(JSON.stringify(rows)))
+          expect(`[${json(batch, "pretty").slice(1)}\n]`).toBe(JSON.stringify(JSON.parse(`[${json(batch, "array").slice(1)}]`), null, 2))
+        },
+      ),
     )
   })
 })

@@ -60,7 +60,11 @@ interface Key {
 
 const makeFrame = (schema: BatchSchema, { layout }: JsonEncoderOptions): Frame => {
   const pretty = layout === "pretty"
-  const [before, between, after] = pretty ? [",\n  {\n    ", ",\n    ", "\n  }"] : layout === "array" ? [",\n{", ",", "}"] : ["{", ",", "}\n"]
+  const [before, between, after] = pretty
+    ? [",\n  {\n    ", ",\n    ", "\n  }"]
+    : layout === "array"
+      ? [",\n{", ",", "}"]
+      : ["{", ",", "}\n"]
   const keys = schema.columns.map(({ name, type }, i): Key => {
     const bare = `${i === 0 ? before : between}${JSON.stringify(name)}:${pretty ? " " : ""}`
     return { type, layout: { indent: pretty ? 2 : -1 }, bare: literal(bare), quoted: literal(`${bare}"`), null: literal(`${bare}null`) }

@@ -57,7 +57,15 @@ const putPlainBytes = (out: TextOutput, at: number, bytes: Uint8Array, start: nu
 /** What follows the backslash for each byte: 0 where there is none, `u` where six characters are needed. */
 const ESCAPES = new Uint8Array(256)
 ESCAPES.fill(0x75, 0, 32)
-for (const [byte, letter] of [[8, "b"], [9, "t"], [LF, "n"], [12, "f"], [CR, "r"], [QUOTE, '"'], [BACKSLASH, "\\"]] as const) {
+for (const [byte, letter] of [
+  [8, "b"],
+  [9, "t"],
+  [LF, "n"],
+  [12, "f"],
+  [CR, "r"],
+  [QUOTE, '"'],
+  [BACKSLASH, "\\"],
+] as const) {
   ESCAPES[byte] = letter.charCodeAt(0)
 }
 

@@ -54,7 +54,8 @@ export const copyDecimal: CopyScalar = (out, at, bytes, start, end) => {
 /** More digits than this may be past what a double holds. */
 const MOST_DIGITS = 300
 
-const isWord = (bytes: Uint8Array, start: number, word: ReadonlyArray<number>): boolean => word.every((byte, i) => bytes[start + i] === byte)
+const isWord = (bytes: Uint8Array, start: number, word: ReadonlyArray<number>): boolean =>
+  word.every((byte, i) => bytes[start + i] === byte)
 
 const TRUE = [...Buffer.from("true")]
 const FALSE = [...Buffer.from("false")]
@@ -85,10 +86,19 @@ const isPlainDate = (bytes: Uint8Array, at: number): boolean => {
   const month = twoDigits(bytes, at + 5)
   const day = twoDigits(bytes, at + 8)
   const hasYear = twoDigits(bytes, at) < 99 && twoDigits(bytes, at + 2) < 99 && twoDigits(bytes, at) + twoDigits(bytes, at + 2) > 0
-  return hasYear && bytes[at + 4] === MINUS && bytes[at + 7] === MINUS && month >= 1 && month <= 12 && day >= 1 && (day <= 28 || (day <= 30 && month !== 2) || (day === 31 && has31(month)))
+  return (
+    hasYear &&
+    bytes[at + 4] === MINUS &&
+    bytes[at + 7] === MINUS &&
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    (day <= 28 || (day <= 30 && month !== 2) || (day === 31 && has31(month)))
+  )
 }
 
-const has31 = (month: number): boolean => month === 1 || month === 3 || month === 5 || month === 7 || month === 8 || month === 10 || month === 12
+const has31 = (month: number): boolean =>
+  month === 1 || month === 3 || month === 5 || month === 7 || month === 8 || month === 10 || month === 12
 
 /** Where `04:05:06` and up to six digits behind a point end, or -1. */
 const plainTimeEnd = (bytes: Uint8Array, at: number, end: number): number => {

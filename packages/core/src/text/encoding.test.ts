@@ -36,7 +36,9 @@ describe("UTF-8", () => {
     expect(() => checkUtf8(Buffer.from("naïve 𝄞"))).not.toThrow()
     const bad = [[0x80], [0xc3], [0xe2, 0x82], [0xf8, 0x88], [0xed, 0xa0, 0x80], [0xc0, 0xaf]]
     for (const bytes of bad) {
-      expect(() => checkUtf8(Buffer.concat([Buffer.from("é\nab"), Buffer.from(bytes), Buffer.from("c\n")]))).toThrow(/byte 3 of the line is no UTF-8/)
+      expect(() => checkUtf8(Buffer.concat([Buffer.from("é\nab"), Buffer.from(bytes), Buffer.from("c\n")]))).toThrow(
+        /byte 3 of the line is no UTF-8/,
+      )
     }
   })
 })

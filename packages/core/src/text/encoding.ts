@@ -111,4 +111,5 @@ class Utf16Decoder {
   }
 }
 
-const loneSurrogate = (text: string): number => /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.exec(text)?.index ?? 0
+const loneSurrogate = (text: string): number =>
+  /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.exec(text)?.index ?? 0

@@ -4,7 +4,8 @@ import { Decimal } from "../model/Decimal.ts"
 import { DecodeError } from "./DecodeError.ts"
 import { type JsonDecoderOptions, makeJsonArrayDecoder, makeNdjsonDecoder, ndjsonDecoder, sampleColumns } from "./jsonDecoder.ts"
 
-const decode = (text: string | Uint8Array, options: Partial<JsonDecoderOptions> = {}) => makeNdjsonDecoder({ columns: [], batchSize: 5000, ...options })(Buffer.from(text))
+const decode = (text: string | Uint8Array, options: Partial<JsonDecoderOptions> = {}) =>
+  makeNdjsonDecoder({ columns: [], batchSize: 5000, ...options })(Buffer.from(text))
 
 const rowsOf = (text: string, options?: Partial<JsonDecoderOptions>) => decode(text, options).batches.flatMap((batch) => batch.toRows())
 
@@ -44,7 +45,11 @@ describe("NDJSON", () => {
   it("makes a column of a key that it does not know, for the whole text", () => {
     const { batches } = decode('{"a":1}\n{"a":2,"new":"x"}\n{"new":"y","other":[1]}\n', { columns: [column("a", "integer")] })
     expect(new Set(batches.map((batch) => JSON.stringify(batch.schema))).size).toBe(1)
-    expect(batches[0]!.schema.columns).toEqual([column("a", "integer"), column("new", "string"), { name: "other", type: "json", nullable: true }])
+    expect(batches[0]!.schema.columns).toEqual([
+      column("a", "integer"),
+      column("new", "string"),
+      { name: "other", type: "json", nullable: true },
+    ])
     expect(batches.flatMap((batch) => batch.toRows())).toEqual([
       { a: 1, new: null, other: null },
       { a: 2, new: "x", other: null },
@@ -63,7 +68,12 @@ describe("NDJSON", () => {
   it("takes a key spelled with escapes for the key that it is", () => {
     const columns = [column("name", "string")]
     expect(rowsOf('{"name":"x"}\n{"na\\u006de":"y"}\n', { columns })).toEqual([{ name: "x" }, { name: "y" }])
-    expect(failure(() => rowsOf('{"name":"x"}\n{"name":1,"na\\u006de":2}\n', { columns }))).toMatchObject({ code: "DUPLICATE_KEY", row: 1, line: 2, column: "name" })
+    expect(failure(() => rowsOf('{"name":"x"}\n{"name":1,"na\\u006de":2}\n', { columns }))).toMatchObject({
+      code: "DUPLICATE_KEY",
+      row: 1,
+      line: 2,
+      column: "name",
+    })
     const text = decode('{"caf\\u00e9":1,"a\\"b":2,"__proto__":3}\n')
     expect(text.spellings).toEqual({ café: "caf\\u00e9" })
     expect(text.batches[0]!.schema.columns.map((one) => one.name)).toEqual(["café", 'a"b', "__proto__"])
@@ -88,7 +98,10 @@ describe("NDJSON", () => {
   })
 
   it("puts declared columns that no row has behind the others", () => {
-    expect(sampleColumns(decode('{"a":1}\n'), { b: "date", a: "integer" })).toEqual([column("a", "integer"), { name: "b", type: "date", nullable: true }])
+    expect(sampleColumns(decode('{"a":1}\n'), { b: "date", a: "integer" })).toEqual([
+      column("a", "integer"),
+      { name: "b", type: "date", nullable: true },
+    ])
   })
 
   it("refuses what is no JSON, with line and character", () => {
@@ -106,12 +119,18 @@ describe("NDJSON", () => {
   })
 
   it("refuses bytes that are no UTF-8", () => {
-    expect(failure(() => decode(Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}\n')])))).toMatchObject({ code: "WRONG_ENCODING", line: 1 })
+    expect(failure(() => decode(Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}\n')])))).toMatchObject({
+      code: "WRONG_ENCODING",
+      line: 1,
+    })
   })
 
   it("refuses rows that use keys as data", () => {
     const row = JSON.stringify(Object.fromEntries(Array.from({ length: 4097 }, (_, i) => [`user ${i}`, 1])))
-    expect(failure(() => decode(`${row}\n`))).toMatchObject({ code: "JSON_SHAPE", message: expect.stringContaining("4096 different keys") as string })
+    expect(failure(() => decode(`${row}\n`))).toMatchObject({
+      code: "JSON_SHAPE",
+      message: expect.stringContaining("4096 different keys") as string,
+    })
   })
 
   it("names itself for worker threads", () => {
@@ -122,12 +141,17 @@ describe("NDJSON", () => {
 
   it("gives the rows that JSON.parse gives", () => {
     const value = fc.oneof(fc.integer(), fc.boolean(), fc.constant(null), fc.string({ unit: "grapheme" }))
-    const row = fc.dictionary(fc.oneof(fc.constantFrom("a", "b", "c", 'x"y', "é", "\\"), fc.string({ maxLength: 3 })), value, { maxKeys: 5, noNullPrototype: true })
+    const row = fc.dictionary(fc.oneof(fc.constantFrom("a", "b", "c", 'x"y', "é", "\\"), fc.string({ maxLength: 3 })), value, {
+      maxKeys: 5,
+      noNullPrototype: true,
+    })
     fc.assert(
       fc.property(fc.array(row, { maxLength: 20 }), (rows) => {
         const names = [...new Set(rows.flatMap((one) => Object.keys(one)))]
         const found = rowsOf(rows.map((one) => `${JSON.stringify(one)}\n`).join(""))
-        expect(found).toEqual(rows.map((one) => Object.fromEntries(names.map((name) => [name, Object.hasOwn(one, name) ? one[name] : null]))))
+        expect(found).toEqual(
+          rows.map((one) => Object.fromEntries(names.map((name) => [name, Object.hasOwn(one, name) ? one[name] : null]))),
+        )
       }),
     )
   })
@@ -150,7 +174,10 @@ describe("elements of an array", () => {
   })
 
   it("must be objects with commas between them, and an end", () => {
-    expect(failure(() => decoder()(Buffer.from('{"a":1} {"a":2}]'), { first: true, final: true }))).toMatchObject({ code: "JSON_SYNTAX", row: 1 })
+    expect(failure(() => decoder()(Buffer.from('{"a":1} {"a":2}]'), { first: true, final: true }))).toMatchObject({
+      code: "JSON_SYNTAX",
+      row: 1,
+    })
     expect(failure(() => decoder()(Buffer.from("1]"), { first: true, final: true }))).toMatchObject({ code: "JSON_SHAPE" })
     expect(failure(() => decoder()(Buffer.from('{"a":1}'), { first: true, final: true }))).toMatchObject({ code: "JSON_SYNTAX" })
   })

@@ -13,6 +13,7 @@ import { checkUtf8 } from "./encoding.ts"
 import { TypeGuess } from "./infer.ts"
 import { type JsonKeys, type JsonProblem, type JsonScan, textKernel } from "./kernel.ts"
 import { countLines, placeOf } from "./lines.ts"
+import { isSpace, keyAt, keysFrom, KeySet, MOST_KEYS, plainSpelling, stringEnd } from "./jsonDecoderKeys.ts"
 import { JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
 
 export interface JsonDecoderOptions {
@@ -43,8 +44,6 @@ const ndjsonLines = (bytes: Uint8Array, rows: number): number => {
 }
 
 const LF = 10
-
-const isSpace = (byte: number | undefined): boolean => byte === LF || byte === 13 || byte === 32 || byte === 9
 
 /** How a line without text can begin. */
 const BLANKS = ["\n\n", "\n\r", "\n ", "\n\t"].map((pair) => Buffer.from(pair))
@@ -85,66 +84,6 @@ export const sampleColumns = (text: DecodedText, declared: Readonly<Record<strin
   const found = text.batches[0]?.schema.columns ?? []
   const missing = Object.entries(declared).filter(([name]) => found.every((column) => column.name !== name))
   return [...found, ...missing.map(([name, type]) => ({ name, type, nullable: true }))]
-}
-
-const plainSpelling = (name: string): string => JSON.stringify(name).slice(1, -1)
-
-/** More keys than this are no columns: the rows use keys as data. */
-const MOST_KEYS = 4096
-
-/** The keys that are looked for, each a spelling of a column's name. */
-class KeySet {
-  readonly keys: JsonKeys
-  readonly spellings: ReadonlyArray<string>
-  /** The column of each key. */
-  readonly columnOf: ReadonlyArray<number>
-  readonly names: ReadonlyArray<string>
-  private readonly wider = new Map<string, KeySet>()
-
-  constructor(names: ReadonlyArray<string>, spellings: ReadonlyArray<string>, columnOf: ReadonlyArray<number>) {
-    this.names = names
-    this.spellings = spellings
-    this.columnOf = columnOf
-    this.keys = spellings.map((spelling) => Buffer.from(spelling))
-  }
-
-  get hasAliases(): boolean {
-    return this.spellings.length > this.names.length
-  }
-
-  /** The first spelling of each name, where it is not the usual one. */
-  oddSpellings(): Readonly<Record<string, string>> {
-    const first = this.names.map((name, i) => [name, this.spellings[this.columnOf.indexOf(i)]!] as const)
-    return Object.fromEntries(first.filter(([name, spelling]) => spelling !== plainSpelling(name)))
-  }
-
-  /** With more spellings. Remembered, because the next text often has the same. */
-  with(spellings: ReadonlyArray<string>): KeySet {
-    const added = spellings.filter((spelling) => !this.spellings.includes(spelling) && nameOf(spelling) !== undefined)
-    const id = added.join('"')
-    const known = this.wider.get(id)
-    if (known !== undefined) return known
-    const columns = new Map(this.names.map((name, i) => [name, i]))
-    const columnOf = added.map((spelling) => {
-      const name = nameOf(spelling)!
-      if (!columns.has(name)) columns.set(name, columns.size)
-      return columns.get(name)!
-    })
-    const wider = new KeySet([...columns.keys()], [...this.spellings, ...added], [...this.columnOf, ...columnOf])
-    if (this.wider.size < REMEMBERED) this.wider.set(id, wider)
-    return wider
-  }
-}
-
-const REMEMBERED = 16
-
-/** The name that a key spells; undefined where what was found in looking ahead is no key. */
-const nameOf = (spelling: string): string | undefined => {
-  try {
-    return JSON.parse(`"${spelling}"`) as string
-  } catch {
-    return undefined
-  }
 }
 
 /** Rows that were found with one set of keys. */
@@ -199,7 +138,9 @@ class JsonReader {
     const columns = [
       ...base.map((schema, index) => ({ schema, index })),
       // A key that only an unfinished row has comes with that row.
-      ...added.filter(({ index }) => isPresent(parts, index)).map(({ name, index }) => ({ schema: { name, type: this.typeOf(name, index, parts), nullable: true }, index })),
+      ...added
+        .filter(({ index }) => isPresent(parts, index))
+        .map(({ name, index }) => ({ schema: { name, type: this.typeOf(name, index, parts), nullable: true }, index })),
     ]
     return parts.flatMap((part) => cutBatches(part, columns, batchSize))
   }
@@ -218,7 +159,8 @@ interface KeyColumn {
 
 const isPresent = (parts: ReadonlyArray<Part>, column: number): boolean =>
   parts.some(({ rows, count }) => {
-    for (let row = 0; row < count; row++) if (column < rows.columns && rows.kinds[row * rows.columns + column] !== JsonKind.missing) return true
+    for (let row = 0; row < count; row++)
+      if (column < rows.columns && rows.kinds[row * rows.columns + column] !== JsonKind.missing) return true
     return false
   })
 
@@ -273,48 +215,6 @@ const mergeSpellings = (rows: JsonRows, count: number, set: KeySet, rowsBefore: 
   return { ...rows, spans, kinds, columns }
 }
 
-/** The text between the quotes of the key that opens here. */
-const keyAt = (bytes: Uint8Array, at: number): string => decodeText(bytes, at + 1, stringEnd(bytes, at) - 1)
-
-/** Behind the quote that closes the string at `at`. */
-const stringEnd = (bytes: Uint8Array, at: number): number => {
-  let end = at + 1
-  while (end < bytes.length && bytes[end] !== 34) end += bytes[end] === 92 ? 2 : 1
-  return end + 1
-}
-
-/** Text that is looked through for more keys, once one is unknown: rows with many of them must not be scanned once for each. */
-const LOOK_AHEAD = 256 * 1024
-
-/** Keys of the object that `at` stands in, from the key there on, and of the complete objects behind it. The scan that follows checks them. */
-const keysFrom = (bytes: Uint8Array, at: number, most: number): ReadonlyArray<string> => {
-  const found = new Set<string>([keyAt(bytes, at)])
-  let inObject: Array<string> = []
-  const limit = Math.min(bytes.length, at + LOOK_AHEAD)
-  let depth = 1
-  for (let i = at; i < limit && found.size < most; i++) {
-    const byte = bytes[i]!
-    if (byte === 34) {
-      const end = stringEnd(bytes, i)
-      if (depth === 1 && isKey(bytes, end)) inObject.push(keyAt(bytes, i))
-      i = end - 1
-    } else if (byte === 0x7b || byte === 0x5b) depth++
-    else if (byte === 0x7d || byte === 0x5d) {
-      depth--
-      if (depth > 0) continue
-      for (const key of inObject) found.add(key)
-      inObject = []
-    }
-  }
-  return [...found]
-}
-
-const isKey = (bytes: Uint8Array, stringEnds: number): boolean => {
-  let at = stringEnds
-  while (isSpace(bytes[at])) at++
-  return bytes[at] === 58
-}
-
 /** The smallest type of a column's values: mixed kinds are `json`, none at all is `string`. */
 const guessType = (parts: ReadonlyArray<Part>, column: number): ColumnType => {
   const scalars = new TypeGuess()
@@ -367,7 +267,7 @@ const jsonError = (bytes: Uint8Array, problem: JsonProblem, row: number): Decode
 const found = (bytes: Uint8Array, at: number): string => {
   if (at >= bytes.length) return "the end of the text"
   const line = decodeText(bytes, at, Math.min(bytes.length, at + 40)).split("\n", 1)[0] ?? ""
-  return line === "" ? "the end of the line" : JSON.stringify([...line].slice(0, 12).join(""))
+  return line === "" ? "the end of the line" : JSON.stringify(Array.from(line).slice(0, 12).join(""))
 }
 
 const duplicateKey = (bytes: Uint8Array, at: number, row: number, name: string): DecodeError =>

@@ -7,7 +7,7 @@ const walk = (text: string, path: ReadonlyArray<string>, size = 3): string | und
   const envelope = new JsonEnvelope(path)
   const bytes = Buffer.from(text)
   let rows: string | undefined
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const to = Math.min(bytes.length, at + size)
     const found = envelope.feed(bytes, at, to)
     if (found === undefined) {
@@ -48,7 +48,7 @@ const failure = (text: string, path: ReadonlyArray<string> = []): EnvelopeError 
 
 describe("the way to the rows", () => {
   it("is the text itself without a path", () => {
-    expect(walk(' [1, 2] \n', [])).toBe("[1, 2]")
+    expect(walk(" [1, 2] \n", [])).toBe("[1, 2]")
     expect(walk('{"a":1}', [])).toBe('{"a":1}')
   })
 
@@ -64,7 +64,10 @@ describe("the way to the rows", () => {
   it("must exist, and be made of objects down to an array or object", () => {
     expect(failure('{"a":{"b":1}}', ["a", "c"])).toMatchObject({ code: "JSON_SHAPE", message: 'a has no key "c". Check records' })
     expect(failure("{}", ["a"]).message).toBe('the text has no key "a". Check records')
-    expect(failure("[]", ["a"])).toMatchObject({ code: "JSON_SHAPE", message: "the text is no object, so there is no a in it. Check records" })
+    expect(failure("[]", ["a"])).toMatchObject({
+      code: "JSON_SHAPE",
+      message: "the text is no object, so there is no a in it. Check records",
+    })
     expect(failure('{"a":[1]}', ["a", "b"]).message).toContain("a is no object")
     expect(failure('{"a":"x"}', ["a"]).message).toContain("a is neither an array nor an object")
     expect(failure("5").message).toContain("the text is neither an array nor an object")

@@ -5,6 +5,7 @@
  */
 import { decodeText } from "./decode.ts"
 import type { DecodeCode } from "./DecodeError.ts"
+import { firstToken, mayEnd, stepToken, type Token, wrongToken } from "./jsonEnvelopeToken.ts"
 
 /** What is wrong, at a byte of the piece that was fed. */
 export class EnvelopeError extends Error {
@@ -20,38 +21,14 @@ export class EnvelopeError extends Error {
 
 type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma or close" | "nothing"
 
-/** Where a token that began in an earlier piece stands. */
-type Token =
-  | "none"
-  | "string"
-  | "escape"
-  | "hex1"
-  | "hex2"
-  | "hex3"
-  | "hex4"
-  | "word"
-  | "minus"
-  | "zero"
-  | "digits"
-  | "dot"
-  | "fraction"
-  | "e"
-  | "sign"
-  | "exponent"
-
-const NUMBER_ENDS: ReadonlySet<Token> = new Set(["zero", "digits", "fraction", "exponent"])
-
 const MAX_DEPTH = 64
 
 const QUOTE = 34
-const BACKSLASH = 92
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
-const isDigit = (byte: number): boolean => byte >= 48 && byte <= 57
-const isHex = (byte: number): boolean => isDigit(byte) || ((byte | 32) >= 97 && (byte | 32) <= 102)
 const isSpace = (byte: number): boolean => byte === 32 || byte === 10 || byte === 13 || byte === 9
 
 export class JsonEnvelope {
@@ -61,14 +38,13 @@ export class JsonEnvelope {
   /** How many of the open containers lie on the path. */
   private onPath = 0
   private expected: Expected = "value"
-  private token: Token = "none"
+  /** The token that is being read, and may have begun in an earlier piece. */
+  private token: Token | undefined
   private isKey = false
   private key: Array<number> | undefined
   /** The key before the value is the one of the path. */
   private atPath = false
   private readonly seen: Array<boolean> = []
-  private word = ""
-  private wordAt = 0
 
   constructor(path: ReadonlyArray<string>) {
     this.path = path
@@ -91,8 +67,8 @@ export class JsonEnvelope {
     let at = from
     while (at < to) {
       const byte = bytes[at]!
-      if (this.token !== "none") {
-        if (this.stepToken(byte, at)) at++
+      if (this.token !== undefined) {
+        if (this.stepToken(this.token, byte, at)) at++
         continue
       }
       if (!isSpace(byte)) {
@@ -111,12 +87,12 @@ export class JsonEnvelope {
 
   /** The text ends here. Throws `EnvelopeError` where it is not complete or had no rows. */
   end(at: number): void {
-    if (NUMBER_ENDS.has(this.token)) this.endToken()
-    if (this.token !== "none" || this.expected !== "nothing") throw this.syntax(at, `the text ends where ${this.wanted()} is expected`)
+    if (this.token !== undefined && mayEnd(this.token)) this.endToken(at)
+    if (this.token !== undefined || this.expected !== "nothing") throw this.syntax(at, `the text ends where ${this.wanted()} is expected`)
   }
 
   private wanted(): string {
-    if (this.token !== "none") return "the rest of a value"
+    if (this.token !== undefined) return "the rest of a value"
     const words: Record<Expected, string> = {
       value: "a value",
       "value or ]": "a value or ]",
@@ -199,14 +175,22 @@ export class JsonEnvelope {
   private openRows(byte: number, at: number): "array" | "object" {
     if (byte === OPEN_BRACKET) return "array"
     if (byte === OPEN_BRACE) return "object"
-    if (!isDigit(byte) && !VALUE_STARTS.has(byte)) throw this.unexpected(byte, at)
-    throw new EnvelopeError("JSON_SHAPE", at, `${this.path.length === 0 ? "the text" : this.where(this.path.length)} is neither an array nor an object, so it holds no rows`)
+    if (firstToken(byte) === undefined) throw this.unexpected(byte, at)
+    throw new EnvelopeError(
+      "JSON_SHAPE",
+      at,
+      `${this.path.length === 0 ? "the text" : this.where(this.path.length)} is neither an array nor an object, so it holds no rows`,
+    )
   }
 
   private openOnWay(byte: number, at: number): void {
     if (byte !== OPEN_BRACE) {
-      if (byte !== OPEN_BRACKET && !isDigit(byte) && !VALUE_STARTS.has(byte)) throw this.unexpected(byte, at)
-      throw new EnvelopeError("JSON_SHAPE", at, `${this.onPath === 0 ? "the text" : this.where(this.onPath)} is no object, so there is no ${this.where(this.path.length)} in it. Check records`)
+      if (byte !== OPEN_BRACKET && firstToken(byte) === undefined) throw this.unexpected(byte, at)
+      throw new EnvelopeError(
+        "JSON_SHAPE",
+        at,
+        `${this.onPath === 0 ? "the text" : this.where(this.onPath)} is no object, so there is no ${this.where(this.path.length)} in it. Check records`,
+      )
     }
     this.push(true, at)
     this.onPath++
@@ -227,7 +211,11 @@ export class JsonEnvelope {
     if (this.isPathObject) {
       this.onPath--
       if (this.seen[this.onPath] !== true) {
-        throw new EnvelopeError("JSON_SHAPE", at, `${this.onPath === 0 ? "the text" : this.where(this.onPath)} has no key ${JSON.stringify(this.path[this.onPath])}. Check records`)
+        throw new EnvelopeError(
+          "JSON_SHAPE",
+          at,
+          `${this.onPath === 0 ? "the text" : this.where(this.onPath)} has no key ${JSON.stringify(this.path[this.onPath])}. Check records`,
+        )
       }
     }
     this.stack.pop()
@@ -240,118 +228,43 @@ export class JsonEnvelope {
   }
 
   private openScalar(byte: number, at: number): void {
-    if (byte === QUOTE) {
-      this.isKey = false
-      this.key = undefined
-      this.token = "string"
-    } else if (byte === 45) this.token = "minus"
-    else if (byte === 48) this.token = "zero"
-    else if (isDigit(byte)) this.token = "digits"
-    else this.openWord(byte, at)
-  }
-
-  private openWord(byte: number, at: number): void {
-    const word = WORDS.find((candidate) => candidate.charCodeAt(0) === byte)
-    if (word === undefined) throw this.unexpected(byte, at)
-    this.word = word
-    this.wordAt = 1
-    this.token = "word"
+    const token = firstToken(byte)
+    if (token === undefined) throw this.unexpected(byte, at)
+    this.isKey = false
+    this.key = undefined
+    this.token = token
   }
 
   /** False where the byte is not part of the token, which ended before it. */
-  private stepToken(byte: number, at: number): boolean {
-    switch (this.token) {
-      case "string":
-      case "escape":
-      case "hex1":
-      case "hex2":
-      case "hex3":
-      case "hex4":
-        this.stepString(byte, at)
-        return true
-      case "word":
-        if (this.word.charCodeAt(this.wordAt) !== byte) throw this.syntax(at, `${this.word} is expected here`)
-        this.wordAt++
-        if (this.wordAt === this.word.length) this.endToken()
-        return true
-      default:
-        return this.stepNumber(byte, at)
+  private stepToken(token: Token, byte: number, at: number): boolean {
+    const next = stepToken(token, byte)
+    if (next === undefined) throw this.syntax(at, wrongToken(token))
+    if (next === "end" || next === "before") this.endToken(at)
+    else {
+      this.key?.push(byte)
+      this.token = next
     }
+    return next !== "before"
   }
 
-  private stepString(byte: number, at: number): void {
-    const { token } = this
-    const isEnd = token === "string" && byte === QUOTE
-    if (!isEnd) this.key?.push(byte)
-    if (isEnd) this.endString(at)
-    else if (token === "string") {
-      if (byte < 32) throw this.syntax(at, "a control character in a string has to be escaped")
-      if (byte === BACKSLASH) this.token = "escape"
-    } else if (token === "escape") {
-      if (byte !== 0x75 && !ESCAPES.has(byte)) throw this.syntax(at, "no such escape sequence")
-      this.token = byte === 0x75 ? "hex1" : "string"
-    } else {
-      if (!isHex(byte)) throw this.syntax(at, "no such escape sequence")
-      this.token = NEXT_HEX[token] ?? "string"
-    }
+  private endToken(at: number): void {
+    this.token = undefined
+    if (this.isKey) this.endKey(at)
+    else this.valueEnded()
   }
 
-  private endString(at: number): void {
-    this.token = "none"
-    if (!this.isKey) return this.valueEnded()
+  private endKey(at: number): void {
+    this.isKey = false
     this.expected = "colon"
     if (this.key === undefined) return
     const bytes = Uint8Array.from([QUOTE, ...this.key, QUOTE])
     const name = JSON.parse(decodeText(bytes, 0, bytes.length)) as string
     const level = this.onPath - 1
+    this.key = undefined
     this.atPath = name === this.path[level]
     if (this.atPath && this.seen[level] === true) {
       throw new EnvelopeError("DUPLICATE_KEY", at, `the key ${JSON.stringify(name)} stands twice in one object. Keep one of them`)
     }
     if (this.atPath) this.seen[level] = true
   }
-
-  private stepNumber(byte: number, at: number): boolean {
-    const next = isDigit(byte) ? AFTER_DIGIT[this.token]?.(byte) : AFTER_SIGN[this.token]?.get(byte)
-    if (next !== undefined) {
-      this.token = next
-      return true
-    }
-    if (!NUMBER_ENDS.has(this.token) || isDigit(byte)) throw this.syntax(at, "no number of JSON")
-    this.endToken()
-    return false
-  }
-
-  private endToken(): void {
-    this.token = "none"
-    this.valueEnded()
-  }
-}
-
-const WORDS = ["true", "false", "null"]
-
-/** What values other than numbers and containers begin with, and the minus sign. */
-const VALUE_STARTS: ReadonlySet<number> = new Set([QUOTE, 45, 0x74, 0x66, 0x6e])
-
-const ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'))
-
-const NEXT_HEX: Partial<Record<Token, Token>> = { hex1: "hex2", hex2: "hex3", hex3: "hex4" }
-
-const AFTER_DIGIT: Partial<Record<Token, (byte: number) => Token>> = {
-  minus: (byte) => (byte === 48 ? "zero" : "digits"),
-  digits: () => "digits",
-  dot: () => "fraction",
-  fraction: () => "fraction",
-  e: () => "exponent",
-  sign: () => "exponent",
-  exponent: () => "exponent",
-}
-
-const E_SIGNS: ReadonlyArray<readonly [number, Token]> = [[0x65, "e"], [0x45, "e"]]
-
-const AFTER_SIGN: Partial<Record<Token, ReadonlyMap<number, Token>>> = {
-  zero: new Map([[46, "dot"], ...E_SIGNS]),
-  digits: new Map([[46, "dot"], ...E_SIGNS]),
-  fraction: new Map(E_SIGNS),
-  e: new Map([[43, "sign"], [45, "sign"]]),
 }

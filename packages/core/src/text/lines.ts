@@ -13,7 +13,7 @@ export const countLines = (bytes: Uint8Array, from: number, to: number): number 
 /** Line and character of a byte, both from 1; a character outside of the basic plane counts as one. */
 export const placeOf = (bytes: Uint8Array, at: number): { readonly line: number; readonly character: number } => {
   const start = lineStart(bytes, at)
-  return { line: countLines(bytes, 0, at) + 1, character: [...decodeText(bytes, start, at)].length + 1 }
+  return { line: countLines(bytes, 0, at) + 1, character: Array.from(decodeText(bytes, start, at)).length + 1 }
 }
 
 /** Where the line of this byte begins. */
