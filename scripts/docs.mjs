@@ -1,5 +1,6 @@
 /**
- * Makes the generated parts of the documentation: `docs/reference/` from the schemas and tables in the code, and the snippets of the README from `examples/`.
+ * Makes the generated parts of the documentation: `docs/reference/` from the schemas and tables in the code, and the snippets of the README
+ * from `examples/`.
  *
  * `--check` writes nothing and fails where something is stale. Runs on the sources: `node --conditions=source scripts/docs.mjs`.
  */
@@ -16,7 +17,11 @@ if (!process.execArgv.includes("--conditions=source")) {
   process.exit(status ?? 1)
 }
 
-/** @typedef {{ type?: string, enum?: ReadonlyArray<unknown>, const?: unknown, anyOf?: ReadonlyArray<Node>, $ref?: string, description?: string, properties?: Record<string, Node>, items?: Node, required?: ReadonlyArray<string>, additionalProperties?: boolean | Node, allOf?: ReadonlyArray<{ if: Node, then: Node }>, definitions?: Record<string, Node> }} Node */
+/**
+ * @typedef {{ type?: string, enum?: ReadonlyArray<unknown>, const?: unknown, anyOf?: ReadonlyArray<Node>, $ref?: string, description?:
+ * string, properties?: Record<string, Node>, items?: Node, required?: ReadonlyArray<string>, additionalProperties?: boolean | Node, allOf?:
+ * ReadonlyArray<{ if: Node, then: Node }>, definitions?: Record<string, Node> }} Node
+ */
 
 const { builtins } = await import(path.join(root, "packages/connectors/src/index.ts"))
 const { pipelineJsonSchema } = await import(path.join(root, "packages/core/src/pipeline/JsonSchema.ts"))
@@ -134,7 +139,9 @@ const commandsPage = () =>
     ...commands.flatMap((/** @type {any} */ command) => [`## ${command.name}`, "", "```", commandHelp(command), "```", ""]),
   ].join("\n")
 
-/** Fills each `<!-- path -->` with a fence after it from the file; `path#name` takes what is exported under that name. @param {string} text */
+/**
+ * Fills each `<!-- path -->` with a fence after it from the file; `path#name` takes what is exported under that name. @param {string} text
+ */
 const withSnippets = (text) =>
   text.replaceAll(/<!-- (examples\/[\w./-]+)(#\w+)? -->\n```(\w+)\n[\s\S]*?```/g, (_, file, name, language) => {
     const code = readFileSync(path.join(root, file), "utf8").trimEnd()
