@@ -42,7 +42,6 @@ const sourcesIn = (paths) =>
   execFileSync("git", ["ls-files", "-co", "--exclude-standard", "-z", "--", ...paths], { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 })
     .split("\0")
     .filter((file) => /\.(ts|mjs)$/.test(file) && existsSync(path.join(root, file)))
-    .filter((file) => !/^packages\/core\/kernel\/.*\.ts$/.test(file))
 
 /** @param {ReadonlyArray<string>} paths */
 const wrapAll = (paths) => {
