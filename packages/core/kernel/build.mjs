@@ -20,7 +20,8 @@ const compile = async () => {
     },
   })
   if (error) throw new Error(`packages/core/kernel: does not compile.\n${stderr}`, { cause: error })
-  if (WebAssembly.Module.imports(new WebAssembly.Module(binary)).length > 0) throw new Error("packages/core/kernel: the module imports something.")
+  if (WebAssembly.Module.imports(new WebAssembly.Module(binary)).length > 0)
+    throw new Error("packages/core/kernel: the module imports something.")
   return binary
 }
 
@@ -34,6 +35,8 @@ if (!process.argv.includes("--check")) {
   await writeFile(target, source)
   console.log(`${path.relative(process.cwd(), target)}: ${binary.length} bytes of WebAssembly, ${source.length} of source`)
 } else if ((await readFile(target, "utf8")) !== source) {
-  console.error("packages/core/src/text/kernelBinary.ts: is not what packages/core/kernel compiles to. Run: node packages/core/kernel/build.mjs")
+  console.error(
+    "packages/core/src/text/kernelBinary.ts: is not what packages/core/kernel compiles to. Run: node packages/core/kernel/build.mjs",
+  )
   process.exitCode = 1
 }

@@ -21,7 +21,19 @@ const megabytes = Number(values.megabytes)
 const chunk = Number(values.chunk)
 const rounds = Number(values.rounds)
 
-const columns = ["order_id", "customer_id", "first_name", "last_name", "status", "amount", "currency", "quantity", "country", "ordered_at", "note"]
+const columns = [
+  "order_id",
+  "customer_id",
+  "first_name",
+  "last_name",
+  "status",
+  "amount",
+  "currency",
+  "quantity",
+  "country",
+  "ordered_at",
+  "note",
+]
 const first = ["Ada", "Björn", "Chloé", "Dmitri", "Elena", "Farid", "Grace", "Hana"]
 const last = ["Lovelace", "Svensson", "Dubois", "Ivanov", "Garcia", "Haddad", "Hopper", "Sato"]
 const states = ["paid", "open", "shipped", "cancelled"]
@@ -66,7 +78,7 @@ const make = (line) => {
 const run = (bytes, scan) => {
   let total = 0
   let previous
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const to = Math.min(at + chunk, bytes.length)
     const found = scan(bytes, at, to, to === bytes.length, previous)
     if (found.problem !== undefined) throw new Error(`measure: ${JSON.stringify(found.problem)}`)
@@ -115,7 +127,9 @@ const split = (kernel) => (bytes, from, to) => {
 const started = performance.now()
 const wasm = makeWasmKernel()
 wasm.splitCsv(new Uint8Array(64), 0, 64, 34, false)
-console.log(`${(performance.now() - started).toFixed(2)} ms to the first call, ${Buffer.from(kernelBinary, "base64").length} bytes of WebAssembly\n`)
+console.log(
+  `${(performance.now() - started).toFixed(2)} ms to the first call, ${Buffer.from(kernelBinary, "base64").length} bytes of WebAssembly\n`,
+)
 
 const lf = make((row) => csvRow(row, "\n"))
 const crlf = make((row) => csvRow(row, "\r\n"))

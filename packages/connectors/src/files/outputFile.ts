@@ -1,5 +1,6 @@
 /**
- * A file that is written: under another name until it is complete, or at the end of what is there, with a journal that knows how far that went.
+ * A file that is written: under another name until it is complete, or at the end of what is there, with a journal that knows how far that
+ * went.
  *
  * Bytes are written behind the caller's back, one write at a time; the next call meets the failure of the one before.
  */
@@ -82,7 +83,8 @@ export interface Owner {
 }
 
 /**
- * Writes beside the target and renames at the final commit. Until then, and after a failure, the target is as it was. Leftovers of earlier runs
+ * Writes beside the target and renames at the final commit. Until then, and after a failure, the target is as it was. Leftovers of earlier
+ * runs
  * of the same pipeline are removed.
  */
 export const replaceFile = async (files: Files, target: string, compression: Compression, owner: Owner): Promise<OutputFile> => {

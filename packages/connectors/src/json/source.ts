@@ -35,7 +35,8 @@ export const JsonSourceConfig = Schema.Struct({
 export type JsonSourceConfig = typeof JsonSourceConfig.Type
 
 /**
- * Delivery: exactly once into a destination that can. Order: by file name, then as the rows stand. Deletes: not seen. With `incremental`, only new
+ * Delivery: exactly once into a destination that can. Order: by file name, then as the rows stand. Deletes: not seen. With `incremental`,
+ * only new
  * and changed files are read.
  */
 export const makeJsonSource = (blockBytes = 1024 * 1024): Source<JsonSourceConfig> => ({

@@ -17,7 +17,9 @@ export interface MemoryDestination extends Destination<Config> {
   readonly stream: (dataset?: string) => AsyncIterable<Row>
 }
 
-/** A destination that hands rows to the host: `output.rows()` after the run, or `for await (const row of output.stream())` while it goes on. */
+/**
+ * A destination that hands rows to the host: `output.rows()` after the run, or `for await (const row of output.stream())` while it goes on.
+ */
 export const memoryDestination = (): MemoryDestination => {
   const datasets = new Datasets()
   const plugin = defineDestination<Config>({

@@ -1,7 +1,9 @@
 import { defineSource, type Source } from "@deltaflow/core"
 import * as Schema from "effect/Schema"
 
-/** Arrays can be read again and again; other iterables only once, so give a function that makes them where a pipeline runs more than once. */
+/**
+ * Arrays can be read again and again; other iterables only once, so give a function that makes them where a pipeline runs more than once.
+ */
 export type MemoryRows = Iterable<object> | AsyncIterable<object> | (() => Iterable<object> | AsyncIterable<object>)
 
 const MemorySourceConfig = Schema.Struct({

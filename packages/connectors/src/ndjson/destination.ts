@@ -10,7 +10,8 @@ export const NdjsonDestinationConfig = Schema.Struct(destinationFields)
 export type NdjsonDestinationConfig = typeof NdjsonDestinationConfig.Type
 
 /**
- * Delivery: idempotent. `replace` writes beside the file and renames at the end; `append` adds to it, and the next run cuts off what a crash left. Into
+ * Delivery: idempotent. `replace` writes beside the file and renames at the end; `append` adds to it, and the next run cuts off what a
+ * crash left. Into
  * standard output at least once. Order: kept. Deletes: not there.
  */
 export const ndjsonDestination: Destination<NdjsonDestinationConfig> = {

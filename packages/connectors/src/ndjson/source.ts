@@ -11,7 +11,8 @@ export const NdjsonSourceConfig = Schema.Struct(sourceFields)
 export type NdjsonSourceConfig = typeof NdjsonSourceConfig.Type
 
 /**
- * Delivery: exactly once into a destination that can. Order: by file name, then as the rows stand. Deletes: not seen. With `incremental`, only new
+ * Delivery: exactly once into a destination that can. Order: by file name, then as the rows stand. Deletes: not seen. With `incremental`,
+ * only new
  * files and what was added to the end of known ones is read.
  */
 export const makeNdjsonSource = (sizes?: TextSourceSizes): Source<NdjsonSourceConfig> => ({

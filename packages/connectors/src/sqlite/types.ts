@@ -1,7 +1,8 @@
 /**
  * Between column types and what SQLite stores.
  *
- * SQLite would turn the text of a decimal into a double in a column with numeric affinity, so exact types are declared with TEXT in their names:
+ * SQLite would turn the text of a decimal into a double in a column with numeric affinity, so exact types are declared with TEXT in their
+ * names:
  * `DECIMAL TEXT`, `TIMESTAMPTZ TEXT`. The source reads these names back.
  */
 import { type ColumnType, Decimal, formatValue, isColumnType, parseValue, type Value } from "@deltaflow/core"

@@ -55,7 +55,10 @@ export interface CommitResult {
   readonly state?: unknown
 }
 
-/** Encodes batches to bytes away from the load, on a worker thread where that pays. Its module exports a function of its options that gives `(batch) => bytes`. */
+/**
+ * Encodes batches to bytes away from the load, on a worker thread where that pays. Its module exports a function of its options that gives
+ * `(batch) => bytes`.
+ */
 export type Encode = (batch: Batch) => Uint8Array
 
 export interface Load {
@@ -84,7 +87,10 @@ export interface Destination<Config = any> {
   readonly jsonSchema?: unknown
   readonly delivery: Delivery | ((config: Config, writeMode: WriteMode) => Delivery)
   readonly writeModes: ReadonlyArray<WriteMode>
-  /** The checkpoint that a transactional destination keeps beside its rows; the engine believes it over its own store. Called before `open`; must not create anything. */
+  /**
+   * The checkpoint that a transactional destination keeps beside its rows; the engine believes it over its own store. Called before `open`;
+   * must not create anything.
+   */
   readonly checkpoint?: (context: PluginContext & { readonly config: Config }) => Effect.Effect<Checkpoint | undefined, DestinationError>
   readonly open: (request: LoadRequest<Config>) => Effect.Effect<Load, DestinationError, Scope.Scope>
 }

@@ -74,7 +74,9 @@ export interface DecodedChunk {
   readonly lines: number
 }
 
-/** A decoder's module exports a function of its options that gives this. Pure: the same bytes give the same batches. Throws `DecodeError`. */
+/**
+ * A decoder's module exports a function of its options that gives this. Pure: the same bytes give the same batches. Throws `DecodeError`.
+ */
 export type Decode = (bytes: Uint8Array) => DecodedChunk
 
 /** A place within a chunk, which the source turns into file, line and column. */
@@ -125,7 +127,10 @@ export interface ChunkStream {
   readonly kind: "chunks"
   readonly stream: Stream.Stream<SourceChunk, SourceError>
   readonly decoder: ModuleReference
-  /** Called in order for each chunk that was decoded, so that the source can count rows and lines per label. Gives the number of the chunk's first row in its source, from 1. */
+  /**
+   * Called in order for each chunk that was decoded, so that the source can count rows and lines per label. Gives the number of the chunk's
+   * first row in its source, from 1.
+   */
   readonly decoded: (chunk: SourceChunk, result: { readonly rows: number; readonly lines: number }) => number
   /** The error that names file, line and column. Called in order, like `decoded`. */
   readonly located: (chunk: SourceChunk, error: DecodeErrorFields) => SourceError

@@ -267,8 +267,8 @@ describe("paths of a config", () => {
       expect(`${deepestReal(resolved)}/`.startsWith(`${root}/`)).toBe(true)
       if (existsSync(resolved) && (await files.stat(resolved))?.kind === "file")
         expect(readFileSync(resolved, "utf8")).not.toContain(CANARY)
-      await mkdir(path.dirname(resolved), { recursive: true }).catch(() => undefined)
-      const handle = await files.openWrite(resolved, "append").catch(() => undefined)
+      await mkdir(path.dirname(resolved), { recursive: true }).catch(() => undefined) // house-rules: allow, a refusal is fine
+      const handle = await files.openWrite(resolved, "append").catch(() => undefined) // house-rules: allow, a refusal is fine
       await handle?.close()
     }
     expect(snapshot()).toEqual(before)

@@ -1,7 +1,8 @@
 /**
  * The engine for people who do not know Effect: promises, async iterables, `await using`.
  *
- * It writes nothing to stdout, installs no signal handler, never ends the process, and keeps nothing global: two engines in one process do not meet.
+ * It writes nothing to stdout, installs no signal handler, never ends the process, and keeps nothing global: two engines in one process do
+ * not meet.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -51,7 +52,10 @@ export class Engine implements AsyncDisposable {
     this.options = options
   }
 
-  /** Runs a pipeline to its end. Rejects with `RunError` where it fails or is cancelled, and with `DefinitionError` where the definition is wrong. */
+  /**
+   * Runs a pipeline to its end. Rejects with `RunError` where it fails or is cancelled, and with `DefinitionError` where the definition is
+   * wrong.
+   */
   async run(pipeline: PipelineInput, options: RunOptions = {}): Promise<RunResult> {
     const handle = await this.start(pipeline, options)
     const result = await handle.done
@@ -77,7 +81,10 @@ export class Engine implements AsyncDisposable {
     return toPromise((await this.ready()).validate(pipeline, options))
   }
 
-  /** The plan: what is read, what is pushed down, what is fused, which types each step gives, which guarantee holds. Opens the sources, reads at most a sample. */
+  /**
+   * The plan: what is read, what is pushed down, what is fused, which types each step gives, which guarantee holds. Opens the sources,
+   * reads at most a sample.
+   */
   async explain(pipeline: PipelineInput, options: Pick<RunOptions, "variables"> = {}): Promise<Explanation> {
     return toPromise((await this.ready()).explain(pipeline, options))
   }
@@ -122,7 +129,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Sets the cursor of one source for every destination of the pipeline, as text that `getState` gives. Works before the first run too. Rejects
+   * Sets the cursor of one source for every destination of the pipeline, as text that `getState` gives. Works before the first run too.
+   * Rejects
    * while the pipeline runs, and where the source keeps no cursor.
    */
   async setState(pipeline: PipelineInput, source: string, cursor: string): Promise<void> {
@@ -162,7 +170,7 @@ const toPromise = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
 const lazily = <A>(make: () => Promise<AsyncIterableIterator<A>>): AsyncIterableIterator<A> => {
   // Listening starts at the call, not at the first `next`, so that no event in between is missed.
   const made = make()
-  made.catch(() => undefined)
+  made.catch(() => undefined) // house-rules: allow, met by whoever calls next
   return {
     next: async () => await (await made).next(),
     return: async () => {

@@ -1,4 +1,6 @@
-/** What only looks: `explain`, `preview` and a dry run open the sources and make the plan, write nothing and move no state (invariant 6). */
+/**
+ * What only looks: `explain`, `preview` and a dry run open the sources and make the plan, write nothing and move no state (invariant 6).
+ */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"

@@ -12,7 +12,9 @@ export type Plugin = Source | Destination | Transform
 export interface EngineOptions {
   /** The sources, destinations and transforms that pipelines may name. Two engines share nothing. */
   readonly plugins: ReadonlyArray<Plugin>
-  /** Where runs, events and cursors are kept. Default: in memory, gone with the engine. A store that is given is not closed by the engine. */
+  /**
+   * Where runs, events and cursors are kept. Default: in memory, gone with the engine. A store that is given is not closed by the engine.
+   */
   readonly store?: Store
   /** Folder that relative paths start from and that files are confined to. Default: the process's working directory. */
   readonly projectRoot?: string
@@ -50,7 +52,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** Milliseconds for the whole run. Default: none. */
   readonly timeout?: number
-  /** Worker threads for large files; 1 keeps everything in this thread. Default: the definition's, else 4, and never more than there are processors. */
+  /**
+   * Worker threads for large files; 1 keeps everything in this thread. Default: the definition's, else 4, and never more than there are
+   * processors.
+   */
   readonly workers?: number
   readonly batchSize?: number
   /** The run to retry: the new one goes on from the checkpoint. */

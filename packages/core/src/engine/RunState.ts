@@ -28,7 +28,10 @@ export class RunState {
     return this.errorHandling.strategy === "skip"
   }
 
-  /** Rows that are durable, with those that ended before them. Rows read after the last commit are in none of these: a retry reads them again. */
+  /**
+   * Rows that are durable, with those that ended before them. Rows read after the last commit are in none of these: a retry reads them
+   * again.
+   */
   get durable(): Totals {
     return addTotals(this.kept, this.committedNow)
   }

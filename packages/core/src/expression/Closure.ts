@@ -5,6 +5,7 @@ import { comparerOf, holds, inSet, pick, quantify } from "./comparison.ts"
 import { reviveLiteral } from "./literals.ts"
 import type { CallNode, CaseNode, CompareNode, DistinctNode, ExtremeNode, InNode, Node, PrepareNode, QuantifiedNode } from "./Node.ts"
 import { prepared } from "./prepared.ts"
+import { mayStopAtNull } from "./safety.ts"
 import { type RuntimeFunction, runtimeFunction } from "./runtime.ts"
 import type { CheckedExpression } from "./Scope.ts"
 
@@ -16,7 +17,7 @@ export type Condition = (columns: ReadonlyArray<Column>, row: number) => boolean
 
 export const compileClosure = (expression: CheckedExpression): Closure => compileNode(expression.node)
 
-export const compileCondition = (expression: CheckedExpression): Condition => new Compiler().test(expression.node, true)
+export const compileCondition = (expression: CheckedExpression): Condition => new Compiler().condition(expression.node)
 
 export const compileNode = (node: Node): Closure => new Compiler().value(node)
 
@@ -76,18 +77,31 @@ class Compiler {
     }
   }
 
+  /** Whether the node is true; the parts of an AND stop at the first that is not. */
+  condition(node: Node): Condition {
+    return node.kind === "and" ? every(node.args.map((arg) => this.condition(arg))) : this.test(node, true)
+  }
+
   /** Whether the node is `wanted`, which is true or false. */
   test(node: Node, wanted: boolean): Condition {
     if (node.kind === "not") return this.test(node.arg, !wanted)
-    if (node.kind === "and" || node.kind === "or") {
+    if ((node.kind === "and" || node.kind === "or") && mayStopAtNull(node.args)) {
       const tests = node.args.map((arg) => this.test(arg, wanted))
       return (node.kind === "and") === wanted ? every(tests) : some(tests)
     }
+    if (node.kind === "let") return this.letTest(node.id, this.value(node.value), this.test(node.body, wanted))
     const value = this.value(node)
     return (columns, row) => value(columns, row) === wanted
   }
 
   private let(id: number, value: Closure, body: Closure): Closure {
+    return (columns, row) => {
+      this.slots[id] = value(columns, row)
+      return body(columns, row)
+    }
+  }
+
+  private letTest(id: number, value: Closure, body: Condition): Condition {
     return (columns, row) => {
       this.slots[id] = value(columns, row)
       return body(columns, row)

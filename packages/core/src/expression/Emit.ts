@@ -9,6 +9,7 @@ import type { Emitter } from "./Emitter.ts"
 import { reviveLiteral } from "./literals.ts"
 import { childrenOf, type CallNode, type CaseNode, type CompareNode, type ComparisonOperator, type DistinctNode } from "./Node.ts"
 import type { ExtremeNode, InNode, Node, PrepareNode, QuantifiedNode } from "./Node.ts"
+import { mayStopAtNull } from "./safety.ts"
 import { callOnBytes, numberTest, textComparison, textTest } from "./peephole.ts"
 import { prepared } from "./prepared.ts"
 import type { CheckedExpression } from "./Scope.ts"
@@ -17,7 +18,7 @@ import type { CheckedExpression } from "./Scope.ts"
 export const emitExpression = (expression: CheckedExpression, emitter: Emitter): string => new Generator(emitter).value(expression.node)
 
 /** Source that is truthy where the condition is true. It stops at the first part that is false or null, as WHERE does. */
-export const emitCondition = (expression: CheckedExpression, emitter: Emitter): string => new Generator(emitter).test(expression.node, true)
+export const emitCondition = (expression: CheckedExpression, emitter: Emitter): string => new Generator(emitter).condition(expression.node)
 
 const SIGNS: Readonly<Record<ComparisonOperator, string>> = { "=": "===", "<>": "!==", "<": "<", "<=": "<=", ">": ">", ">=": ">=" }
 
@@ -89,6 +90,11 @@ class Generator {
     }
   }
 
+  /** Source that is truthy where the node is true; the parts of an AND stop at the first that is not. */
+  condition(node: Node): string {
+    return node.kind === "and" ? `(${node.args.map((arg) => this.condition(arg)).join(" && ")})` : this.test(node, true)
+  }
+
   /** Source that is truthy where the node is `wanted`, which is true or false. */
   test(node: Node, wanted: boolean): string {
     switch (node.kind) {
@@ -96,6 +102,7 @@ class Generator {
         return this.test(node.arg, !wanted)
       case "and":
       case "or":
+        if (!mayStopAtNull(node.args)) return `(${this.value(node)} === ${wanted})`
         return `(${node.args.map((arg) => this.test(arg, wanted)).join((node.kind === "and") === wanted ? " && " : " || ")})`
       case "nullTest":
         return this.nullTest(node.arg, node.negated === wanted)

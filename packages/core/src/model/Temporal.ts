@@ -7,7 +7,10 @@ import { type Whole, whole } from "./Decimal.ts"
 
 export const MICROS_PER_DAY = 86_400_000_000
 
-/** Days since 1970-01-01 of a date in the proleptic Gregorian calendar. Algorithm: days_from_civil (Howard Hinnant, chrono-compatible date algorithms). */
+/**
+ * Days since 1970-01-01 of a date in the proleptic Gregorian calendar. Algorithm: days_from_civil (Howard Hinnant, chrono-compatible date
+ * algorithms).
+ */
 export const daysFromCivil = (year: number, month: number, day: number): number => {
   const y = month <= 2 ? year - 1 : year
   const era = Math.floor(y / 400)

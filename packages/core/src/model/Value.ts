@@ -15,7 +15,8 @@
  * | bytes | Uint8Array | Uint8Array |
  * | date | days since 1970-01-01; ±Infinity | `2025-01-31` |
  * | time | microseconds of the day | `04:05:06.7` |
- * | timestamp, timestamptz | microseconds since 1970-01-01 (UTC): number where safe, else bigint; ±Infinity | `2025-01-31T04:05:06.7`, with `Z` |
+ * | timestamp, timestamptz | microseconds since 1970-01-01 (UTC): number where safe, else bigint; ±Infinity | `2025-01-31T04:05:06.7`, with
+ * `Z` |
  * | interval | Interval | Interval |
  * | json | the JSON text | the parsed value: bigint and Decimal where a number would lose digits |
  * | T[] | array of the above, with nulls | array |

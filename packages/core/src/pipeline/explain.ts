@@ -1,4 +1,6 @@
-/** The plan of a pipeline for people and programs: what is read, what the sources do themselves, which steps run together, what comes out. */
+/**
+ * The plan of a pipeline for people and programs: what is read, what the sources do themselves, which steps run together, what comes out.
+ */
 import type { PushedCondition, SourceRead } from "../contract/Source.ts"
 import type { ColumnSchema, ColumnType } from "../model/ColumnType.ts"
 import { formatValue } from "../model/Value.ts"

@@ -1,8 +1,10 @@
 /**
- * What of the leading steps a source may do itself: conditions of the form column, operator, constant, for types whose order and equality are
+ * What of the leading steps a source may do itself: conditions of the form column, operator, constant, for types whose order and equality
+ * are
  * the same everywhere.
  *
- * A condition is offered only where everything before it cannot fail, because a row that the source leaves out is a row that cannot fail here.
+ * A condition is offered only where everything before it cannot fail, because a row that the source leaves out is a row that cannot fail
+ * here.
  */
 import type { PushedCondition } from "../contract/Source.ts"
 import { reviveLiteral } from "../expression/Expression.ts"
@@ -92,7 +94,10 @@ const inputColumn = (node: Node, statement: Statement, pass: Pass): { readonly c
   return slot.kind === "input" ? { column: pass.input.columns[slot.index]!.name, type: slot.type } : undefined
 }
 
-/** Whether the node has a value for every row, whatever is in it. Functions may refuse their arguments, so a call counts as one that may fail. */
+/**
+ * Whether the node has a value for every row, whatever is in it. Functions may refuse their arguments, so a call counts as one that may
+ * fail.
+ */
 export const cannotFail = (node: Node): boolean => TOTAL.has(node.kind) && childrenOf(node).every(cannotFail)
 
 const TOTAL: ReadonlySet<Node["kind"]> = new Set<Node["kind"]>([

@@ -1,5 +1,5 @@
 /** Rows of several sources in one shape: columns meet by name, types widen, what a source lacks is null. */
-import { Batch, type Column, ConstantColumn } from "../model/Batch.ts"
+import { type Batch, type Column, ConstantColumn } from "../model/Batch.ts"
 import { type BatchSchema, type ColumnSchema, columnIndex, isSameSchema, widen } from "../model/ColumnType.ts"
 import { asType } from "../transform/derivedColumns.ts"
 import { PerSchema } from "../transform/stage.ts"
@@ -56,7 +56,8 @@ interface Conforming {
 }
 
 /**
- * Gives batches the planned columns in the planned order; what the batch does not have, or the source left out, is null. A column that nobody planned with (the source has grown one) goes along where
+ * Gives batches the planned columns in the planned order; what the batch does not have, or the source left out, is null. A column that
+ * nobody planned with (the source has grown one) goes along where
  * `isOpen`; a type that has become wider stays so, and the steps are compiled for it.
  */
 export const conformer = (planned: BatchSchema, isOpen: boolean): ((batch: Batch) => Batch) => {

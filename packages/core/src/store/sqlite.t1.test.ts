@@ -85,7 +85,8 @@ const pages: ReadonlyArray<readonly [string, (i: number) => Effect.Effect<unknow
   ["one run", (i) => store.getRun(aRun((i * 4999) % RUNS).id)],
 ]
 
-// Calls are synchronous, so the processor's time is theirs. The clock on the wall would also tell how busy the machine is with other things.
+// Calls are synchronous, so the processor's time is theirs. The clock on the wall would also tell how busy the machine is with other
+// things.
 test.each(pages)("over 1,000,000 runs and 10,000 pipelines %s takes at most 20 ms at p99", async (name, page) => {
   const times: Array<number> = []
   for (let i = 0; i < 320; i++) {

@@ -10,9 +10,10 @@ import {
   decodeInteger,
   decodeTimestamp,
   decodeTimestamptz,
+  isoText,
 } from "./decodeNumber.ts"
 import { decodeText } from "./decodeText.ts"
-import { type CsvRows, csvEnd, csvStart, JsonKind, type JsonRows } from "./textLayout.ts"
+import { type CsvRows, csvEnd, csvStart, JsonKind, type JsonRows, type TextRows } from "./textLayout.ts"
 
 export { isoText } from "./decodeNumber.ts"
 export { decodeText } from "./decodeText.ts"
@@ -80,6 +81,15 @@ const isSameText = (buffer: Uint8Array, start: number, end: number, text: Uint8A
   return true
 }
 
+/** The field's text, where it is a date or time in the form in which rows show it; see `isoText`. */
+export const isoField = (rows: TextRows, row: number, field: number, type: "date" | "timestamp" | "timestamptz"): string | undefined => {
+  if (rows.format === "csv") return isoText(rows.buffer, csvStart(rows, row, field), csvEnd(rows, row, field), type)
+  const cell = row * rows.columns + field
+  return rows.kinds[cell] === JsonKind.string
+    ? isoText(rows.buffer, rows.spans[2 * cell]! + 1, rows.spans[2 * cell + 1]! - 1, type)
+    : undefined
+}
+
 /** A quoted field, quotes included, as a value of the type. Throws `ValueError`. */
 export const decodeQuoted = (rows: CsvRows, start: number, end: number, type: ColumnType): Value =>
   parseText(unquote(rows, start, end), type)
@@ -93,7 +103,9 @@ export const unquote = (rows: CsvRows, start: number, end: number): string => {
 
 const parseText = (text: string, type: ColumnType): Value => (type === "string" ? text : parseValue(text, type))
 
-/** A JSON token as a value of the type. A JSON string is parsed for dates, times and the like; a number stays a number. Throws `ValueError`. */
+/**
+ * A JSON token as a value of the type. A JSON string is parsed for dates, times and the like; a number stays a number. Throws `ValueError`.
+ */
 export const decodeJsonToken = (rows: JsonRows, row: number, field: number, type: ColumnType): Value | null => {
   const cell = row * rows.columns + field
   const kind = rows.kinds[cell]!

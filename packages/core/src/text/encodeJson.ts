@@ -18,7 +18,10 @@ import { copyBare, copyWords } from "./encodeScalars.ts"
 import { JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
 
 export interface JsonEncoderOptions {
-  /** `lines`: each row with a line end behind it. `array`: each row with a comma and a line end in front; `pretty`: the same, indented by two. */
+  /**
+   * `lines`: each row with a line end behind it. `array`: each row with a comma and a line end in front; `pretty`: the same, indented by
+   * two.
+   */
   readonly layout: "lines" | "array" | "pretty"
 }
 

@@ -11,7 +11,10 @@ const HIGH_BITS = 0x80808080 | 0
 /** The bytes of a word that stand before its end: none, one, two, three. */
 const MASKS: ReadonlyArray<number> = [0, 0xff, 0xffff, 0xffffff]
 
-/** Zero where none of the four bytes must be escaped in JSON: no control character, quote or backslash. A byte of UTF-8 above 0x7f is let through. */
+/**
+ * Zero where none of the four bytes must be escaped in JSON: no control character, quote or backslash. A byte of UTF-8 above 0x7f is let
+ * through.
+ */
 const suspicious = (word: number): number => {
   const quote = word ^ 0x22222222
   const backslash = word ^ 0x5c5c5c5c

@@ -62,7 +62,10 @@ export interface JsonArrayText extends JsonText {
   readonly closed: boolean
 }
 
-/** Decodes the elements of an array piece by piece. `first` says that the text begins after the opening bracket, else it begins after an element. */
+/**
+ * Decodes the elements of an array piece by piece. `first` says that the text begins after the opening bracket, else it begins after an
+ * element.
+ */
 export const makeJsonArrayDecoder = (options: JsonDecoderOptions) => {
   const reader = new JsonReader(options)
   return (bytes: Uint8Array, { first, final }: { readonly first: boolean; readonly final: boolean }): JsonArrayText => {

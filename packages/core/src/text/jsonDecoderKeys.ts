@@ -79,7 +79,9 @@ export const stringEnd = (bytes: Uint8Array, at: number): number => {
 /** Text that is looked through for more keys, once one is unknown: rows with many of them must not be scanned once for each. */
 const LOOK_AHEAD = 256 * 1024
 
-/** Keys of the object that `at` stands in, from the key there on, and of the complete objects behind it. The scan that follows checks them. */
+/**
+ * Keys of the object that `at` stands in, from the key there on, and of the complete objects behind it. The scan that follows checks them.
+ */
 export const keysFrom = (bytes: Uint8Array, at: number, most: number): ReadonlyArray<string> => {
   const found = new Set<string>([keyAt(bytes, at)])
   let inObject: Array<string> = []

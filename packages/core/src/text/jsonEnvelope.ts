@@ -60,7 +60,8 @@ export class JsonEnvelope {
   }
 
   /**
-   * Reads on to the rows: `array` stops behind their opening bracket, `object` at the brace of the only row. Undefined: the piece ended first.
+   * Reads on to the rows: `array` stops behind their opening bracket, `object` at the brace of the only row. Undefined: the piece ended
+   * first.
    * Throws `EnvelopeError`.
    */
   feed(bytes: Uint8Array, from: number, to: number): { readonly found: "array" | "object"; readonly at: number } | undefined {

@@ -20,7 +20,8 @@ export interface CsvOptions {
 /**
  * - `ragged`: a row with another number of fields; `at` is its end.
  * - `quote`: a quote inside an unquoted field, text after a closing quote, or (at the opening one) a quote that is never closed.
- * - `mixed`: a row that ends otherwise than the first, or a CR that ends no row. A scan from `consumed` goes on after a change of line ends.
+ * - `mixed`: a row that ends otherwise than the first, or a CR that ends no row. A scan from `consumed` goes on after a change of line
+ *   ends.
  */
 export interface CsvProblem {
   readonly kind: "ragged" | "quote" | "mixed"
@@ -103,7 +104,9 @@ export interface JsonArrayScan extends JsonScan {
   readonly closed: boolean
 }
 
-/** Raw key names, as they stand between quotes, in column order. Scans that share the array share what is prepared for it: never change it. */
+/**
+ * Raw key names, as they stand between quotes, in column order. Scans that share the array share what is prepared for it: never change it.
+ */
 export type JsonKeys = ReadonlyArray<Uint8Array>
 
 export interface TextKernel {
@@ -113,7 +116,8 @@ export interface TextKernel {
   /** Finds where CSV text can be cut between rows, without looking at fields. */
   readonly splitCsv: (bytes: Uint8Array, from: number, to: number, quote: number, insideQuotes: boolean) => CsvSplit
   /**
-   * Finds the values of one object per line. Lines without text are no rows. A line that is not complete is left for later, whatever is in it, so
+   * Finds the values of one object per line. Lines without text are no rows. A line that is not complete is left for later, whatever is in
+   * it, so
    * the line of a problem is all there.
    */
   readonly scanNdjson: (bytes: Uint8Array, from: number, to: number, keys: JsonKeys, options: NdjsonOptions) => JsonScan

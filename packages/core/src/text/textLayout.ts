@@ -1,7 +1,8 @@
 /** How rows of CSV and JSON lie in their bytes: where each field begins and ends. */
 
 /**
- * CSV rows in UTF-8, in the strict form of RFC 4180. Whatever else a file may hold (other encodings, ragged rows) is brought to this form before.
+ * CSV rows in UTF-8, in the strict form of RFC 4180. Whatever else a file may hold (other encodings, ragged rows) is brought to this form
+ * before.
  *
  * `offsets` is flat: the first row's start, then the byte after each delimiter or line end. With `n = columns`, field `i` of row `r` is
  * `buffer[offsets[r*n+i] … offsets[r*n+i+1]-1)`, quotes included; the last field of a row ends one byte earlier where `crlf`.

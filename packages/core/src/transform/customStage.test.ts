@@ -3,7 +3,7 @@ import { batchOf, schemaOf, shapes } from "../../test/steps/batches.ts"
 import { compiled, custom, runSkipping, runSteps } from "../../test/steps/run.ts"
 import type { BatchFunction, PatchFunction, RowFunction } from "../contract/Transform.ts"
 import { TransformError } from "../contract/Errors.ts"
-import { Batch } from "../model/Batch.ts"
+import type { Batch } from "../model/Batch.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
 import { Decimal } from "../model/Decimal.ts"
 import { type Row, ValueError } from "../model/Value.ts"
@@ -472,7 +472,7 @@ describe("a patch function", () => {
     const functions = patch(async (one) => {
       const before = one["id"]
       await new Promise((resolve) => setImmediate(resolve))
-      return { same: before === one["id"] && before === (one["id"] as number) }
+      return { same: Object.is(before, one["id"]) }
     })
     const result = await runSteps([custom()], people(), { functions })
     expect(result.batch.toRows().map((one) => one["same"])).toStrictEqual([true, true, true])

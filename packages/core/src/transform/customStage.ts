@@ -30,6 +30,14 @@ interface RowWork {
   readonly take: (row: number, result: unknown) => void
 }
 
+/** What belongs together while a batch function works. */
+interface BatchWork {
+  readonly batch: Batch
+  readonly reporter: RowReporter
+  readonly reader: RowReader
+  readonly builder: OutputBuilder
+}
+
 export class CustomStage implements Stage {
   readonly steps: ReadonlyArray<number>
   readonly isAsync = true
@@ -51,7 +59,7 @@ export class CustomStage implements Stage {
     this.mode = apply.mode
     this.function = apply.run as Run
     this.context = contextOf(spec, config, host)
-    this.shape = new OutputShape(this.step.columns)
+    this.shape = new OutputShape(this.step.columns, spec.backend)
     this.readers = new PerSchema((schema) => rowReaders(schema, spec.backend))
     this.views = new PerSchema(lazyRows)
   }
@@ -146,31 +154,32 @@ export class CustomStage implements Stage {
   }
 
   private runBatch(batch: Batch, reporter: RowReporter): StageResult | Promise<StageResult> {
-    const builder = new OutputBuilder(this.shape, batch, "rows", undefined)
+    const reader = this.readers.get(batch.schema)(batch)
+    const work: BatchWork = { batch, reporter, reader, builder: new OutputBuilder(this.shape, batch, "rows", reader.given) }
     const rows = Array.from({ length: batch.length }, (_, i) => batch.physicalRow(i))
-    const done = this.callBatch(batch, reporter, builder, rows)
-    return isPromise(done) ? done.then(() => this.finish(builder, reporter)) : this.finish(builder, reporter)
+    const done = this.callBatch(work, rows)
+    return isPromise(done) ? done.then(() => this.finish(work.builder, reporter)) : this.finish(work.builder, reporter)
   }
 
-  private callBatch(batch: Batch, reporter: RowReporter, builder: OutputBuilder, rows: ReadonlyArray<number>): void | Promise<void> {
-    const { readable, objects } = this.readAll(batch, reporter, rows)
+  private callBatch(work: BatchWork, rows: ReadonlyArray<number>): void | Promise<void> {
+    const { readable, objects } = this.readAll(work, rows)
     if (objects.length === 0) return
     let result: unknown
+    // Told apart before the call: the array is the function's own from then on.
+    const known = new Map<unknown, number>(objects.map((object, i) => [object, readable[i]!]))
     try {
       result = this.function(objects as never, this.context)
     } catch (error) {
-      return this.batchFailed(batch, reporter, builder, readable, error)
+      return this.batchFailed(work, readable, error)
     }
-    const known = new Map(objects.map((object, i) => [object, readable[i]!]))
-    if (!isPromise(result)) return this.takeBatch(batch, reporter, builder, readable, known, result)
+    if (!isPromise(result)) return this.takeBatch(work, readable, known, result)
     return Promise.resolve(result).then(
-      (value) => this.takeBatch(batch, reporter, builder, readable, known, value),
-      (error: unknown) => this.batchFailed(batch, reporter, builder, readable, error),
+      (value) => this.takeBatch(work, readable, known, value),
+      (error: unknown) => this.batchFailed(work, readable, error),
     )
   }
 
-  private readAll(batch: Batch, reporter: RowReporter, rows: ReadonlyArray<number>) {
-    const reader = this.readers.get(batch.schema)(batch)
+  private readAll({ batch, reporter, reader }: BatchWork, rows: ReadonlyArray<number>) {
     const readable: Array<number> = []
     const objects: Array<Row> = []
     for (const row of rows) {
@@ -185,37 +194,32 @@ export class CustomStage implements Stage {
   }
 
   private takeBatch(
-    batch: Batch,
-    reporter: RowReporter,
-    builder: OutputBuilder,
+    work: BatchWork,
     rows: ReadonlyArray<number>,
     known: ReadonlyMap<unknown, number>,
     result: unknown,
   ): void | Promise<void> {
-    if (!Array.isArray(result)) return this.batchFailed(batch, reporter, builder, rows, new NoRowsError(result))
+    if (!Array.isArray(result)) return this.batchFailed(work, rows, new NoRowsError(result))
     const wrong = result.findIndex((row) => !isRow(row))
-    if (wrong >= 0) return this.batchFailed(batch, reporter, builder, rows, new NoRowsError(result[wrong]))
-    let from = rows[0]!
+    if (wrong >= 0) return this.batchFailed(work, rows, new NoRowsError(result[wrong]))
+    let last = -1
     result.forEach((row: Row, i) => {
       // Where the function made a new object, its row is known only if it gave one for each.
-      from = known.get(row) ?? (result.length === rows.length ? rows[i]! : from)
-      builder.add(from, row)
+      const from = known.get(row) ?? (result.length === rows.length ? rows[i]! : undefined)
+      if (from !== undefined && from > last) work.builder.replace(from, row)
+      else work.builder.add(from ?? (last < 0 ? rows[0]! : last), row)
+      last = Math.max(last, from ?? last)
     })
   }
 
   /** With rows to be skipped, the batch is halved until the bad row is alone. */
-  private batchFailed(
-    batch: Batch,
-    reporter: RowReporter,
-    builder: OutputBuilder,
-    rows: ReadonlyArray<number>,
-    error: unknown,
-  ): void | Promise<void> {
+  private batchFailed(work: BatchWork, rows: ReadonlyArray<number>, error: unknown): void | Promise<void> {
+    const { reporter } = work
     if (!reporter.skips) throw this.rowsFailed(reporter, rows, error)
     if (rows.length === 1) return reporter.fail(rows[0]!, this.index, this.rowsFailed(reporter, rows, error))
     const middle = rows.length >> 1
-    const first = this.callBatch(batch, reporter, builder, rows.slice(0, middle))
-    const second = (): void | Promise<void> => this.callBatch(batch, reporter, builder, rows.slice(middle))
+    const first = this.callBatch(work, rows.slice(0, middle))
+    const second = (): void | Promise<void> => this.callBatch(work, rows.slice(middle))
     return isPromise(first) ? Promise.resolve(first).then(second) : second()
   }
 

@@ -4,8 +4,10 @@
  * It reads by name only: its columns are getters of its class, so spreading it or listing its keys gives nothing.
  */
 import type { Column } from "../model/Batch.ts"
-import { type BatchSchema } from "../model/ColumnType.ts"
+import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
 import { type Row, type RowValue, toRowValue } from "../model/Value.ts"
+import { isoField } from "../text/decode.ts"
+import { TextColumn } from "../text/TextRows.ts"
 
 export interface LazyRow {
   /** Lets the object stand for another row. */
@@ -23,6 +25,13 @@ export const lazyRows = (schema: BatchSchema): MakeLazyRow => {
   }
 }
 
+const rowValueOf = (column: Column, row: number, type: ColumnType): RowValue => {
+  if ((type === "date" || type === "timestamp" || type === "timestamptz") && column instanceof TextColumn) {
+    return isoField(column.rows, row, column.field, type) ?? toRowValue(column.value(row), type)
+  }
+  return toRowValue(column.value(row), type)
+}
+
 const lazyRowClass = (schema: BatchSchema) =>
   class View {
     readonly #columns: ReadonlyArray<Column>
@@ -36,7 +45,7 @@ const lazyRowClass = (schema: BatchSchema) =>
         const get = function (this: View): RowValue {
           const row = this.#row
           if (this.#read[i] === row) return this.#values[i]
-          const value = toRowValue(this.#columns[i]!.value(row), type)
+          const value = rowValueOf(this.#columns[i]!, row, type)
           this.#values[i] = value
           this.#read[i] = row
           return value

@@ -9,6 +9,7 @@ import type { BatchSchema, ColumnSchema, ColumnType } from "../model/ColumnType.
 import { fromRowValue, quoteValue, type Row, type RowValue, toRowValue, typeOfRowValue, type Value, ValueError } from "../model/Value.ts"
 import { asType, GatheredColumn, PatchedColumn } from "./derivedColumns.ts"
 import type { OutputShape } from "./outputShape.ts"
+import type { TakeRow } from "./rowTaker.ts"
 import { isValueAlready, Kind, kindOf, mayHold } from "./rowValueKinds.ts"
 
 /** Row values that the function was given, by physical row. */
@@ -34,6 +35,7 @@ class OutputColumn {
   readonly base: Column | undefined
   readonly hint: ColumnType | undefined
   readonly given: Given | undefined
+  readonly hasSignedZero: boolean
   values: Array<RowValue | undefined> | undefined
   kinds: number = Kind.none
   changed = 0
@@ -47,12 +49,14 @@ class OutputColumn {
     this.hint = hint
     // An array, an object or bytes may have been changed in place, so the same one does not mean the same value.
     this.given = hint !== undefined && isImmutable(hint) ? given : undefined
+    this.hasSignedZero = hint === "double"
   }
 
   /** Takes the value that row `row` has now. */
   offer(row: number, value: RowValue): void {
     const { given } = this
-    if (given !== undefined && value === given[row] && value !== undefined && (value !== 0 || Object.is(value, given[row]))) return
+    const isSame = given !== undefined && value === given[row] && value !== undefined
+    if (isSame && (value !== 0 || !this.hasSignedZero || Object.is(value, given[row]))) return
     this.set(row, value)
   }
 
@@ -80,8 +84,13 @@ export class OutputBuilder {
   private readonly kept: Array<number> = []
   /** The input row of each row that was added. */
   private readonly added: Array<number> = []
+  /** Made for the columns at hand; undefined until it is known whether the next row brings others. */
+  private take: TakeRow | undefined
 
-  /** `given[i]` holds what the function was given of column `i`; undefined where the rows that come have nothing to do with those of the input. */
+  /**
+   * `given[i]` holds what the function was given of column `i`; undefined where the rows that come have nothing to do with those of the
+   * input.
+   */
   constructor(shape: OutputShape, input: Batch, mode: "patch" | "rows", given: ReadonlyArray<Given> | undefined) {
     this.shape = shape
     this.input = input
@@ -106,6 +115,7 @@ export class OutputBuilder {
     if (base !== undefined && this.mode === "rows") for (const row of this.kept) column.set(row, null)
     this.columns.push(column)
     this.byName.set(name, column)
+    this.take = undefined
     return column
   }
 
@@ -122,6 +132,11 @@ export class OutputBuilder {
 
   /** The row is now this one. */
   replace(row: number, values: Row): void {
+    if (this.take === undefined || !this.take(row, values)) this.replaceByKeys(row, values)
+    this.kept.push(row)
+  }
+
+  private replaceByKeys(row: number, values: Row): void {
     const names = Object.keys(values)
     const { columns } = this
     for (let i = 0; i < names.length; i++) {
@@ -131,8 +146,8 @@ export class OutputBuilder {
       const column = next !== undefined && next.name === name ? next : (this.byName.get(name) ?? this.addColumn(name))
       column.offer(row, values[name])
     }
-    if (names.length < columns.length) for (const column of columns) if (!Object.hasOwn(values, column.name)) column.set(row, null)
-    this.kept.push(row)
+    if (names.length === columns.length) this.take ??= this.shape.takers.for(columns)
+    else for (const column of columns) if (!Object.hasOwn(values, column.name)) column.set(row, null)
   }
 
   /** One more row, made of the input's row `from`. */

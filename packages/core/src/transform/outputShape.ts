@@ -4,7 +4,9 @@
  */
 import { type BatchSchema, type ColumnSchema, type ColumnType, isSameSchema } from "../model/ColumnType.ts"
 import { widenRowTypes } from "./derivedColumns.ts"
+import { RowTakers } from "./rowTaker.ts"
 import { Kind, mayHold, smallestType } from "./rowValueKinds.ts"
+import type { Backend } from "./Step.ts"
 
 /** What one batch says about one column. */
 export interface ColumnFinding {
@@ -29,11 +31,13 @@ interface Known {
 
 export class OutputShape {
   readonly declared: ReadonlyMap<string, ColumnType>
+  readonly takers: RowTakers
   private readonly known = new Map<string, Known>()
   private readonly nullable = new Set<string>()
   private last: BatchSchema = { columns: [] }
 
-  constructor(declared: Readonly<Record<string, ColumnType>> = {}) {
+  constructor(declared: Readonly<Record<string, ColumnType>> = {}, backend: Backend = "closure") {
+    this.takers = new RowTakers(backend)
     this.declared = new Map(Object.entries(declared))
   }
 

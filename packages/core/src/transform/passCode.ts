@@ -49,7 +49,10 @@ const generate = (pass: Pass, columns: ReadonlyArray<Column>): RunPass => {
   return make(code.constants.values, runtime)
 }
 
-/** Marks the places where a column is read until it is known how many there are. No string literal in JavaScript holds the character as it is. */
+/**
+ * Marks the places where a column is read until it is known how many there are. No string literal in JavaScript holds the character as it
+ * is.
+ */
 const MARK = "\u0001"
 
 class PassCode {

@@ -66,7 +66,10 @@ const HELD: Partial<Record<ColumnType, number>> = {
   json: ~Kind.foreign,
 }
 
-/** Whether a column of the type may be given values of these kinds without anybody saying so. The values may still not fit, as text that is no date. */
+/**
+ * Whether a column of the type may be given values of these kinds without anybody saying so. The values may still not fit, as text that is
+ * no date.
+ */
 export const mayHold = (type: ColumnType, kinds: number): boolean => (kinds & ~(HELD[type] ?? Kind.json)) === 0
 
 /** Whether values of these kinds are a column's values as they are. */

@@ -8,6 +8,7 @@ export type Answer = readonly [expression: string, type: string, value: string |
 
 /** One test per expression: both back ends give the answer. */
 export const answers = (title: string, table: ReadonlyArray<Answer>, scope: Scope = emptyScope): void => {
+  // oxlint-disable-next-line vitest/valid-title -- the callers give the titles
   describe(title, () => {
     beforeAll(loadExpressionParser)
     it.each(table)("%s gives %s %s", (text, type, value) => {

@@ -68,6 +68,8 @@ const GROUPED = /^[+-]?\d+(_\d+)+$/
 const readInteger = (text: string): Whole | undefined => {
   const digits = text.trim()
   if (/^[+-]?\d{1,15}$/.test(digits)) return Number(digits) + 0
+  // PostgreSQL reads digit by digit, so it finds the overflow before whatever else is wrong.
+  if (/^[+-]?[1-9]\d{19}/.test(digits)) throw outOfRange(shown(digits))
   if (!/^[+-]?\d+$/.test(digits) && !GROUPED.test(digits) && !OTHER_BASE.test(digits)) return undefined
   const magnitude = BigInt(digits.replace(/[_+-]/g, ""))
   const value = int64(digits.startsWith("-") ? -magnitude : magnitude)

@@ -9,14 +9,29 @@ export const formatDouble = (value: number): string => {
   if (!Number.isFinite(value)) return String(value)
   if (Object.is(value, -0)) return "-0"
   const magnitude = Math.abs(value)
-  if (magnitude === 0 || (magnitude >= 1e-4 && magnitude < 1e15)) return plainDouble(value)
-  const [mantissa, exponent] = value.toExponential().split("e") as [string, string]
+  if (magnitude === 0 || (magnitude >= 1e-4 && magnitude < 1e15)) return String(value)
+  const [mantissa, exponent] = clearDigits(value).split("e") as [string, string]
   const digits = exponent.slice(1)
   return `${mantissa}e${exponent.charAt(0)}${digits.length < 2 ? `0${digits}` : digits}`
 }
 
-// Between 1e-4 and 1e15 JavaScript writes no exponent either.
-const plainDouble = (value: number): string => String(value)
+/** Half of the space between two neighbours, for whole doubles. */
+const halfStep = (magnitude: number): bigint => 2n ** BigInt(Math.max(Math.floor(Math.log2(magnitude)) - 53, 0))
+
+/** PostgreSQL takes no digits that lie exactly between two doubles, though the even one of them would be read. */
+const clearDigits = (value: number): string => {
+  const shortest = value.toExponential()
+  const magnitude = Math.abs(value)
+  if (magnitude < 2 ** 53 || magnitude >= 1e30) return shortest
+  const written = BigInt(Math.abs(Number(shortest.split("e")[0]!.replace(".", "")))) * 10n ** BigInt(exponentOfDigits(shortest))
+  const distance = written - BigInt(magnitude)
+  const isBetween = (distance < 0n ? -distance : distance) === halfStep(magnitude)
+  return isBetween ? value.toExponential(digitsOf(shortest)) : shortest
+}
+
+const digitsOf = (text: string): number => text.split("e")[0]!.replace(/[-.]/g, "").length
+
+const exponentOfDigits = (text: string): number => Number(text.split("e")[1]) - (digitsOf(text) - 1)
 
 /** `2025-01-31 04:05:06.7`, with `+00` where it is zoned. */
 export const formatStamp = (micros: Whole, zoned: boolean): string => {
