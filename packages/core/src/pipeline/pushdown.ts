@@ -1,7 +1,6 @@
 /**
  * What of the leading steps a source may do itself: conditions of the form column, operator, constant, for types whose order and equality
- * are
- * the same everywhere.
+ * are the same everywhere.
  *
  * A condition is offered only where everything before it cannot fail, because a row that the source leaves out is a row that cannot fail
  * here.

@@ -1,11 +1,9 @@
 /**
  * Compiles the row-wise steps of a pipeline: neighbouring transparent steps (filter, map, rename, select) become one pass over each batch,
- * a
- * custom step stands for itself.
+ * a custom step stands for itself.
  *
  * Everything that can be known without a row is checked here. Past a custom step whose columns nobody declared, checking waits for the
- * first
- * batch; the same happens where a batch comes with other columns than planned.
+ * first batch; the same happens where a batch comes with other columns than planned.
  */
 import { type Batch, ConstantColumn } from "../model/Batch.ts"
 import { type BatchSchema, columnIndex, type ColumnSchema, type ColumnType, isSameSchema } from "../model/ColumnType.ts"
@@ -127,8 +125,7 @@ const usedColumns = (spec: StepsSpec, pass: Pass | undefined): ReadonlyArray<str
 
 /**
  * Puts placeholders where a source has left out columns that nobody uses. The steps may still name them (a rename, a select that a later
- * one
- * narrows), so they have to be there when steps are checked against the batch.
+ * one narrows), so they have to be there when steps are checked against the batch.
  */
 const completer = (input: BatchSchema, used: ReadonlySet<string>): ((batch: Batch) => Batch) => {
   const ways = new PerSchema((schema) => {

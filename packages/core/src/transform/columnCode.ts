@@ -1,8 +1,7 @@
 /**
  * Source code that reads columns, made for the way in which they are stored: a CSV field becomes two array reads and a call of the decoder
- * of
- * its type. Whatever the code takes for granted about the columns is part of `physicalKey`, so code runs only on columns that it was made
- * for.
+ * of its type. Whatever the code takes for granted about the columns is part of `physicalKey`, so code runs only on columns that it was
+ * made for.
  */
 import type { TextField } from "../expression/Emitter.ts"
 import { type Column, ConstantColumn, ObjectColumn, ValuesColumn } from "../model/Batch.ts"

@@ -102,10 +102,9 @@ export class CustomStage implements Stage {
     const take = (row: number, result: unknown): void => {
       if (result !== null && result !== undefined && !isRow(result))
         return reporter.fail(row, this.index, this.noRow(reporter.rowNumber(row), result, PATCH_RESULTS))
-      const changes = result as Row | null | undefined
-      const unknown = this.undeclared(builder, changes)
+      const unknown = this.undeclared(builder, result)
       if (unknown !== undefined) return reporter.fail(row, this.index, this.undeclaredColumn(reporter.rowNumber(row), unknown))
-      builder.patch(row, changes)
+      builder.patch(row, result)
     }
     const done = this.eachRow(batch, reporter, { call, take })
     return isPromise(done) ? done.then(() => this.finish(builder, reporter)) : this.finish(builder, reporter)

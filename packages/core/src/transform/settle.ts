@@ -12,8 +12,7 @@ export interface SettleOptions {
 
 /**
  * Calls `call` with 0, 1, … in this order and waits for all that were started; results come in the order of the calls. After a failure or
- * an
- * abort the list is shorter than `count`, and everything before the failure is in it.
+ * an abort the list is shorter than `count`, and everything before the failure is in it.
  */
 export const settle = async <A>(
   count: number,

@@ -138,7 +138,7 @@ export const plannedEqualsNaive = (numRuns: number): void => {
           const one = caseOf(g)
           expect(runPlan(planOf(one, backend), cut(g, one.schema, one.table))).toStrictEqual(expected(one))
         }),
-        { numRuns },
+        { numRuns, interruptAfterTimeLimit: 10_000 + 500 * numRuns },
       )
     })
 
@@ -153,7 +153,7 @@ export const plannedEqualsNaive = (numRuns: number): void => {
           const { passed: __, ...wanted } = expected(one)
           expect(outcome).toStrictEqual(wanted)
         }),
-        { numRuns },
+        { numRuns, interruptAfterTimeLimit: 10_000 + 500 * numRuns },
       )
     })
 
@@ -171,7 +171,7 @@ export const plannedEqualsNaive = (numRuns: number): void => {
           )
           expect(runPlan(plan, batches)).toStrictEqual(expected(one))
         }),
-        { numRuns },
+        { numRuns, interruptAfterTimeLimit: 10_000 + 500 * numRuns },
       )
     })
   })
