@@ -64,6 +64,8 @@ export type Encode = (batch: Batch) => Uint8Array
 export interface Load {
   /** Takes the batch over. When it has returned, the rows are in the load; durable only after `commit`. */
   readonly write: (batch: Batch) => Effect.Effect<void, DestinationError>
+  /** Whether nothing of a batch is referred to when `write` has returned, so that its memory may be used again. Default false. */
+  readonly releases?: boolean
   /** Where rows become bytes without looking at other rows: the engine may call `encoder` elsewhere and hand the bytes in, in order. */
   readonly encoded?: {
     readonly encoder: (schema: BatchSchema) => ModuleReference

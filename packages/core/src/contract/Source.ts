@@ -64,6 +64,11 @@ export interface SourceChunk {
   readonly cursor?: CursorValue
   /** Names the chunk's file; handed back to `located`. */
   readonly label: string
+  /**
+   * Takes the chunk's buffer back, to read into it again; fresh memory costs as much as reading. Called at most once, and only when nothing refers to
+   * the bytes any more: a worker thread sent them back, or every load says that it `releases` batches. Need not be called.
+   */
+  readonly release?: (buffer: ArrayBufferLike) => void
 }
 
 /** What a decoder made of a chunk. */
@@ -72,6 +77,8 @@ export interface DecodedChunk {
   readonly rows: number
   /** Line ends within the chunk, for places in messages. */
   readonly lines: number
+  /** Takes back what the decoder made for this chunk, for the next one. As `release` of the chunk, and at the same time. */
+  readonly release?: () => void
 }
 
 /**

@@ -32,11 +32,11 @@ export const csvText = (rows: CsvRows, field: number): CsvText => ({
   nulls: rows.nulls.filter((text) => text.length > 0),
 })
 
-export const isNullAt = ({ bytes, emptyIsNull, nulls }: CsvText, start: number, end: number): boolean => {
-  if (start === end) return emptyIsNull
-  for (const text of nulls) if (text.length === end - start && isSameAt(bytes, start, text)) return true
-  return false
-}
+export const isNullAt = (text: CsvText, start: number, end: number): boolean =>
+  start === end ? text.emptyIsNull : text.nulls.length > 0 && isNullText(text, start, end)
+
+const isNullText = ({ bytes, nulls }: CsvText, start: number, end: number): boolean =>
+  nulls.some((text) => text.length === end - start && isSameAt(bytes, start, text))
 
 const isSameAt = (bytes: Uint8Array, start: number, text: Uint8Array): boolean => {
   for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text[i]) return false

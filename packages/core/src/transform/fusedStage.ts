@@ -1,7 +1,7 @@
 /** Neighbouring transparent steps, done in one pass per batch. */
 import { TransformError } from "../contract/Errors.ts"
 import { type Batch, type Column, ConstantColumn, ValuesColumn } from "../model/Batch.ts"
-import type { BatchSchema } from "../model/ColumnType.ts"
+import { type BatchSchema, isSameSchema } from "../model/ColumnType.ts"
 import { describeSchema, placeOf, type RowReporter, sentence, statementError } from "./failure.ts"
 import { checkPass, type Pass, type PassFailure, type PassOutcome, type RunPass } from "./pass.ts"
 import { closurePass } from "./passClosures.ts"
@@ -26,7 +26,7 @@ export class FusedStage implements Stage {
     this.spec = spec
     this.steps = steps
     this.compiled = new PerSchema((schema) => {
-      const pass = known !== undefined && known.input === schema ? known : this.check(schema)
+      const pass = known !== undefined && isSameSchema(known.input, schema) ? known : this.check(schema)
       return { pass, run: spec.backend === "code" ? codePass(pass) : closurePass(pass) }
     })
   }

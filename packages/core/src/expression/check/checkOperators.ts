@@ -117,15 +117,16 @@ const checkIn = (context: Context, part: Operation, name: string): Operand | und
   return shared(context, nodes[0]!, (arg) => membership(type, arg, nodes.slice(1), negated))
 }
 
-/** Constants are looked up together; whatever else is in the list is compared on its own after them. */
+/** Several constants are looked up together; whatever else is in the list is compared on its own after them. */
 const membership = (operands: ColumnType, arg: Node, items: ReadonlyArray<Node>, negated: boolean): Node | undefined => {
   const constants = items.filter((item) => item.kind === "constant")
-  const nullable = arg.nullable || constants.some((item) => item.nullable)
+  const together = constants.length > 1 ? constants : []
+  const nullable = arg.nullable || together.some((item) => item.nullable)
   const parts: Array<Node> = []
-  if (constants.length > 0) parts.push({ kind: "in", type: "boolean", nullable, operands, arg, items: constants, negated })
+  if (together.length > 0) parts.push({ kind: "in", type: "boolean", nullable, operands, arg, items: together, negated })
   const operator = negated ? "<>" : "="
   for (const right of items) {
-    if (right.kind === "constant") continue
+    if (together.length > 0 && right.kind === "constant") continue
     parts.push({ kind: "compare", type: "boolean", nullable: arg.nullable || right.nullable, operator, operands, left: arg, right })
   }
   return parts.length === 1 ? parts[0] : logic(negated ? "and" : "or", parts)
