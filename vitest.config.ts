@@ -23,7 +23,7 @@ const quick = (name: string, folder: string) => ({
     root: `${root}/${folder}`,
     include: ["**/*.test.ts"],
     exclude: ["**/*.t1.test.ts", "**/node_modules/**", "**/dist/**"],
-    testTimeout: 20_000,
+    testTimeout: 120_000,
     hookTimeout: 30_000,
   },
 })
