@@ -1,4 +1,4 @@
-import { createEngine, defineSource } from "@deltaflow/core"
+import { createEngine, defineSource, pipeline } from "@deltaflow/core"
 import { memoryDestination } from "@deltaflow/connectors"
 import { issuesAfter } from "./tracker.ts"
 
@@ -15,11 +15,11 @@ export const tracker = defineSource<unknown, { after: number }>({
 
 const output = memoryDestination()
 await using engine = createEngine({ plugins: [tracker, output] })
-const issues = {
+const issues = pipeline({
   name: "issues",
   sources: [{ type: "tracker", incremental: true }],
   destinations: [{ type: "memory", write_mode: "append" }],
-}
+})
 const first = await engine.run(issues)
 const second = await engine.run(issues)
 console.log(`${first.rowsLoaded} issues, then ${second.rowsLoaded} new ones; ${output.rows().length} in all`)

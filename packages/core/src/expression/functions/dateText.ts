@@ -148,10 +148,14 @@ export const isStampInRange = (micros: Whole): boolean => {
 const within = <T extends Whole>(value: T | undefined, isInRange: (value: T) => boolean): T | undefined =>
   value !== undefined && isInRange(value) ? value : undefined
 
+/** The model reads an offset after a date; to PostgreSQL a fourth number after dashes is a mistake. */
+const FOUR_NUMBERS = /^\s*\d+-\d+-\d+-/
+
 const EPOCH = /^\s*epoch\s*$/i
 
 export const readDate = (text: string): number | undefined => {
   if (EPOCH.test(text)) return 0
+  if (FOUR_NUMBERS.test(text)) return undefined
   const days = parseDate(text)
   if (days !== undefined) return within(days, isDateInRange)
   const stamp = parseTimestamp(text, false)
@@ -170,6 +174,7 @@ export const readTime = (text: string): number | undefined => {
 
 export const readTimestamp = (text: string, zoned: boolean): Whole | undefined => {
   if (EPOCH.test(text)) return 0
+  if (FOUR_NUMBERS.test(text)) return undefined
   const plain = parseTimestamp(text, zoned)
   return within(plain ?? looseTimestamp(text, zoned), isStampInRange)
 }

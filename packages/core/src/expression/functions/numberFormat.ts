@@ -1,7 +1,7 @@
 /** TO_CHAR of numbers: `FM999,990.00` and the like. */
 import { addWhole, Decimal, type Whole } from "../../model/Decimal.ts"
 import { quoteValue } from "../../model/Value.ts"
-import { ExpressionError, shown } from "../ExpressionError.ts"
+import { ExpressionError } from "../ExpressionError.ts"
 import { fn, type Signature } from "./signatures.ts"
 
 type Mark =
@@ -159,8 +159,11 @@ class Body {
   }
 }
 
+/** NaN and the infinities fit no template. */
+const endless = (isNegative: boolean, { integer }: NumberTemplate): Digits => ({ isNegative, integer: "#".repeat(integer + 1), fraction: "" })
+
 const formatDecimalAs = (value: Decimal, template: NumberTemplate): string => {
-  if (!value.isFinite) throw new ExpressionError("INVALID_ARGUMENT", `to_char does not write ${shown(value)}.`)
+  if (!value.isFinite) return write(template, endless(value.coefficient < 0, template))
   return write(template, split(value.withScale(template.fraction).toString()))
 }
 
@@ -168,7 +171,7 @@ const formatIntegerAs = (value: Whole, template: NumberTemplate): string => form
 
 /** Digits past the fifteenth of a double say nothing and are written as zeros. */
 const formatDoubleAs = (value: number, template: NumberTemplate): string => {
-  if (!Number.isFinite(value)) throw new ExpressionError("INVALID_ARGUMENT", `to_char does not write ${shown(value)}.`)
+  if (!Number.isFinite(value)) return write(template, endless(value < 0, template))
   const integer = String(Math.trunc(Math.abs(value))).length
   const fraction = Math.max(0, Math.min(template.fraction, 15 - integer))
   return formatDecimalAs(Decimal.parse(fixedHalfEven(value, fraction))!, template)
