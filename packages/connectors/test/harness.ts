@@ -65,15 +65,20 @@ export const contextOf = ({ root, warnings, ...rest }: Context): PluginContext =
 const ignore = (): void => undefined
 
 export interface ReadOptions
-  extends Context, Partial<Pick<SourceRequest<unknown>, "batchSize" | "columns" | "cursor" | "incremental" | "optional">> {}
+  extends Context, Partial<Pick<SourceRequest<unknown>, "batchSize" | "columns" | "cursor" | "incremental" | "optional">> {
+  /** Gives all memory back as soon as the rows of a chunk have been looked at, as an engine may. */
+  readonly releases?: boolean
+}
 
 export class ReadResult {
   readonly reader: SourceReader
   readonly batches: ReadonlyArray<Batch>
   /** Behind how many rows each cursor came, and the cursor as it is stored. */
   readonly cursors: ReadonlyArray<{ readonly rows: number; readonly stored: string }>
+  private readonly kept: ReadonlyArray<Row> | undefined
 
-  constructor(reader: SourceReader, batches: ReadonlyArray<Batch>, cursors: ReadResult["cursors"]) {
+  constructor(reader: SourceReader, batches: ReadonlyArray<Batch>, cursors: ReadResult["cursors"], kept: ReadonlyArray<Row> | undefined) {
+    this.kept = kept
     this.reader = reader
     this.batches = batches
     this.cursors = cursors
@@ -85,7 +90,7 @@ export class ReadResult {
 
   /** Decoded when they are asked for. */
   get rows(): ReadonlyArray<Row> {
-    return this.batches.flatMap((batch) => batch.toRows())
+    return this.kept ?? this.batches.flatMap((batch) => batch.toRows())
   }
 
   /** The last one, as the next run gets it. */
@@ -108,6 +113,7 @@ const read = (source: Source, config: unknown, options: ReadOptions) =>
     const { rows } = reader.read({})
     const batches: Array<Batch> = []
     const cursors: Array<{ rows: number; stored: string }> = []
+    const kept: Array<Row> = []
     let count = 0
     const take = (found: ReadonlyArray<Batch>, cursor: unknown) => {
       batches.push(...found)
@@ -123,12 +129,17 @@ const read = (source: Source, config: unknown, options: ReadOptions) =>
             const found = decode(chunk.bytes)
             const first = rows.decoded(chunk, found)
             take(numbered(found.batches, first), chunk.cursor)
+            if (options.releases !== true) return
+            kept.push(...found.batches.flatMap((batch) => batch.toRows()))
+            found.release?.()
+            chunk.release?.(chunk.bytes.buffer)
+            chunk.bytes.fill(0x7f)
           },
           catch: (cause) => decodeFailure(cause, (error) => rows.located(chunk, error)),
         }),
       )
     }
-    return new ReadResult(reader, batches, cursors)
+    return new ReadResult(reader, batches, cursors, options.releases === true ? kept : undefined)
   })
 
 const decodeFailure = (cause: unknown, located: (error: DecodeError) => SourceError): SourceError => {
@@ -159,7 +170,7 @@ const loadDecoder = async ({
 }
 
 const requestOf = (source: Source, config: unknown, options: ReadOptions): SourceRequest<unknown> => {
-  const { batchSize = 5000, columns, cursor, incremental, optional, ...context } = options
+  const { batchSize = 5000, columns, cursor, incremental, optional, releases: _releases, ...context } = options
   return {
     ...contextOf(context),
     config: validConfig(source, config),

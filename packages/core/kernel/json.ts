@@ -369,7 +369,10 @@ function findColumn(at: usize, stop: usize): bool {
   }
 }
 
-/** From the end of a value (or the row's brace) past comma, key and colon to the next value. 0 is a problem or, with `problem` 0, the end. */
+/**
+ * From the end of a value (or the row's brace) past comma, key and colon to the next value.
+ * 0 is a problem or, with `problem` 0, the end.
+ */
 function readKey(from: usize, isFirst: bool, slot: usize): usize {
   let at = skipSpace(from)
   if (load<u8>(at) == 0x7d) {

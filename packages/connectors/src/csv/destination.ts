@@ -51,7 +51,7 @@ const csvLayout = async (request: Request, target: Target): Promise<TextLayout> 
   const columns = (hasHeader ? await existingColumns(request, target) : undefined) ?? schema.columns.map((column) => column.name)
   const options: CsvEncoderOptions = { ...dialectOf(config), columns }
   return {
-    encode: makeCsvEncoder(options),
+    encode: makeCsvEncoder({ ...options, lend: true }),
     encoder: () => csvEncoder(options),
     begin: (isNew) =>
       isNew

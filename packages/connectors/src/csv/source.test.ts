@@ -167,6 +167,17 @@ describe("a CSV file", () => {
   })
 })
 
+describe("memory that is given back", () => {
+  it("is read into again, and the rows are the same", async () => {
+    const content = `id,name\n${Array.from({ length: 500 }, (_, i) => `${i},"name ${i}"\n`).join("")}`
+    const root = projectFolder({ "a.csv": content, "b.csv": content })
+    const source = makeCsvSource({ chunkBytes: 300, sampleBytes: 300, sampleRows: 10 })
+    const expected = await readAll(source, { path: "*.csv" }, { root })
+    expect((await readAll(source, { path: "*.csv" }, { root, releases: true })).rows).toEqual(expected.rows)
+    expect(expected.rows).toHaveLength(1000)
+  })
+})
+
 describe("bad input", () => {
   it("missing: names the path", async () => {
     await expect(read({}, { path: "no.csv" })).rejects.toMatchObject({

@@ -10,9 +10,33 @@ export interface RowChunk {
   readonly last: boolean
 }
 
+/** Buffers to read into. Who is done with a chunk may give its buffer back: fresh memory costs more than reading. */
+export class BufferPool {
+  readonly chunkBytes: number
+  private readonly buffers: Array<ArrayBufferLike> = []
+
+  constructor(chunkBytes: number) {
+    this.chunkBytes = chunkBytes
+  }
+
+  take(): Uint8Array {
+    return new Uint8Array(this.buffers.pop() ?? Buffer.allocUnsafeSlow(this.size).buffer)
+  }
+
+  give(buffer: ArrayBufferLike): void {
+    if (buffer.byteLength === this.size && this.buffers.length < MOST_KEPT) this.buffers.push(buffer)
+  }
+
+  private get size(): number {
+    return HEADROOM + this.chunkBytes
+  }
+}
+
+const MOST_KEPT = 16
+
 export interface CutOptions {
   readonly split: RowSplitter
-  readonly chunkBytes: number
+  readonly pool: BufferPool
   readonly rowLimit: number
   /**
    * Looks at text in which no row end was found for long, from the row's start: true where it is broken, so that the decoder should
@@ -35,7 +59,7 @@ export class LargeRow extends Error {
 const HEADROOM = 64 * 1024
 
 interface Block {
-  readonly buffer: Uint8Array<ArrayBuffer>
+  readonly buffer: Uint8Array
   /** The text is `buffer[HEADROOM … end)`. */
   readonly end: number
   readonly last: boolean
@@ -78,11 +102,11 @@ export async function* cutRows(reader: TextReader, options: CutOptions): AsyncGe
   const carry = new Carry()
   let position = reader.position
   let checkAt = FIRST_CHECK
-  let next: Promise<Block> | undefined = startBlock(reader, options.chunkBytes)
+  let next: Promise<Block> | undefined = startBlock(reader, options.pool)
   try {
     while (next !== undefined) {
       const block: Block = await next
-      next = block.last ? undefined : startBlock(reader, options.chunkBytes)
+      next = block.last ? undefined : startBlock(reader, options.pool)
       const boundary = block.last ? block.end : options.split(block.buffer, HEADROOM, block.end)
       if (boundary >= 0) {
         const rest = block.buffer.slice(boundary, block.end)
@@ -108,15 +132,15 @@ export async function* cutRows(reader: TextReader, options: CutOptions): AsyncGe
 /** Text without a row end that is looked at for the first time; then at every doubling. */
 const FIRST_CHECK = 8 * 1024 * 1024
 
-const startBlock = (reader: TextReader, size: number): Promise<Block> => {
-  const block = readBlock(reader, size)
+const startBlock = (reader: TextReader, pool: BufferPool): Promise<Block> => {
+  const block = readBlock(reader, pool)
   // Its failure is met where the block is awaited. Where it never is, the input was closed for another reason.
   block.catch(() => undefined) // house-rules: allow, met where it is awaited
   return block
 }
 
-const readBlock = async (reader: TextReader, size: number): Promise<Block> => {
-  const buffer = new Uint8Array(Buffer.allocUnsafeSlow(HEADROOM + size).buffer)
+const readBlock = async (reader: TextReader, pool: BufferPool): Promise<Block> => {
+  const buffer = pool.take()
   const length = await readFully(reader, buffer.subarray(HEADROOM))
-  return { buffer, end: HEADROOM + length, last: length < size }
+  return { buffer, end: HEADROOM + length, last: length < pool.chunkBytes }
 }

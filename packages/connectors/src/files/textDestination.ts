@@ -23,6 +23,7 @@ import { fitBatch } from "./schemaChange.ts"
 
 /** How batches stand in the text of one format. Made anew for every load. */
 export interface TextLayout {
+  /** May lend its bytes until two more batches have been encoded. */
   readonly encode: TextEncode
   /** The same encoder for the engine to call elsewhere; undefined where only this load can encode. */
   readonly encoder: ((schema: BatchSchema) => ModuleReference) | undefined
@@ -122,7 +123,8 @@ const standardOutput = ({ stdout, name }: LoadRequest<PathConfig>): OutputFile =
       path: [name, "path"],
     })
   }
-  return { write: stdout, commit: async () => 0, close: async () => undefined }
+  // What a host does with the bytes, and until when, is not known.
+  return { write: (bytes) => stdout(bytes.slice()), commit: async () => 0, close: async () => undefined }
 }
 
 class TextLoad {
@@ -152,6 +154,7 @@ class TextLoad {
       label: path === undefined ? label : basename(label),
       ...(path === undefined ? {} : { location: path }),
       commitsEarly: "state" in this.file,
+      releases: true,
       write: (batch) => this.attempt(() => this.write(batch)),
       ...(encoder === undefined || transcode !== undefined
         ? {}

@@ -20,7 +20,7 @@ import { FileProgress, type FileStart } from "./fileCursor.ts"
 import type { InputFile } from "./findFiles.ts"
 import { emptyFile, type FileRequest, type Inputs, openInputs, STDIN } from "./inputs.ts"
 import { rowLimit } from "./options.ts"
-import { cutRows, LargeRow, type RowChunk } from "./rowChunks.ts"
+import { BufferPool, cutRows, LargeRow, type RowChunk } from "./rowChunks.ts"
 import { readFully, type TextReader } from "./textReader.ts"
 
 /** How rows stand in the text of one format. Made anew for every opened source. */
@@ -159,17 +159,18 @@ const wholeRowsEnd = (format: TextFormat, bytes: Uint8Array): number => {
 class TextRead {
   private readonly request: FileRequest
   private readonly format: TextFormat
-  private readonly sizes: TextSourceSizes
   private readonly inputs: Inputs
   private readonly columns: ReadonlyArray<ColumnSchema>
   private readonly progress: FileProgress
+  private readonly pool: BufferPool
+  private readonly release = (buffer: ArrayBufferLike): void => this.pool.give(buffer)
 
   constructor(request: FileRequest, format: TextFormat, sizes: TextSourceSizes, inputs: Inputs, columns: ReadonlyArray<ColumnSchema>) {
     this.request = request
     this.format = format
-    this.sizes = sizes
     this.inputs = inputs
     this.columns = columns
+    this.pool = new BufferPool(sizes.chunkBytes)
     this.progress = new FileProgress(inputs.plan.known, columns)
   }
 
@@ -212,15 +213,16 @@ class TextRead {
       isFirst = false
       const { bytes, end } = chunk.last ? this.withoutTorn(label, rows) : rows
       const cursor = this.cursor(start, end, bytes.length, chunk.last, isLastFile)
-      if (bytes.length > 0 || cursor !== undefined) yield { bytes, label, ...(cursor === undefined ? {} : { cursor }) }
+      if (bytes.length > 0 || cursor !== undefined)
+        yield { bytes, label, release: this.release, ...(cursor === undefined ? {} : { cursor }) }
     }
   }
 
   private cutOptions() {
-    const { format, request, sizes } = this
+    const { format, request, pool } = this
     return {
       split: format.splitter(),
-      chunkBytes: sizes.chunkBytes,
+      pool,
       rowLimit: rowLimit(request.config),
       isBroken: (bytes: Uint8Array) => format.isBroken(bytes),
     }

@@ -33,7 +33,7 @@ export const jsonDestination: Destination<JsonDestinationConfig> = {
 const arrayLayout = (pretty: boolean): TextLayout => {
   const options = { layout: pretty ? "pretty" : "array" } as const
   return {
-    encode: makeJsonEncoder(options),
+    encode: makeJsonEncoder({ ...options, lend: true }),
     encoder: () => jsonEncoder(options),
     begin: () => Buffer.from("["),
     // Every row comes with a comma in front, which the first one does not need.

@@ -27,7 +27,7 @@ export const ndjsonDestination: Destination<NdjsonDestinationConfig> = {
 const nothing = (): Uint8Array => new Uint8Array(0)
 
 const linesLayout = (): TextLayout => ({
-  encode: makeJsonEncoder({ layout: "lines" }),
+  encode: makeJsonEncoder({ layout: "lines", lend: true }),
   encoder: () => jsonEncoder({ layout: "lines" }),
   begin: nothing,
   join: (rows) => rows,

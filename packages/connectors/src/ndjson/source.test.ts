@@ -57,6 +57,15 @@ describe("an NDJSON file", () => {
     expect(batches.flatMap((batch) => batch.toRows())).toEqual([{ café: 1 }, { café: 2 }])
   })
 
+  it("reads into memory that is given back, and the rows are the same", async () => {
+    const rows = Array.from({ length: 300 }, (_, i) => ({ id: i, name: `name ${i}`, ...(i % 50 === 49 ? { more: i } : {}) }))
+    const root = projectFolder({ "a.ndjson": rows.map((row) => `${JSON.stringify(row)}\n`).join("") })
+    const source = makeNdjsonSource({ chunkBytes: 300, sampleBytes: 300, sampleRows: 5 })
+    const expected = await readAll(source, { path: "a.ndjson" }, { root })
+    expect((await readAll(source, { path: "a.ndjson" }, { root, releases: true })).rows).toEqual(expected.rows)
+    expect(expected.rows.map((row) => row["id"])).toEqual(rows.map((row) => row.id))
+  })
+
   it("must have text", async () => {
     expect(await failure("")).toMatchObject({ code: "SOURCE_EMPTY" })
     expect(await rowsOf("", {}, { optional: true })).toEqual([])

@@ -27,6 +27,8 @@ export interface DecodedText {
   readonly batches: ReadonlyArray<Batch>
   readonly rows: number
   readonly lines: number
+  /** Takes back the memory that holds where the fields are, when nothing refers to the batches any more. Need not be called. */
+  readonly release?: () => void
 }
 
 export type TextDecode = (bytes: Uint8Array) => DecodedText
@@ -43,6 +45,7 @@ export const makeCsvDecoder = (options: CsvDecoderOptions): TextDecode => {
       batches: parts.flatMap((rows) => toBatches(rows, options)),
       rows: totalRows(parts),
       lines: linesOf(bytes, parts),
+      release: () => scanner.release(parts),
     }
   }
 }
@@ -54,9 +57,13 @@ const totalRows = (parts: ReadonlyArray<CsvRows>): number => parts.reduce((sum, 
 /** Changes of line ends that are followed one by one; a file that mixes them throughout is rewritten. */
 const MOST_PARTS = 8
 
+const MOST_KEPT = 16
+
 class CsvScanner {
   readonly options: CsvDecoderOptions
   readonly nulls: ReadonlyArray<Uint8Array>
+  /** Memory of earlier scans. */
+  private readonly free: Array<Uint32Array<ArrayBuffer>> = []
 
   constructor(options: CsvDecoderOptions) {
     this.options = options
@@ -90,9 +97,15 @@ class CsvScanner {
     return { format: "csv", buffer, offsets, columns: columns.length, crlf: false, quotes: true, delimiter, quote, nulls: this.nulls }
   }
 
+  release(parts: ReadonlyArray<CsvRows>): void {
+    for (const { offsets } of parts) if (this.free.length < MOST_KEPT) this.free.push(offsets as Uint32Array<ArrayBuffer>)
+  }
+
   private scanPart(bytes: Uint8Array, from: number): CsvScan {
     const { delimiter, quote, columns } = this.options
-    return textKernel().scanCsv(bytes, from, bytes.length, { delimiter, quote, columns: columns.length, final: true })
+    const reuse = this.free.pop()
+    const options = { delimiter, quote, columns: columns.length, final: true }
+    return textKernel().scanCsv(bytes, from, bytes.length, reuse === undefined ? options : { ...options, reuse })
   }
 
   private toRows(buffer: Uint8Array, scan: CsvScan): CsvRows {

@@ -10,7 +10,7 @@ import { formatValue, type Value } from "../model/Value.ts"
 import type { CsvDialect } from "./csvDialect.ts"
 import { csvText, type CsvText, isNullAt } from "./encodeCsvText.ts"
 import type { TextEncode } from "./encodeJson.ts"
-import { putAscii, putBytes, putInteger, putText, TextOutput, wordSource } from "./encodeOutput.ts"
+import { Outputs, putAscii, putBytes, putInteger, putText, TextOutput, wordSource } from "./encodeOutput.ts"
 import { copiedBytes, type PutField, UnsupportedValue, writeRows } from "./encodeRows.ts"
 import { copyBare, type CopyScalar, copyWords } from "./encodeScalars.ts"
 import { NO_QUOTE } from "./csvDialect.ts"
@@ -20,6 +20,8 @@ import { type CsvRows, JsonKind, type JsonRows, TextColumn } from "./TextRows.ts
 export interface CsvEncoderOptions extends CsvDialect {
   /** Names of the columns, as in the header. A batch without one of them has nulls there. */
   readonly columns: ReadonlyArray<string>
+  /** The bytes are lent until two more batches have been encoded, which saves a copy. Default false: they are the caller's. */
+  readonly lend?: boolean
 }
 
 /** Names this encoder for the engine, which may load it in a worker thread. */
@@ -27,14 +29,17 @@ export const csvEncoder = (options: CsvEncoderOptions) => ({ url: import.meta.ur
 
 export const makeCsvEncoder = (options: CsvEncoderOptions): TextEncode => {
   const writer = new CsvWriter(options)
-  const out = new TextOutput()
+  const outputs = new Outputs(options.lend ?? false)
   let known: { readonly schema: BatchSchema; readonly order: ReadonlyArray<number> } | undefined
   return (batch) => {
     if (known === undefined || !isSameSchema(known.schema, batch.schema))
       known = { schema: batch.schema, order: orderOf(options, batch.schema) }
-    out.begin(copiedBytes(batch, writer.perRow))
     const fields = known.order.map((index, i) => writer.column(batch, index, i))
-    return out.take(writeRows(out, ordered(batch, known.order), fields, putLineEnd))
+    const rows = ordered(batch, known.order)
+    return outputs.write((out) => {
+      out.begin(copiedBytes(batch, writer.perRow))
+      return writeRows(out, rows, fields, putLineEnd)
+    })
   }
 }
 

@@ -12,7 +12,18 @@ import { stringifyJson } from "../model/Json.ts"
 import { formatValue, toRowValue, type Value } from "../model/Value.ts"
 import { csvText, type CsvText, isNullAt } from "./encodeCsvText.ts"
 import { type JsonLayout, putEscapedString, putNested, putPlainString, putString } from "./encodeJsonText.ts"
-import { type Literal, literal, putAscii, putBytes, putInteger, putLiteral, putText, TextOutput, wordSource } from "./encodeOutput.ts"
+import {
+  type Literal,
+  literal,
+  Outputs,
+  putAscii,
+  putBytes,
+  putInteger,
+  putLiteral,
+  putText,
+  type TextOutput,
+  wordSource,
+} from "./encodeOutput.ts"
 import { copiedBytes, type PutField, writeRows } from "./encodeRows.ts"
 import { copyBare, copyWords } from "./encodeScalars.ts"
 import { JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
@@ -23,6 +34,8 @@ export interface JsonEncoderOptions {
    * two.
    */
   readonly layout: "lines" | "array" | "pretty"
+  /** The bytes are lent until two more batches have been encoded, which saves a copy. Default false: they are the caller's. */
+  readonly lend?: boolean
 }
 
 export type TextEncode = (batch: Batch) => Uint8Array<ArrayBuffer>
@@ -31,14 +44,16 @@ export type TextEncode = (batch: Batch) => Uint8Array<ArrayBuffer>
 export const jsonEncoder = (options: JsonEncoderOptions) => ({ url: import.meta.url, name: "makeJsonEncoder", options })
 
 export const makeJsonEncoder = (options: JsonEncoderOptions): TextEncode => {
-  const out = new TextOutput()
+  const outputs = new Outputs(options.lend ?? false)
   let frame: Frame | undefined
   return (batch) => {
     if (frame === undefined || !isSameSchema(frame.schema, batch.schema)) frame = makeFrame(batch.schema, options)
     const { keys, putEnd, perRow } = frame
-    out.begin(copiedBytes(batch, perRow))
     const fields = batch.columns.map((column, i) => putColumn(column, keys[i]!))
-    return out.take(writeRows(out, batch, fields, putEnd))
+    return outputs.write((out) => {
+      out.begin(copiedBytes(batch, perRow))
+      return writeRows(out, batch, fields, putEnd)
+    })
   }
 }
 

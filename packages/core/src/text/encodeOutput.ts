@@ -2,8 +2,7 @@
  * The bytes that an encoder writes into: one growing buffer, used again for every batch.
  *
  * Writers get the place to write at and give the place after what they wrote. Before a batch is written there is room for every field that
- * is
- * copied as it stands; who writes more than that asks with `reserve`. Words of eight bytes are written whole, so what stands behind a place
+ * is copied as it stands; who writes more than that asks with `reserve`. Words of eight bytes are written whole, so what stands behind a place
  * is never relied on.
  */
 export class TextOutput {
@@ -26,9 +25,9 @@ export class TextOutput {
     if (needed > this.bytes.length) this.grow(needed)
   }
 
-  /** What was written, in a buffer of its own. */
-  take(length: number): Uint8Array<ArrayBuffer> {
-    const taken = this.bytes.slice(0, length)
+  /** What was written: in a buffer of its own, or lent until this output is used again. */
+  take(length: number, lend = false): Uint8Array<ArrayBuffer> {
+    const taken = lend ? this.bytes.subarray(0, length) : this.bytes.slice(0, length)
     // One huge row must not hold its memory for the rest of the run.
     if (this.bytes.length > KEEP) this.replace(new Uint8Array(KEEP))
     return taken
@@ -51,6 +50,30 @@ const KEEP = 32 * 1024 * 1024
 
 /** Words are copied whole, up to seven bytes past the end. */
 const SLACK = 64
+
+/**
+ * Where an encoder writes its batches. With `lend`, two buffers take turns, so that what was encoded stays as it is until two more batches
+ * have been: time to write it out while the next one is encoded.
+ */
+export class Outputs {
+  private readonly lend: boolean
+  private current = new TextOutput()
+  private other: TextOutput | undefined
+
+  constructor(lend: boolean) {
+    this.lend = lend
+  }
+
+  /** `put` writes and gives the length of what it wrote. Where it throws, or writes nothing, no turn is over. */
+  write(put: (out: TextOutput) => number): Uint8Array<ArrayBuffer> {
+    const out = this.current
+    const bytes = out.take(put(out), this.lend)
+    if (!this.lend || bytes.length === 0) return bytes
+    this.current = this.other ?? new TextOutput()
+    this.other = out
+    return bytes
+  }
+}
 
 /** Text that is written again and again, such as the key of a column. */
 export interface Literal {

@@ -11,7 +11,7 @@ import { decodeText } from "./decode.ts"
 import { DecodeError } from "./DecodeError.ts"
 import { checkUtf8 } from "./encoding.ts"
 import { TypeGuess } from "./infer.ts"
-import { type JsonKeys, type JsonProblem, type JsonScan, textKernel } from "./kernel.ts"
+import { type JsonKeys, type JsonProblem, type JsonReuse, type JsonScan, textKernel } from "./kernel.ts"
 import { countLines, placeOf } from "./lines.ts"
 import { isSpace, keyAt, keysFrom, KeySet, MOST_KEYS, plainSpelling, stringEnd } from "./jsonDecoderKeys.ts"
 import { JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
@@ -32,7 +32,9 @@ export const makeNdjsonDecoder = (options: JsonDecoderOptions): ((bytes: Uint8Ar
   const reader = new JsonReader(options)
   return (bytes) => {
     checkUtf8(bytes)
-    const text = reader.read(bytes, (from, keys) => textKernel().scanNdjson(bytes, from, bytes.length, keys, { final: true }))
+    const text = reader.read(bytes, (from, keys, reuse) =>
+      textKernel().scanNdjson(bytes, from, bytes.length, keys, { final: true, ...reuse }),
+    )
     return { ...text, lines: ndjsonLines(bytes, text.rows) }
   }
 }
@@ -99,9 +101,17 @@ interface ReadText extends Omit<JsonText, "lines"> {
   readonly consumed: number
 }
 
+interface Reuse {
+  readonly reuse?: JsonReuse
+}
+
+const MOST_KEPT = 16
+
 class JsonReader {
   readonly options: JsonDecoderOptions
   private readonly base: KeySet
+  /** Memory of earlier scans. */
+  private readonly free: Array<JsonReuse> = []
 
   constructor(options: JsonDecoderOptions) {
     this.options = options
@@ -114,13 +124,13 @@ class JsonReader {
     )
   }
 
-  read(bytes: Uint8Array, scan: (from: number, keys: JsonKeys) => JsonScan): ReadText {
+  read(bytes: Uint8Array, scan: (from: number, keys: JsonKeys, reuse: Reuse) => JsonScan): ReadText {
     const parts: Array<Part> = []
     let set = this.base
     let from = 0
     let rows = 0
     for (;;) {
-      const found = scan(from, set.keys)
+      const found = scan(from, set.keys, this.reuse())
       if (found.rows > 0) parts.push(toPart(bytes, found, set, rows))
       rows += found.rows
       from = found.consumed
@@ -132,7 +142,25 @@ class JsonReader {
       set = set.with(keysFrom(bytes, problem.at, MOST_KEYS + 1))
       if (set.names.length > MOST_KEYS) throw tooManyKeys(bytes, problem, rows)
     }
-    return { batches: this.toBatches(parts, set), rows, consumed: from, spellings: set === this.base ? {} : set.oddSpellings() }
+    return {
+      batches: this.toBatches(parts, set),
+      rows,
+      consumed: from,
+      spellings: set === this.base ? {} : set.oddSpellings(),
+      release: () => this.release(parts),
+    }
+  }
+
+  private reuse(): Reuse {
+    const reuse = this.free.pop()
+    return reuse === undefined ? {} : { reuse }
+  }
+
+  private release(parts: ReadonlyArray<Part>): void {
+    for (const { rows } of parts) {
+      if (this.free.length < MOST_KEPT)
+        this.free.push({ spans: rows.spans as Uint32Array<ArrayBuffer>, kinds: rows.kinds as Uint8Array<ArrayBuffer> })
+    }
   }
 
   private toBatches(parts: ReadonlyArray<Part>, set: KeySet): ReadonlyArray<Batch> {
