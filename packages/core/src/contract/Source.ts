@@ -66,7 +66,8 @@ export interface SourceChunk {
   readonly label: string
   /**
    * Takes the chunk's buffer back, to read into it again; fresh memory costs as much as reading. Called at most once, and only when
-   * nothing refers to the bytes any more: a worker thread sent them back, or every load says that it `releases` batches. Need not be called.
+   * nothing refers to the bytes any more: a worker thread sent them back, or every load says that it `releases` batches. Need not be
+   * called.
    */
   readonly release?: (buffer: ArrayBufferLike) => void
 }
