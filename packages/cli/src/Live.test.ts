@@ -9,9 +9,9 @@ afterEach(() => void vi.useRealTimers())
 const progress: RunProgress = {
   runId: "run_1",
   stage: "extract",
-  sources: [{ name: "users", rows: 1_234_567, bytes: 40, totalRows: undefined, totalBytes: 100, done: false }],
+  sources: [{ name: "users", rows: 1_234_567, bytes: 40, totalRows: undefined, totalBytes: 100, done: false, durationMs: 0 }],
   steps: [],
-  destinations: [{ name: "out", label: "out.json", location: undefined, rows: 1000 }],
+  destinations: [{ name: "out", label: "out.json", location: undefined, rows: 1000, durationMs: 0 }],
   read: 1_234_567,
   loaded: 1000,
   filtered: 0,

@@ -2,6 +2,8 @@
 import type { RunStage } from "../contract/Store.ts"
 import type { DestinationProgress, RunProgress, SourceProgress, StepProgress } from "./Options.ts"
 
+export type StageName = RunProgress["stage"]
+
 interface SourceCount {
   readonly name: string
   rows: number
@@ -18,6 +20,7 @@ interface StepCount {
   rowsIn: number
   rowsOut: number
   rejected: number
+  durationMs: number
 }
 
 interface DestinationCount {
@@ -50,7 +53,11 @@ export class Counters {
   readonly sources: ReadonlyArray<SourceCount>
   readonly steps: ReadonlyArray<StepCount>
   readonly destinations: ReadonlyArray<DestinationCount>
-  stage: RunProgress["stage"] = "extract"
+  stage: StageName = "extract"
+  /** Stages that have had something to do. */
+  readonly begun = new Set<StageName>()
+  /** Called when a stage begins. */
+  onBegin: (() => void) | undefined
   loaded = 0
   rejected = 0
   transformMs = 0
@@ -69,12 +76,20 @@ export class Counters {
       done: false,
       durationMs: 0,
     }))
-    this.steps = names.steps.map(({ name, type }) => ({ name, type, rowsIn: 0, rowsOut: 0, rejected: 0 }))
+    this.steps = names.steps.map(({ name, type }) => ({ name, type, rowsIn: 0, rowsOut: 0, rejected: 0, durationMs: 0 }))
     this.destinations = names.destinations.map((name) => ({ name, label: name, location: undefined, rows: 0, durationMs: 0 }))
+  }
+
+  begin(stage: StageName): void {
+    this.stage = stage
+    if (this.begun.has(stage)) return
+    this.begun.add(stage)
+    this.onBegin?.()
   }
 
   /** Counts what one pass of the steps did: `passed[i]` rows came out of step `i`. */
   addSteps(rowsIn: number, passed: ReadonlyArray<number>, rejectedByStep: ReadonlyMap<number, number>): void {
+    if (passed.length > 0) this.begin("transform")
     let before = rowsIn
     passed.forEach((rows, i) => {
       const step = this.steps[i]!
@@ -116,9 +131,9 @@ export class Counters {
     return {
       runId,
       stage: this.stage,
-      sources: this.sources.map(({ durationMs: _, ...source }): SourceProgress => source),
-      steps: this.steps.map(({ name, type, rowsIn, rowsOut }): StepProgress => ({ name, type, rowsIn, rowsOut })),
-      destinations: this.destinations.map(({ name, label, location, rows }): DestinationProgress => ({ name, label, location, rows })),
+      sources: this.sources.map((source): SourceProgress => ({ ...source })),
+      steps: this.timedSteps().map(({ rejected: _, ...step }): StepProgress => step),
+      destinations: this.destinations.map((destination): DestinationProgress => ({ ...destination })),
       read: this.read,
       loaded: this.loaded,
       filtered: this.filtered,
@@ -127,8 +142,13 @@ export class Counters {
     }
   }
 
+  /** Fused steps run in one pass, so unless they ran apart their time is known only for all of them together: the first has it. */
+  private timedSteps(): ReadonlyArray<StepCount> {
+    if (this.steps.some((step) => step.durationMs > 0)) return this.steps
+    return this.steps.map((step, i) => (i === 0 ? { ...step, durationMs: this.transformMs } : step))
+  }
+
   stages(): ReadonlyArray<RunStage> {
-    const steps = this.steps.map((step) => ({ name: `transform: ${step.name}`, rowsIn: step.rowsIn, rowsOut: step.rowsOut, durationMs: 0 }))
     const out = this.steps.at(-1)?.rowsOut ?? this.read
     return [
       ...this.sources.map((source) => ({
@@ -137,8 +157,12 @@ export class Counters {
         rowsOut: source.rows,
         durationMs: Math.round(source.durationMs),
       })),
-      // Fused steps run in one pass, so their time is known only for all of them together.
-      ...steps.map((step, i) => (i === 0 ? { ...step, durationMs: Math.round(this.transformMs) } : step)),
+      ...this.timedSteps().map((step) => ({
+        name: `transform: ${step.name}`,
+        rowsIn: step.rowsIn,
+        rowsOut: step.rowsOut,
+        durationMs: Math.round(step.durationMs),
+      })),
       ...this.destinations.map((destination) => ({
         name: `load: ${destination.label}`,
         rowsIn: out,

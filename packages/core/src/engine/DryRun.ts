@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { StoreError } from "../contract/Errors.ts"
-import { type Execution, finishRun, type Finished, newRunState, transition } from "./Execution.ts"
+import { type Execution, finishRun, type Finished, newRunState, runEvent, transition } from "./Execution.ts"
 import { openForLooking } from "./Looking.ts"
 
 export const dryRun = (execution: Execution): Effect.Effect<Finished, StoreError> =>
@@ -10,7 +10,7 @@ export const dryRun = (execution: Execution): Effect.Effect<Finished, StoreError
     const { environment } = execution
     const startedAt = environment.now()
     const state = newRunState(execution)
-    yield* transition(execution, { status: "running", startedAt }, "pipeline.started", { dry_run: true })
+    yield* transition(execution, { status: "running", startedAt }, [runEvent(execution, "pipeline.started", { dry_run: true })])
     const look = Effect.scoped(openForLooking(execution))
     const exit = yield* Effect.exit(Effect.interruptible(look))
     return yield* finishRun(execution, state, { stopping: false, onStop: undefined }, Exit.asVoid(exit), startedAt)

@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { type DeltaflowError, EngineError, type StoreError } from "../contract/Errors.ts"
+import { type PipelineError, EngineError, type StoreError } from "../contract/Errors.ts"
 import type { Log, PluginContext } from "../contract/Plugin.ts"
 import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
@@ -31,7 +31,7 @@ export type { Validation } from "./Resolve.ts"
 export interface RunResult extends Run {
   readonly progress: RunProgress
   /** The error that ended the run; undefined after success. */
-  readonly failure: DeltaflowError | undefined
+  readonly failure: PipelineError | undefined
 }
 
 export interface StartedRun {
@@ -56,19 +56,19 @@ export interface Preview {
 
 export interface EngineShape {
   readonly store: Store
-  readonly start: (pipeline: PipelineInput, options: RunOptions) => Effect.Effect<StartedRun, DeltaflowError>
-  readonly validate: (pipeline: PipelineInput, options: Pick<RunOptions, "variables">) => Effect.Effect<Validation, DeltaflowError>
-  readonly explain: (pipeline: PipelineInput, options: Pick<RunOptions, "variables">) => Effect.Effect<Explanation, DeltaflowError>
-  readonly preview: (pipeline: PipelineInput, options: PreviewOptions) => Effect.Effect<Preview, DeltaflowError>
+  readonly start: (pipeline: PipelineInput, options: RunOptions) => Effect.Effect<StartedRun, PipelineError>
+  readonly validate: (pipeline: PipelineInput, options: Pick<RunOptions, "variables">) => Effect.Effect<Validation, PipelineError>
+  readonly explain: (pipeline: PipelineInput, options: Pick<RunOptions, "variables">) => Effect.Effect<Explanation, PipelineError>
+  readonly preview: (pipeline: PipelineInput, options: PreviewOptions) => Effect.Effect<Preview, PipelineError>
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   readonly events: (filter: EventFilter, signal?: AbortSignal) => AsyncIterableIterator<EngineEvent>
-  readonly resetState: (pipeline: string) => Effect.Effect<void, DeltaflowError>
-  readonly setState: (pipeline: PipelineInput, source: string, cursor: string) => Effect.Effect<void, DeltaflowError>
+  readonly resetState: (pipeline: string) => Effect.Effect<void, PipelineError>
+  readonly setState: (pipeline: PipelineInput, source: string, cursor: string) => Effect.Effect<void, PipelineError>
   readonly jsonSchema: () => unknown
 }
 
 /** Everything that is opened here ends with the scope: runs are cancelled and waited for, and the engine's own store is closed. */
-export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, DeltaflowError, Scope.Scope> =>
+export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
     const now = options.now ?? Date.now
     const store =
@@ -125,7 +125,7 @@ class EngineRuns {
     }
   }
 
-  private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, DeltaflowError> {
+  private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, PipelineError> {
     return Effect.gen({ self: this }, function* () {
       const resolved = yield* this.decode(pipeline, options)
       const execution = this.execution(resolved, options)
@@ -160,12 +160,12 @@ class EngineRuns {
   private looking<A>(
     pipeline: PipelineInput,
     options: Pick<RunOptions, "variables">,
-    look: (execution: Execution) => Effect.Effect<A, DeltaflowError, Scope.Scope>,
-  ): Effect.Effect<A, DeltaflowError> {
+    look: (execution: Execution) => Effect.Effect<A, PipelineError, Scope.Scope>,
+  ): Effect.Effect<A, PipelineError> {
     return Effect.flatMap(this.decode(pipeline, options), (resolved) => Effect.scoped(look(this.execution(resolved, options))))
   }
 
-  private decode(pipeline: PipelineInput, { variables }: Pick<RunOptions, "variables">): Effect.Effect<DecodedPipeline, DeltaflowError> {
+  private decode(pipeline: PipelineInput, { variables }: Pick<RunOptions, "variables">): Effect.Effect<DecodedPipeline, PipelineError> {
     return resolve(pipeline, this.options, this.secrets, variables)
   }
 
@@ -213,6 +213,7 @@ class EngineRuns {
       store: this.store,
       now: this.now,
       mask: (text) => this.secrets.mask(text),
+      maskAll: (data) => this.secrets.maskAll(data),
       publish: (event) => this.hub.publish(event),
       context: (name, signal, startedAt, runtimeValues): PluginContext => ({
         ...shared,
@@ -254,11 +255,11 @@ class EngineRuns {
     })
   }
 
-  private resetState(pipeline: string): Effect.Effect<void, DeltaflowError> {
+  private resetState(pipeline: string): Effect.Effect<void, PipelineError> {
     return this.changeCheckpoints(pipeline, (stored) => stored.map((checkpoint) => ({ ...checkpoint, cursors: {}, state: null })))
   }
 
-  private setState(input: PipelineInput, name: string, text: string): Effect.Effect<void, DeltaflowError> {
+  private setState(input: PipelineInput, name: string, text: string): Effect.Effect<void, PipelineError> {
     return Effect.gen({ self: this }, function* () {
       const decoded = yield* this.decode(input, {})
       const { pipeline } = readyPipeline(decoded, this.options, { pipeline_name: decoded.name, run_id: "", environment: "" }, {})
@@ -287,7 +288,7 @@ class EngineRuns {
   private changeCheckpoints(
     pipeline: string,
     change: (stored: ReadonlyArray<StoredCheckpoint>) => ReadonlyArray<StoredCheckpoint>,
-  ): Effect.Effect<void, DeltaflowError> {
+  ): Effect.Effect<void, PipelineError> {
     return Effect.gen({ self: this }, function* () {
       const lease = yield* this.store.acquireLease(leaseName(pipeline), newRunId(this.now()), RESET_MS)
       if (lease === undefined) return yield* Effect.fail(stateHeld(pipeline))

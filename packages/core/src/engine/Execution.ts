@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { type DeltaflowError, EngineError, SourceError, TransformError, DestinationError, type StoreError } from "../contract/Errors.ts"
+import { type PipelineError, EngineError, SourceError, TransformError, DestinationError, type StoreError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import { type EngineEvent, type Lease, type Run, type RunFailure, type Store, type StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
@@ -18,12 +18,14 @@ import { openSources, runPass } from "./Pass.ts"
 import { preparePlan, prepareWorkers } from "./Prepare.ts"
 import { isIncremental, type ResolvedDestination, type ResolvedPipeline } from "./Resolved.ts"
 import { RunState } from "./RunState.ts"
+import { paceOf, type StageNews } from "./stageEvents.ts"
 
 /** What the engine lends to a run. */
 export interface RunEnvironment {
   readonly store: Store
   readonly now: () => number
   readonly mask: (text: string) => string
+  readonly maskAll: (data: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>
   readonly publish: (event: EngineEvent) => void
   readonly context: (name: string, signal: AbortSignal, startedAt: number, runtime: Readonly<Record<string, unknown>>) => PluginContext
   readonly environment: string
@@ -45,7 +47,7 @@ export interface Finished {
   readonly run: Run
   readonly progress: RunProgress
   /** The error itself, for who runs the engine in the same process. */
-  readonly error: DeltaflowError | undefined
+  readonly error: PipelineError | undefined
 }
 
 const LEASE_MS = 15_000
@@ -66,8 +68,11 @@ export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effec
     const startedAt = environment.now()
     const body = Effect.gen(function* () {
       yield* closeOrphans(execution)
-      yield* transition(execution, { status: "running", startedAt }, "pipeline.started", {})
-      yield* withKeepAlive(execution, holder, withTimeout(execution, attempts(execution, state, stop, holder, startedAt)))
+      state.counters.begin("extract")
+      const started = [runEvent(execution, "pipeline.started", {}), ...stageEvents(execution, state.stages.begun())]
+      yield* transition(execution, { status: "running", startedAt }, started)
+      const running = withTimeout(execution, attempts(execution, state, stop, holder, startedAt))
+      yield* withKeepAlive(execution, holder, withStageEvents(execution, state, running))
     })
     const exit = yield* Effect.exit(Effect.interruptible(body))
     const finished = yield* finishRun(execution, state, stop, exit, startedAt)
@@ -102,8 +107,8 @@ const leaseHeld = (pipeline: string): EngineError =>
 const withKeepAlive = <A>(
   execution: Execution,
   holder: LeaseHolder,
-  body: Effect.Effect<A, DeltaflowError>,
-): Effect.Effect<A, DeltaflowError> => {
+  body: Effect.Effect<A, PipelineError>,
+): Effect.Effect<A, PipelineError> => {
   const renew = Effect.gen(function* () {
     yield* Effect.sleep(LEASE_MS / 3)
     const renewed = yield* execution.environment.store.renewLease(holder.lease, LEASE_MS)
@@ -113,7 +118,27 @@ const withKeepAlive = <A>(
   return Effect.raceFirst(body, Effect.forever(renew))
 }
 
-const withTimeout = <A>(execution: Execution, body: Effect.Effect<A, DeltaflowError>): Effect.Effect<A, DeltaflowError> => {
+/** Tells how the stages go on for as long as the body runs. */
+const withStageEvents = <A>(
+  execution: Execution,
+  state: RunState,
+  body: Effect.Effect<A, PipelineError>,
+): Effect.Effect<A, PipelineError> => {
+  const started = performance.now()
+  const tell = Effect.gen(function* () {
+    const isDue = yield* state.stages.wait(paceOf(performance.now() - started))
+    const news = isDue ? [...state.stages.begun(), ...state.stages.moved()] : state.stages.begun()
+    if (news.length === 0) return
+    // What was told is stored and published as a whole, also when the body ends meanwhile.
+    yield* Effect.uninterruptible(transition(execution, countsOf(state), stageEvents(execution, news)))
+  })
+  return Effect.raceFirst(body, Effect.forever(tell))
+}
+
+const stageEvents = (execution: Execution, news: ReadonlyArray<StageNews>): ReadonlyArray<EngineEvent> =>
+  news.map(({ type, data }) => runEvent(execution, type, data))
+
+const withTimeout = <A>(execution: Execution, body: Effect.Effect<A, PipelineError>): Effect.Effect<A, PipelineError> => {
   const { timeout } = execution.options
   if (timeout === undefined) return body
   const error = () =>
@@ -163,18 +188,19 @@ const makeEvent = (now: number, pipeline: string, runId: string, type: string, d
   data,
 })
 
-/** Invariant of the store: a transition is durable before anybody hears of it. */
+/** Names of steps and labels of destinations may come from variables, and messages from plugins. */
+export const runEvent = ({ environment, pipeline, run }: Execution, type: string, data: Readonly<Record<string, unknown>>): EngineEvent =>
+  makeEvent(environment.now(), pipeline.name, run.id, type, environment.maskAll(data))
+
+/** Invariant of the store: a transition is durable before anybody hears of it. Nobody hears of one that the store does not take. */
 export const transition = (
-  execution: Execution,
+  { environment, run }: Execution,
   change: Partial<Omit<Run, "id" | "pipeline">>,
-  type: string,
-  data: Readonly<Record<string, unknown>>,
+  events: ReadonlyArray<EngineEvent>,
 ): Effect.Effect<boolean, StoreError> =>
   Effect.gen(function* () {
-    const { environment, pipeline, run } = execution
-    const event = makeEvent(environment.now(), pipeline.name, run.id, type, data)
-    const changed = yield* environment.store.updateRun(run.id, change, [event])
-    if (changed) environment.publish(event)
+    const changed = yield* environment.store.updateRun(run.id, change, events)
+    if (changed) for (const event of events) environment.publish(event)
     return changed
   })
 
@@ -185,11 +211,11 @@ const attempts = (
   stop: StopSwitch,
   holder: LeaseHolder,
   startedAt: number,
-): Effect.Effect<void, DeltaflowError> => {
+): Effect.Effect<void, PipelineError> => {
   const { errorHandling } = execution.pipeline
   let attempt = 0
-  const once: Effect.Effect<void, DeltaflowError> = Effect.suspend(() => passes(execution, state, stop, holder, startedAt))
-  const step: Effect.Effect<void, DeltaflowError> = Effect.catch(once, (error) => {
+  const once: Effect.Effect<void, PipelineError> = Effect.suspend(() => passes(execution, state, stop, holder, startedAt))
+  const step: Effect.Effect<void, PipelineError> = Effect.catch(once, (error) => {
     if (errorHandling.strategy !== "retry" || !error.retryable || attempt >= errorHandling.maxRetries || stop.stopping)
       return Effect.fail(error)
     attempt++
@@ -207,15 +233,11 @@ const announceRetry = (
   execution: Execution,
   attempt: number,
   delayMs: number,
-  error: DeltaflowError,
-): Effect.Effect<void, DeltaflowError> => {
-  const { environment, pipeline, run } = execution
-  const event = makeEvent(environment.now(), pipeline.name, run.id, "pipeline.retrying", {
-    attempt,
-    delay_ms: delayMs,
-    code: error.code,
-    message: environment.mask(error.message),
-  })
+  error: PipelineError,
+): Effect.Effect<void, PipelineError> => {
+  const { environment } = execution
+  const data = { attempt, delay_ms: delayMs, code: error.code, message: error.message }
+  const event = runEvent(execution, "pipeline.retrying", data)
   return Effect.tap(environment.store.appendEvents([event]), () => Effect.sync(() => environment.publish(event)))
 }
 
@@ -231,7 +253,7 @@ const passes = (
   stop: StopSwitch,
   holder: LeaseHolder,
   startedAt: number,
-): Effect.Effect<void, DeltaflowError> =>
+): Effect.Effect<void, PipelineError> =>
   Effect.gen(function* () {
     const { pipeline, environment } = execution
     const stored = yield* environment.store.getCheckpoints(pipeline.name)
@@ -247,7 +269,7 @@ const groupByCheckpoint = (
   holder: LeaseHolder,
   stored: ReadonlyArray<StoredCheckpoint>,
   startedAt: number,
-): Effect.Effect<ReadonlyArray<PassGroup>, DeltaflowError> =>
+): Effect.Effect<ReadonlyArray<PassGroup>, PipelineError> =>
   Effect.gen(function* () {
     const { pipeline, options } = execution
     if (!isIncremental(pipeline) || options.fullRefresh === true) return [{ cursors: {}, destinations: pipeline.destinations }]
@@ -268,7 +290,7 @@ const checkpointOf = (
   destination: ResolvedDestination,
   stored: ReadonlyArray<StoredCheckpoint>,
   startedAt: number,
-): Effect.Effect<Readonly<Record<string, string>>, DeltaflowError> =>
+): Effect.Effect<Readonly<Record<string, string>>, PipelineError> =>
   Effect.gen(function* () {
     const { pipeline } = execution
     const mine = stored.find((checkpoint) => checkpoint.destination === destination.name)
@@ -287,14 +309,14 @@ const checkpointOf = (
   })
 
 /** A store that was made anew starts its epochs from one, and the destination refuses what is older than its own. */
-const raiseEpoch = (execution: Execution, holder: LeaseHolder, epoch: number): Effect.Effect<void, DeltaflowError> =>
+const raiseEpoch = (execution: Execution, holder: LeaseHolder, epoch: number): Effect.Effect<void, PipelineError> =>
   Effect.gen(function* () {
     const raised = yield* execution.environment.store.acquireLease(holder.lease.name, holder.lease.owner, LEASE_MS, epoch)
     if (raised === undefined) return yield* Effect.fail(leaseLost(execution.pipeline.name))
     holder.lease = raised
   })
 
-const sameDefinition = (pipeline: ResolvedPipeline, checkpoint: StoredCheckpoint): Effect.Effect<void, DeltaflowError> => {
+const sameDefinition = (pipeline: ResolvedPipeline, checkpoint: StoredCheckpoint): Effect.Effect<void, PipelineError> => {
   const changed = pipeline.sources.find((source) => {
     const known = checkpoint.fingerprints[source.name]
     return known !== undefined && known !== source.fingerprint
@@ -332,7 +354,7 @@ const onePass = (
   startedAt: number,
   group: PassGroup,
   stored: ReadonlyArray<StoredCheckpoint>,
-): Effect.Effect<void, DeltaflowError> =>
+): Effect.Effect<void, PipelineError> =>
   Effect.scoped(
     Effect.gen(function* () {
       const { pipeline, environment, options } = execution
@@ -345,7 +367,9 @@ const onePass = (
       const runtime = runtimeValues(execution, stored)
       const context = (name: string): PluginContext => environment.context(name, controller.signal, startedAt, runtime)
       const opened = yield* openSources(pipeline, group.cursors, context)
-      const plan = yield* preparePlan(execution, { opened, context: context(pipeline.name) })
+      const isMeasured = options.profile === true
+      const onTime = (step: number, milliseconds: number): void => void (state.counters.steps[step]!.durationMs += milliseconds)
+      const plan = yield* preparePlan(execution, { opened, context: context(pipeline.name), ...(isMeasured ? { onTime } : {}) })
       const loads = yield* makeLoads({
         pipeline,
         destinations: group.destinations,
@@ -365,7 +389,7 @@ const onePass = (
       // With the columns known, outputs open before the first row is read: a folder that cannot be written is found at once.
       const open = plan.output === undefined ? [] : yield* loads.open(plan.output)
       const startWorkers = prepareWorkers(execution, opened, plan, open)
-      yield* runPass({ pipeline, opened, plan, loads, state, startWorkers })
+      yield* runPass({ pipeline, opened, plan, loads, state, startWorkers, overlaps: !isMeasured })
     }),
   )
 
@@ -387,12 +411,12 @@ export const finishRun = (
   execution: Execution,
   state: RunState,
   stop: StopSwitch,
-  exit: Exit.Exit<void, DeltaflowError>,
+  exit: Exit.Exit<void, PipelineError>,
   startedAt: number,
 ): Effect.Effect<Finished, StoreError> =>
   Effect.gen(function* () {
     const { environment, run, pipeline } = execution
-    const { counters, durable } = state
+    const { counters } = state
     const error = failureOf(exit, stop, pipeline.name)
     maskError(error, environment.mask, 0)
     const status = error === undefined ? "success" : error.code === "RUN_CANCELLED" ? "cancelled" : "failed"
@@ -402,10 +426,7 @@ export const finishRun = (
       status,
       startedAt,
       completedAt,
-      rowsExtracted: durable.read,
-      rowsFiltered: durable.filtered,
-      rowsLoaded: durable.loaded,
-      rowsRejected: durable.rejected,
+      ...countsOf(state),
       stages: counters.stages(),
       error: failure,
     } as const
@@ -416,11 +437,21 @@ export const finishRun = (
       duration_ms: completedAt - startedAt,
     }
     const type = status === "success" ? "pipeline.completed" : status === "cancelled" ? "pipeline.cancelled" : "pipeline.failed"
-    yield* transition(execution, change, type, failure === null ? data : { ...data, code: failure.code, message: failure.message })
+    const stages = stageEvents(execution, state.stages.ended(status, failure?.stage ?? null))
+    const last = runEvent(execution, type, failure === null ? data : { ...data, code: failure.code, message: failure.message })
+    yield* transition(execution, change, [...stages, last])
     state.report()
     const stored = yield* environment.store.getRun(run.id)
     return { run: stored ?? { ...run, ...change }, progress: counters.progress(run.id), error }
   })
+
+/** What is durable so far. */
+const countsOf = ({ durable }: RunState) => ({
+  rowsExtracted: durable.read,
+  rowsFiltered: durable.filtered,
+  rowsLoaded: durable.loaded,
+  rowsRejected: durable.rejected,
+})
 
 /** Plugins put into messages what they like, and hosts print errors with their causes. */
 const maskError = (error: unknown, mask: (text: string) => string, depth: number): void => {
@@ -435,7 +466,7 @@ const maskError = (error: unknown, mask: (text: string) => string, depth: number
 
 const DEEPEST_CAUSE = 10
 
-const failureOf = (exit: Exit.Exit<void, DeltaflowError>, stop: StopSwitch, pipeline: string): DeltaflowError | undefined => {
+const failureOf = (exit: Exit.Exit<void, PipelineError>, stop: StopSwitch, pipeline: string): PipelineError | undefined => {
   if (Exit.isSuccess(exit)) return stop.stopping ? cancelled(pipeline) : undefined
   const error = Cause.findErrorOption(exit.cause)
   if (Option.isSome(error)) return error.value
@@ -456,7 +487,7 @@ const cancelled = (pipeline: string): EngineError =>
     path: [pipeline],
   })
 
-const describeFailure = (error: DeltaflowError, mask: (text: string) => string): RunFailure => ({
+const describeFailure = (error: PipelineError, mask: (text: string) => string): RunFailure => ({
   code: error.code,
   message: mask(error.message),
   stage:

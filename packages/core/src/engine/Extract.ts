@@ -1,7 +1,7 @@
 /** The first stage: batches from all sources in order, decoded here or by worker threads. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { type DeltaflowError, EngineError, SourceError } from "../contract/Errors.ts"
+import { type PipelineError, EngineError, SourceError } from "../contract/Errors.ts"
 import type { ModuleReference } from "../contract/Plugin.ts"
 import type { ChunkStream, Decode, DecodeErrorFields, RowStream, SourceBatch, SourceChunk } from "../contract/Source.ts"
 import { Batch } from "../model/Batch.ts"
@@ -38,7 +38,7 @@ export type Extracted =
       readonly schema: BatchSchema
     })
 
-export const extract = (options: ExtractOptions, memory: Memory): Stream.Stream<Extracted, DeltaflowError> =>
+export const extract = (options: ExtractOptions, memory: Memory): Stream.Stream<Extracted, PipelineError> =>
   Stream.fromIterable(options.opened.map((opened, index) => ({ opened, index }))).pipe(
     Stream.flatMap(({ opened, index }) => extractOne(options, opened, index, memory), { concurrency: 1 }),
   )
@@ -48,10 +48,11 @@ const extractOne = (
   opened: OpenedSource,
   index: number,
   memory: Memory,
-): Stream.Stream<Extracted, DeltaflowError> => {
+): Stream.Stream<Extracted, PipelineError> => {
   const count = options.state.counters.sources[index]!
   count.totalBytes = opened.reader.totalBytes
   count.totalRows = opened.reader.totalRows
+  count.durationMs += opened.openMs
   const read = opened.reader.read(options.plan.offers[index] ?? {})
   const items = read.rows.kind === "batches" ? fromBatches(opened, read.rows) : fromChunks(options, opened, read.rows, memory)
   // A graceful stop waits for the next cursor, so that what was read is not read again.
@@ -61,12 +62,23 @@ const extractOne = (
     atCursor = item.cursor !== undefined
     return true
   }
-  return items.pipe(
+  return timed(items, count).pipe(
     Stream.takeWhile(goesOn),
     Stream.mapEffect((item) => admit(options, opened, index, item, memory)),
     Stream.onExit(() => Effect.sync(() => void (count.done = true))),
   )
 }
+
+/** Adds up the time that passes until the source gives what it is asked for. */
+const timed = <A>(items: Stream.Stream<A, PipelineError>, count: { durationMs: number }): Stream.Stream<A, PipelineError> =>
+  Stream.transformPull(items, (pull) =>
+    Effect.succeed(
+      Effect.suspend(() => {
+        const started = performance.now()
+        return Effect.onExit(pull, () => Effect.sync(() => void (count.durationMs += performance.now() - started)))
+      }),
+    ),
+  )
 
 /** What a source gives, before the engine has counted it and found room for it. */
 type Raw =
@@ -91,7 +103,7 @@ const admit = (
   index: number,
   raw: Raw,
   memory: Memory,
-): Effect.Effect<Extracted, DeltaflowError> =>
+): Effect.Effect<Extracted, PipelineError> =>
   Effect.gen(function* () {
     const { state } = options
     // Gives timers, signals and the other stages a turn, also where a source never waits.
@@ -126,7 +138,7 @@ const encode = (opened: OpenedSource, cursor: CursorValue): Effect.Effect<string
       }),
   })
 
-const fromBatches = (opened: OpenedSource, rows: RowStream): Stream.Stream<Raw, DeltaflowError> => {
+const fromBatches = (opened: OpenedSource, rows: RowStream): Stream.Stream<Raw, PipelineError> => {
   let rowsBefore = 0
   const toRaw = ({ batch, cursor }: SourceBatch): Raw => {
     const numbered = batch.firstRow === 1 && rowsBefore > 0 ? batch.withFirstRow(rowsBefore + 1) : batch
@@ -159,7 +171,7 @@ const fromChunks = (
   opened: OpenedSource,
   rows: ChunkStream,
   memory: Memory,
-): Stream.Stream<Raw, DeltaflowError> => {
+): Stream.Stream<Raw, PipelineError> => {
   const chunks = withIdleLimit(opened, rows.stream).pipe(
     Stream.mapEffect((chunk) => Effect.map(memory.take(chunk.bytes.byteLength), (permits) => ({ chunk, permits }))),
   )
@@ -195,8 +207,8 @@ const fromWorker = (
   chunk: SourceChunk,
   permits: number,
   result: WorkerResult | Uint8Array,
-  decodeLocally: (chunk: SourceChunk, permits: number) => Effect.Effect<ReadonlyArray<Raw>, DeltaflowError>,
-): Effect.Effect<ReadonlyArray<Raw>, DeltaflowError> => {
+  decodeLocally: (chunk: SourceChunk, permits: number) => Effect.Effect<ReadonlyArray<Raw>, PipelineError>,
+): Effect.Effect<ReadonlyArray<Raw>, PipelineError> => {
   // A worker that could not do the chunk gives it back: here row and line numbers are known, and bad rows can be set aside.
   if (result instanceof Uint8Array) return decodeLocally({ ...chunk, bytes: result }, permits)
   rows.decoded(chunk, { rows: result.rowsIn, lines: result.lines })
@@ -209,7 +221,7 @@ const decodeHere = (
   decode: Decode,
   chunk: SourceChunk,
   permits: number,
-): Effect.Effect<ReadonlyArray<Raw>, DeltaflowError> =>
+): Effect.Effect<ReadonlyArray<Raw>, PipelineError> =>
   Effect.try({
     try: () => {
       const decoded = decode(chunk.bytes)

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { Checkpoint, Load } from "../contract/Destination.ts"
-import { type DeltaflowError, DestinationError, EngineError, type TransformError } from "../contract/Errors.ts"
+import { type PipelineError, DestinationError, EngineError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import type { Lease, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { type Batch } from "../model/Batch.ts"
@@ -19,7 +19,7 @@ export interface Rejection {
   /** Within its source, from 1. */
   readonly rowNumber: number
   readonly step: string
-  readonly error: DeltaflowError | TransformError
+  readonly error: PipelineError
 }
 
 export interface LoadItem {
@@ -51,15 +51,15 @@ export interface LoadsOptions {
   readonly now: () => number
   /** Takes secrets out of a text. */
   readonly mask: (text: string) => string
-  readonly onRetry: (attempt: number, delayMs: number, error: DeltaflowError) => Effect.Effect<void, DeltaflowError>
+  readonly onRetry: (attempt: number, delayMs: number, error: PipelineError) => Effect.Effect<void, PipelineError>
 }
 
 export interface Loads {
-  readonly write: (item: LoadItem) => Effect.Effect<void, DeltaflowError>
+  readonly write: (item: LoadItem) => Effect.Effect<void, PipelineError>
   /** The final commit of all destinations. After a graceful stop only what may be committed early is. */
-  readonly finish: Effect.Effect<void, DeltaflowError>
+  readonly finish: Effect.Effect<void, PipelineError>
   /** Opens the loads where they were not yet, and gives them. */
-  readonly open: (schema: BatchSchema) => Effect.Effect<ReadonlyArray<Load>, DeltaflowError>
+  readonly open: (schema: BatchSchema) => Effect.Effect<ReadonlyArray<Load>, PipelineError>
 }
 
 interface Opened {
@@ -70,7 +70,7 @@ interface Opened {
   batchId: number
 }
 
-export const makeLoads = (options: LoadsOptions): Effect.Effect<Loads, DeltaflowError, Scope.Scope> =>
+export const makeLoads = (options: LoadsOptions): Effect.Effect<Loads, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const deadLetter = new DeadLetter(options, scope)
@@ -96,14 +96,14 @@ class LoadsWriter {
     this.cursors = options.cursors
   }
 
-  opened(schema: BatchSchema): Effect.Effect<ReadonlyArray<Opened>, DeltaflowError> {
+  opened(schema: BatchSchema): Effect.Effect<ReadonlyArray<Opened>, PipelineError> {
     if (this.loads !== undefined) return Effect.succeed(this.loads)
     return Effect.forEach(this.options.destinations, (destination) => this.openOne(destination, schema)).pipe(
       Effect.tap((loads) => Effect.sync(() => void (this.loads = loads))),
     )
   }
 
-  private openOne(destination: ResolvedDestination, schema: BatchSchema): Effect.Effect<Opened, DeltaflowError> {
+  private openOne(destination: ResolvedDestination, schema: BatchSchema): Effect.Effect<Opened, PipelineError> {
     const { options } = this
     const index = options.pipeline.destinations.indexOf(destination)
     return destination.plugin
@@ -131,7 +131,7 @@ class LoadsWriter {
       )
   }
 
-  write(item: LoadItem): Effect.Effect<void, DeltaflowError> {
+  write(item: LoadItem): Effect.Effect<void, PipelineError> {
     const { state } = this.options
     return Effect.gen({ self: this }, function* () {
       if (item.rejections.length > 0) yield* this.reject(item.rejections)
@@ -144,7 +144,7 @@ class LoadsWriter {
     })
   }
 
-  private writeRows(item: LoadItem): Effect.Effect<void, DeltaflowError> {
+  private writeRows(item: LoadItem): Effect.Effect<void, PipelineError> {
     const { counters } = this.options.state
     return Effect.gen({ self: this }, function* () {
       const loads = yield* this.opened(item.batch?.schema ?? item.schema!)
@@ -161,13 +161,13 @@ class LoadsWriter {
     })
   }
 
-  private writeEncoded(opened: Opened, item: LoadItem): Effect.Effect<number, DeltaflowError> {
+  private writeEncoded(opened: Opened, item: LoadItem): Effect.Effect<number, PipelineError> {
     const write = opened.load.encoded!.write(item.bytes!, item.rows!, item.schema!)
     return Effect.as(this.guarded(opened, write), item.rows!)
   }
 
   /** Gives the number of rows written. With `skip`, a batch that fails is halved until the bad row is alone. */
-  private writeBatch(opened: Opened, batch: Batch, rejected: Set<number>): Effect.Effect<number, DeltaflowError> {
+  private writeBatch(opened: Opened, batch: Batch, rejected: Set<number>): Effect.Effect<number, PipelineError> {
     const written = Effect.as(this.guarded(opened, opened.load.write(batch)), batch.length)
     if (!this.options.state.skipsRows) return written
     return Effect.catch(written, (error) => {
@@ -182,7 +182,7 @@ class LoadsWriter {
     })
   }
 
-  private rejectWritten(opened: Opened, batch: Batch, error: DeltaflowError, rejected: Set<number>): Effect.Effect<number, DeltaflowError> {
+  private rejectWritten(opened: Opened, batch: Batch, error: PipelineError, rejected: Set<number>): Effect.Effect<number, PipelineError> {
     const physical = batch.physicalRow(0)
     const isNew = !rejected.has(physical)
     rejected.add(physical)
@@ -191,7 +191,7 @@ class LoadsWriter {
     return Effect.as(this.reject([rejection]), 0)
   }
 
-  private reject(rejections: ReadonlyArray<Rejection>): Effect.Effect<void, DeltaflowError> {
+  private reject(rejections: ReadonlyArray<Rejection>): Effect.Effect<void, PipelineError> {
     return Effect.gen({ self: this }, function* () {
       yield* this.deadLetter.write(rejections)
       const tooMany = this.options.state.reject(rejections.length, rejections.at(-1)?.error)
@@ -199,7 +199,7 @@ class LoadsWriter {
     })
   }
 
-  private guarded<A>(opened: Opened, effect: Effect.Effect<A, DestinationError>): Effect.Effect<A, DeltaflowError> {
+  private guarded<A>(opened: Opened, effect: Effect.Effect<A, DestinationError>): Effect.Effect<A, PipelineError> {
     const { options } = this
     return effect.pipe(
       limitTime(options.pipeline.timeout, () => timeLimit(options.pipeline, opened.destination, "did not take a batch")),
@@ -211,14 +211,14 @@ class LoadsWriter {
     return this.options.incremental && !this.options.fullRefresh
   }
 
-  private commitDue(): Effect.Effect<void, DeltaflowError> {
+  private commitDue(): Effect.Effect<void, PipelineError> {
     const now = this.options.now()
     const due = (this.loads ?? []).filter((one) => one.load.commitsEarly && now - one.lastCommit >= one.destination.flushInterval)
     const commits = Effect.forEach(due, (one) => this.commit(one, false), { discard: true })
     return due.length < (this.loads?.length ?? 0) ? commits : Effect.tap(commits, () => Effect.sync(() => this.options.state.committed()))
   }
 
-  finish(): Effect.Effect<void, DeltaflowError> {
+  finish(): Effect.Effect<void, PipelineError> {
     return Effect.gen({ self: this }, function* () {
       const { schema, state } = this.options
       // Without a row nothing has opened the loads yet, but an empty result still replaces the old one.
@@ -231,8 +231,9 @@ class LoadsWriter {
   }
 
   /** Invariants 1, 2 and 7: rejected rows, then rows, then the checkpoint, and all only while the lease is held. */
-  private commit(opened: Opened, final: boolean): Effect.Effect<void, DeltaflowError> {
+  private commit(opened: Opened, final: boolean): Effect.Effect<void, PipelineError> {
     const { options } = this
+    const started = performance.now()
     return Effect.gen({ self: this }, function* () {
       yield* this.deadLetter.flush()
       yield* stillHeld(options)
@@ -252,6 +253,7 @@ class LoadsWriter {
         if (!saved) return yield* Effect.fail(leaseLost(options.pipeline.name))
       }
       opened.lastCommit = options.now()
+      options.state.counters.destinations[opened.index]!.durationMs += performance.now() - started
     })
   }
 
@@ -272,7 +274,7 @@ class LoadsWriter {
   }
 }
 
-const stillHeld = (options: LoadsOptions): Effect.Effect<void, DeltaflowError> =>
+const stillHeld = (options: LoadsOptions): Effect.Effect<void, PipelineError> =>
   Effect.gen(function* () {
     const held = yield* options.store.getLease(options.lease().name)
     const mine = options.lease()
@@ -296,7 +298,7 @@ const ROW_CODES: ReadonlySet<string> = new Set([
   "DESTINATION_FAILED",
 ])
 
-const isAboutRows = (error: DeltaflowError): boolean => ROW_CODES.has(error.code)
+const isAboutRows = (error: PipelineError): boolean => ROW_CODES.has(error.code)
 
 /** Where the row that the error names is among those still in, so that it is found at once; never an empty half. */
 const splitAt = (batch: Batch, rowNumber: number): number => {
@@ -337,11 +339,11 @@ export const backoffDelay = ({ backoff, retryDelay }: ErrorHandling, attempt: nu
 /** Repeats what says of itself that it may work later. A write that failed has left nothing in the load, so it may be repeated. */
 const retrying =
   (options: LoadsOptions, destination: ResolvedDestination) =>
-  <A>(effect: Effect.Effect<A, DeltaflowError>): Effect.Effect<A, DeltaflowError> => {
+  <A>(effect: Effect.Effect<A, PipelineError>): Effect.Effect<A, PipelineError> => {
     const { errorHandling } = options.pipeline
     if (errorHandling.strategy === "fail") return effect
     let attempt = 0
-    const step: Effect.Effect<A, DeltaflowError> = Effect.catch(effect, (error) => {
+    const step: Effect.Effect<A, PipelineError> = Effect.catch(effect, (error) => {
       if (!error.retryable || attempt >= errorHandling.maxRetries) return Effect.fail(error)
       attempt++
       const delay = backoffDelay(errorHandling, attempt)

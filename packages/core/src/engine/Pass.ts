@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
-import { type DeltaflowError, EngineError, SourceError, TransformError } from "../contract/Errors.ts"
+import { type PipelineError, EngineError, SourceError, TransformError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import type { SourceReader } from "../contract/Source.ts"
 import type { Batch } from "../model/Batch.ts"
@@ -22,6 +22,8 @@ import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 export interface OpenedSource {
   readonly source: ResolvedSource
   readonly reader: SourceReader
+  /** Milliseconds. A source that has to look at its first rows to know its columns does it here. */
+  readonly openMs: number
 }
 
 /** Opens all sources, in order. `cursors` holds encoded cursors by source name. */
@@ -29,9 +31,10 @@ export const openSources = (
   pipeline: ResolvedPipeline,
   cursors: Readonly<Record<string, string>>,
   context: (name: string) => PluginContext,
-): Effect.Effect<ReadonlyArray<OpenedSource>, DeltaflowError, Scope.Scope> =>
+): Effect.Effect<ReadonlyArray<OpenedSource>, PipelineError, Scope.Scope> =>
   Effect.forEach(pipeline.sources, (source) =>
     Effect.gen(function* () {
+      const started = performance.now()
       const stored = cursors[source.name]
       const cursor = stored === undefined ? undefined : yield* readCursor(source, stored)
       const reader = yield* source.plugin
@@ -45,7 +48,7 @@ export const openSources = (
           optional: source.optional,
         })
         .pipe(limitTime(source.timeout, () => openTimeout(source)))
-      return { source, reader }
+      return { source, reader, openMs: performance.now() - started }
     }),
   )
 
@@ -72,16 +75,19 @@ const readCursor = (source: ResolvedSource, stored: string) =>
 export interface PassOptions extends ExtractOptions {
   readonly pipeline: ResolvedPipeline
   readonly loads: Loads
+  /** Whether a stage may go on while the next one works. Where times are measured each waits for the others. */
+  readonly overlaps: boolean
 }
 
 /** Runs the three stages to the end of the sources, and then the final commit. */
-export const runPass = (options: PassOptions): Effect.Effect<void, DeltaflowError, Scope.Scope> =>
+export const runPass = (options: PassOptions): Effect.Effect<void, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
     const memory = makeMemory(options.pipeline.bufferMemory)
-    const stages = extract(options, memory).pipe(
-      Stream.buffer({ capacity: QUEUE }),
+    const queue = <A>(items: Stream.Stream<A, PipelineError>): Stream.Stream<A, PipelineError> =>
+      options.overlaps ? Stream.buffer(items, { capacity: QUEUE }) : items
+    const stages = queue(extract(options, memory)).pipe(
       Stream.mapEffect((item) => transform(options, item)),
-      Stream.buffer({ capacity: QUEUE }),
+      queue,
       Stream.runForEach((item) => load(options, item, memory)),
     )
     yield* stages
@@ -95,10 +101,10 @@ interface Transformed extends LoadItem {
   readonly permits: number
 }
 
-const load = (options: PassOptions, item: Transformed, memory: Memory): Effect.Effect<void, DeltaflowError> =>
+const load = (options: PassOptions, item: Transformed, memory: Memory): Effect.Effect<void, PipelineError> =>
   options.loads.write(item).pipe(Effect.ensuring(memory.release(item.permits)))
 
-const transform = (options: PassOptions, item: Extracted): Effect.Effect<Transformed, DeltaflowError> => {
+const transform = (options: PassOptions, item: Extracted): Effect.Effect<Transformed, PipelineError> => {
   const { state } = options
   if (item.kind === "encoded") {
     state.counters.addSteps(item.rowsIn, item.passed, NO_REJECTIONS)
@@ -135,7 +141,7 @@ const runSteps = (
   options: PassOptions,
   batch: Batch,
   onRowError: Parameters<Plan["steps"]["run"]>[1],
-): Effect.Effect<StepsResult, DeltaflowError> => {
+): Effect.Effect<StepsResult, PipelineError> => {
   const { steps } = options.plan
   if (!steps.isAsync) return Effect.try({ try: () => steps.run(batch, onRowError) as StepsResult, catch: transformFailure })
   // A step that never resolves ends here: by the time limit, or by the run's signal.
@@ -154,7 +160,7 @@ const stepTimeout = (options: PassOptions, batch: Batch): TransformError => {
   })
 }
 
-const transformFailure = (cause: unknown): DeltaflowError => {
+const transformFailure = (cause: unknown): PipelineError => {
   if (cause instanceof TransformError || cause instanceof SourceError || cause instanceof EngineError) return cause
   throw cause
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Load } from "../contract/Destination.ts"
-import { DefinitionError, type DeltaflowError, EngineError, TransformError } from "../contract/Errors.ts"
+import { DefinitionError, type PipelineError, EngineError, TransformError } from "../contract/Errors.ts"
 import type { ModuleReference, PluginContext } from "../contract/Plugin.ts"
 import { messageOf } from "../contract/define.ts"
 import { loadExpressionParser } from "../expression/Parse.ts"
@@ -18,10 +18,12 @@ export interface PlanOptions {
   readonly context: PluginContext
   /** Rows that are wanted at most; for a preview. */
   readonly limit?: number
+  /** Hears what each step took, where the run is measured. */
+  readonly onTime?: (step: number, milliseconds: number) => void
 }
 
 /** Loads the functions of custom steps, checks the steps against the sources' columns and compiles them. */
-export const preparePlan = (execution: Execution, { opened, context, limit }: PlanOptions): Effect.Effect<Plan, DeltaflowError> =>
+export const preparePlan = (execution: Execution, { opened, context, limit, onTime }: PlanOptions): Effect.Effect<Plan, PipelineError> =>
   Effect.gen(function* () {
     const { pipeline, environment } = execution
     const functions = yield* Effect.tryPromise({
@@ -45,7 +47,7 @@ export const preparePlan = (execution: Execution, { opened, context, limit }: Pl
       now: context.startedAt,
       backend: environment.backend,
       resolve: functions,
-      host: { log: context.log, signal: context.signal },
+      host: { log: context.log, signal: context.signal, ...(onTime === undefined ? {} : { onTime }) },
       ...(limit === undefined ? {} : { limit }),
     })
     if (!result.ok) return yield* Effect.fail(new DefinitionError(result.issues))
@@ -62,8 +64,8 @@ export const prepareWorkers = (
   plan: Plan,
   loads: ReadonlyArray<Load>,
 ): WorkerStart | undefined => {
-  const { pipeline } = execution
-  const size = Math.min(pipeline.workers, availableParallelism())
+  const { pipeline, options } = execution
+  const size = options.profile === true ? 1 : Math.min(pipeline.workers, availableParallelism())
   const load = loads.length === 1 ? loads[0] : undefined
   const isLarge = opened.some(({ reader }) => (reader.totalBytes ?? 0) >= WORKER_BYTES)
   if (size < 2 || opened.length > 1 || !isLarge || load?.encoded === undefined || plan.output === undefined || !plan.isTransferable)

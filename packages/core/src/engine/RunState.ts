@@ -1,12 +1,14 @@
 /** What the stages of one run share: its counts, whether it was asked to stop, and how it deals with bad rows. */
 import { EngineError } from "../contract/Errors.ts"
-import { addTotals, type Counters, noTotals, type Totals } from "./Counters.ts"
+import { addTotals, type Counters, noTotals, type StageName, type Totals } from "./Counters.ts"
 import type { RunProgress } from "./Options.ts"
 import type { ErrorHandling } from "./Resolved.ts"
+import { StageEvents } from "./stageEvents.ts"
 
 export class RunState {
   readonly runId: string
   readonly counters: Counters
+  readonly stages: StageEvents
   readonly errorHandling: ErrorHandling
   /** Set by a graceful stop: sources give nothing more after the next cursor. */
   stopping = false
@@ -20,6 +22,7 @@ export class RunState {
   constructor(runId: string, counters: Counters, errorHandling: ErrorHandling, onProgress: ((progress: RunProgress) => void) | undefined) {
     this.runId = runId
     this.counters = counters
+    this.stages = new StageEvents(counters)
     this.errorHandling = errorHandling
     this.onProgress = onProgress
   }
@@ -48,8 +51,8 @@ export class RunState {
     this.counters.reset()
   }
 
-  moved(stage: RunProgress["stage"]): void {
-    this.counters.stage = stage
+  moved(stage: StageName): void {
+    this.counters.begin(stage)
     const now = performance.now()
     if (this.onProgress === undefined || now - this.lastProgress < PROGRESS_MS) return
     this.lastProgress = now

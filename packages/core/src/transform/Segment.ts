@@ -26,7 +26,10 @@ export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: Step
   const checks = checkGroups(spec, groups, resolve)
   const issues = [...checks.flatMap((check) => check.issues), ...unresolved(spec, resolve)].sort((a, b) => a.step - b.step)
   if (issues.length > 0) return { ok: false, issues }
-  const stages = groups.map((steps, i) => makeStage(spec, steps, checks[i]!, resolve, host))
+  const stages =
+    host.onTime === undefined
+      ? groups.map((steps, i) => makeStage(spec, steps, checks[i]!, resolve, host))
+      : timedStages(spec, resolve, host, host.onTime)
   const used = usedColumns(spec, checks[0]?.pass)
   const complete = completer(spec.input, new Set(used))
   return {
@@ -118,6 +121,30 @@ const makeStage = (spec: StepsSpec, steps: ReadonlyArray<number>, check: GroupCh
   const first = spec.steps[steps[0]!]!
   return first.type === "custom" ? new CustomStage(spec, steps[0]!, resolve(first)!, host) : new FusedStage(spec, steps, check.pass)
 }
+
+/** Each step by itself, with a clock around it. What is read and what comes out stay as planned. */
+const timedStages = (
+  spec: StepsSpec,
+  resolve: ResolveCustom,
+  host: StepsHost,
+  onTime: (step: number, milliseconds: number) => void,
+): ReadonlyArray<Stage> => {
+  const groups = spec.steps.map((_, step) => [step])
+  const checks = checkGroups(spec, groups, resolve)
+  return groups.map((steps, i) => timed(makeStage(spec, steps, checks[i]!, resolve, host), i, onTime))
+}
+
+const timed = (stage: Stage, step: number, onTime: (step: number, milliseconds: number) => void): Stage => ({
+  steps: stage.steps,
+  isAsync: stage.isAsync,
+  run: (batch, reporter) => {
+    const started = performance.now()
+    const result = stage.run(batch, reporter)
+    if (isPromise(result)) return Promise.resolve(result).finally(() => onTime(step, performance.now() - started))
+    onTime(step, performance.now() - started)
+    return result
+  },
+})
 
 /** Only the first pass can leave columns out: a custom step may look at all that is there. */
 const usedColumns = (spec: StepsSpec, pass: Pass | undefined): ReadonlyArray<string> =>

@@ -139,6 +139,8 @@ export type ResolveCustom = (step: CustomStep) => CustomFunction | undefined
 export interface StepsHost {
   readonly log?: Log
   readonly signal?: AbortSignal
+  /** Hears what each step took for one batch. Then no steps run in one pass, so that each has a time of its own. */
+  readonly onTime?: (step: number, milliseconds: number) => void
 }
 
 export const isModuleReference = (reference: ModuleReference | LocalReference): reference is ModuleReference => "url" in reference
