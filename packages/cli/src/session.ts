@@ -173,10 +173,11 @@ const environmentOf = (project: Project): Record<string, string> =>
   )
 
 /** What is found only when sources are open, such as an unknown column, with its place in the pipeline's file. */
-export const withPlace = (project: Project, pipeline: { readonly name: string }, error: unknown): unknown => {
+export const withPlace = async (project: Project, pipeline: { readonly name: string }, error: unknown): Promise<unknown> => {
   const found = project.pipelines.find(({ result, name }) => result.ok && name === pipeline.name)
   if (!(error instanceof DefinitionError) || found === undefined) return error
-  return new DefinitionError(error.issues.map((issue) => placeIssue(issue, found.text, found.file, (text) => project.secrets.mask(text))))
+  const mask = (text: string) => project.secrets.mask(text)
+  return new DefinitionError(await Promise.all(error.issues.map((issue) => placeIssue(issue, found.text, found.file, mask))))
 }
 
 /** Does something with a pipeline; what is wrong in its definition comes with its place. */
@@ -184,7 +185,7 @@ export const lookingAt = async <A>(project: Project, pipeline: DecodedPipeline, 
   try {
     return await look
   } catch (error) {
-    throw withPlace(project, pipeline, error)
+    throw await withPlace(project, pipeline, error)
   }
 }
 

@@ -50,7 +50,7 @@ const runOne = async (invocation: Invocation, session: Session, pipeline: Runnab
   if (interrupts.count > 0) return sayInterrupted(invocation, result)
   const code = json
     ? 1
-    : reportError(terminal, withPlace(session.project, pipeline, result.failure), { json, verbose: isSet(invocation, "verbose") })
+    : reportError(terminal, await withPlace(session.project, pipeline, result.failure), { json, verbose: isSet(invocation, "verbose") })
   return result.failure instanceof DefinitionError ? 2 : code
 }
 

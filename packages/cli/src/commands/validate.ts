@@ -47,7 +47,7 @@ const check = async ({ engine, project }: Session, pipeline: DecodedPipeline | D
     )
     return { issues: [], result, ...(unchecked === undefined ? {} : { unchecked }) }
   } catch (cause) {
-    const error = withPlace(project, pipeline, cause)
+    const error = await withPlace(project, pipeline, cause)
     if (error instanceof DefinitionError) return { issues: error.issues }
     if (error instanceof DeltaflowError) return { issues: [issueOf(error, file)] }
     throw error

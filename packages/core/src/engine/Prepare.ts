@@ -6,9 +6,10 @@ import type { Load } from "../contract/Destination.ts"
 import { DefinitionError, type PipelineError, EngineError, TransformError } from "../contract/Errors.ts"
 import type { ModuleReference, PluginContext } from "../contract/Plugin.ts"
 import { messageOf } from "../contract/define.ts"
-import { loadExpressionParser } from "../expression/Parse.ts"
+import { loadExpressions } from "../expression/load.ts"
 import { makePlan, type Plan } from "../pipeline/Plan.ts"
 import { loadTransformFunctions } from "../transform/custom.ts"
+import { expressionsOf } from "../transform/Step.ts"
 import type { Execution } from "./Execution.ts"
 import type { OpenedSource } from "./Pass.ts"
 import { makeWorkers, type Workers } from "./Workers.ts"
@@ -28,7 +29,7 @@ export const preparePlan = (execution: Execution, { opened, context, limit, onTi
     const { pipeline, environment } = execution
     const functions = yield* Effect.tryPromise({
       try: async () => {
-        await loadExpressionParser()
+        await loadExpressions(pipeline.steps.flatMap(expressionsOf))
         return await loadTransformFunctions(pipeline.steps, environment.loadModule, execution.functions)
       },
       catch: (cause) =>

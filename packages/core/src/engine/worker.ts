@@ -4,10 +4,10 @@ import type { Encode } from "../contract/Destination.ts"
 import type { ModuleReference } from "../contract/Plugin.ts"
 import type { Decode } from "../contract/Source.ts"
 import { isSameSchema } from "../model/ColumnType.ts"
-import { loadExpressionParser } from "../expression/Parse.ts"
+import { loadExpressions } from "../expression/load.ts"
 import { compileSteps } from "../transform/Segment.ts"
 import { loadTransformFunctions } from "../transform/custom.ts"
-import type { CompiledSteps, StepsResult } from "../transform/Step.ts"
+import { type CompiledSteps, expressionsOf, type StepsResult } from "../transform/Step.ts"
 import type { WorkerAnswer, WorkerJob, WorkerSetup } from "./Workers.ts"
 
 const setup = workerData as WorkerSetup
@@ -24,7 +24,11 @@ const load = async <F>(reference: ModuleReference): Promise<F> => {
 }
 
 const prepare = async (): Promise<Ready> => {
-  const [decode, encode] = await Promise.all([load<Decode>(setup.decoder), load<Encode>(setup.encoder), loadExpressionParser()])
+  const [decode, encode] = await Promise.all([
+    load<Decode>(setup.decoder),
+    load<Encode>(setup.encoder),
+    loadExpressions(setup.steps.steps.flatMap(expressionsOf)),
+  ])
   const functions = await loadTransformFunctions(setup.steps.steps, (url) => import(url) as Promise<Record<string, unknown>>)
   const compiled = compileSteps(setup.steps, functions)
   if (!compiled.ok) throw new Error(compiled.issues.map((issue) => issue.message).join("\n"))

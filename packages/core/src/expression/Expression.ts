@@ -2,7 +2,7 @@
  * PostgreSQL's expression language: text is parsed by PostgreSQL's own parser, checked against the columns at hand, and compiled to a
  * closure or to JavaScript source. Both give the same values and the same errors.
  *
- * `checkExpression` gives every issue at once; nothing here throws for a wrong expression. `loadExpressionParser` must have resolved
+ * `checkExpression` gives every issue at once; nothing here throws for a wrong expression. `loadExpressions` must have resolved
  * before.
  */
 export { ExpressionError, type ExpressionErrorCode } from "./ExpressionError.ts"
@@ -13,4 +13,4 @@ export { checkExpression } from "./Check.ts"
 export { type Closure, compileClosure, compileCondition, type Condition } from "./Closure.ts"
 export { emitCondition, emitExpression } from "./Emit.ts"
 export { reviveLiteral } from "./literals.ts"
-export { loadExpressionParser } from "./Parse.ts"
+export { loadExpressionParser, loadExpressions } from "./load.ts"

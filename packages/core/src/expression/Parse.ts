@@ -21,7 +21,7 @@ export type ParseResult =
 let parser: { readonly parseSync: (text: string) => Parsed } | undefined
 
 /** Loads the parser, once per process. */
-export const loadExpressionParser = async (): Promise<void> => {
+export const loadParser = async (): Promise<void> => {
   if (parser !== undefined) return
   const module = await import("libpg-query")
   await withoutTierUp(async () => {
@@ -53,7 +53,7 @@ const MAX_BYTES = 16 * 1024
 const PREFIX = "SELECT ("
 
 export const parseExpression = (text: string): ParseResult => {
-  if (parser === undefined) throw new Error("The expression parser is not loaded. Await loadExpressionParser() first.")
+  if (parser === undefined) throw new Error("The expression parser is not loaded. Await loadExpressions() first.")
   const early = refuseText(text)
   if (early !== undefined) return failed(early)
   const scanned = scanTokens(text)

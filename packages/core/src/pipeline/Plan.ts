@@ -72,7 +72,7 @@ export interface Plan {
 
 export type PlanResult = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly issues: ReadonlyArray<PlanIssue> }
 
-/** `loadExpressionParser` must have resolved before. */
+/** `loadExpressions` must have resolved before. */
 export const makePlan = (options: PlanOptions): PlanResult => {
   const { sources } = options
   const union = unionSchema(sources)

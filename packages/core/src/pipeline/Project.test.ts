@@ -4,7 +4,8 @@ import { csv, json, plugins } from "../../test/pipeline/plugins.ts"
 import { defineTransform } from "../contract/define.ts"
 import { formatIssue } from "../contract/Errors.ts"
 import { nodeFiles } from "../node/nodeFiles.ts"
-import { loadProject, type ProjectOptions, runnablePipelines } from "./Project.ts"
+import { loadProject, runnablePipelines } from "./onDemand.ts"
+import type { ProjectOptions } from "./Project.ts"
 
 const moves = "sources:\n  - { type: csv, path: a.csv }\ndestinations:\n  - { type: json, path: b.json }\n"
 

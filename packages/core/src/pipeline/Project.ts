@@ -8,7 +8,6 @@ import path from "node:path"
 import type { Issue } from "../contract/Errors.ts"
 import type { Files } from "../contract/Files.ts"
 import { decodeDefinition, type DecodeResult, type Plugin } from "./decodeDefinition.ts"
-import type { DecodedPipeline } from "./DecodedPipeline.ts"
 import { decodeKeys } from "./decodeKeys.ts"
 import { circleProblem, circlesOf, type Dependent, unknownDependencies } from "./dependencies.ts"
 import { parseEnvFile } from "./dotenv.ts"
@@ -333,7 +332,3 @@ const onceEach = (issues: ReadonlyArray<Issue>): ReadonlyArray<Issue> => {
     return seen.has(text) ? false : seen.add(text) !== undefined
   })
 }
-
-/** The pipelines of a project that can run. */
-export const runnablePipelines = (project: Project): ReadonlyArray<DecodedPipeline> =>
-  project.pipelines.flatMap(({ result }) => (result.ok ? [result.pipeline] : []))

@@ -20,7 +20,7 @@ export type CompileResult =
   | { readonly ok: true; readonly steps: CompiledSteps }
   | { readonly ok: false; readonly issues: ReadonlyArray<StepIssue> }
 
-/** `loadExpressionParser` must have resolved before. */
+/** `loadExpressions` must have resolved before. */
 export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: StepsHost = {}): CompileResult => {
   const groups = groupSteps(spec)
   const checks = checkGroups(spec, groups, resolve)

@@ -162,3 +162,17 @@ const tryGeneratedCode = (): boolean => {
     throw error
   }
 }
+
+/** The texts of all expressions of a step. */
+export const expressionsOf = (step: RowStep): ReadonlyArray<string> => {
+  switch (step.type) {
+    case "filter":
+      return [step.condition]
+    case "map":
+      return Object.values(step.fields)
+    case "rename":
+    case "select":
+    case "custom":
+      return []
+  }
+}

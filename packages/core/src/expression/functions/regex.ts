@@ -1,5 +1,5 @@
 /** Regular expressions: `~` and its kin, and the functions that replace, count and take out what matches. */
-import { RE2JS, RE2JSException } from "re2js"
+import type { RE2JS } from "re2js"
 import type { Whole } from "../../model/Decimal.ts"
 import { quoteValue } from "../../model/Value.ts"
 import { unitOf } from "./characters.ts"
@@ -13,7 +13,16 @@ export interface Regex {
   readonly isGlobal: boolean
 }
 
+let engine: typeof import("re2js") | undefined
+
+/** Loads the engine, once per process. Few pipelines match regular expressions, and it is a quarter of a megabyte of tables. */
+export const loadRegularExpressions = async (): Promise<void> => {
+  engine ??= await import("re2js")
+}
+
 const compile = (pattern: string, flags: string): RE2JS => {
+  if (engine === undefined) throw new Error("Regular expressions are not loaded. Await loadExpressions() first.")
+  const { RE2JS, RE2JSException } = engine
   const { source, ignoreCase, isLazy } = translateRegex(pattern, flags)
   // PostgreSQL prefers the longest of the matches that begin first, RE2 by itself the one that a backtracking search meets first.
   const options = (ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) | (isLazy ? 0 : RE2JS.LONGEST_MATCH)
@@ -220,3 +229,12 @@ export const regexSignatures: ReadonlyArray<Signature> = [
   fn("regexp_match(string, string)", "string[]", "matchRegex", { ...taking, nullable: true }),
   fn("regexp_match(string, string, string)", "string[]", "matchRegex", { ...takingWith(2), nullable: true }),
 ]
+
+const names = [...new Set(regexSignatures.map(({ name }) => name))]
+
+/** Whether an expression may match regular expressions; true also for some that do not. */
+export const mayMatchRegularExpressions = (text: string): boolean => {
+  const lower = text.toLowerCase()
+  // In `U&"…"` a name may be written by the numbers of its characters.
+  return lower.includes("u&") || names.some((name) => lower.includes(name))
+}
