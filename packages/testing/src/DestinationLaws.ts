@@ -17,6 +17,7 @@ import {
   type Load,
   type LoadRequest,
   type Row,
+  type RowValue,
   setOwn,
   type WriteMode,
 } from "@deltaflow/core"
@@ -44,6 +45,8 @@ export interface DestinationLawsOptions extends Effort {
   readonly make: () => Promise<DestinationPlace> | DestinationPlace
   /** The column types that it can hold. Default: all. */
   readonly types?: ReadonlyArray<ColumnType>
+  /** Whether it can hold a value, where it cannot hold all of its types: what it cannot hold must be an error. Default: all. */
+  readonly holds?: (value: RowValue, type: ColumnType) => boolean
   /** Column names that it can hold. Default: any, also those that break things. */
   readonly names?: fc.Arbitrary<string>
   /** How rows come back, where that is not as they went in: a CSV file gives texts. */
@@ -68,6 +71,9 @@ const modeLaws = (options: DestinationLawsOptions, mode: WriteMode): ReadonlyArr
   [`${mode}: a second load does to the first what the mode says`, () => secondLoad(options, mode)],
   [`${mode}: an empty load leaves no rows, and fails nobody`, () => emptyLoad(options, mode)],
   [`${mode}: a load that ends without its commit changes nothing`, () => withoutCommit(options, mode)],
+  ...(options.holds === undefined
+    ? []
+    : [[`${mode}: names row and column of a value that it cannot hold`, () => cannotHold(options, mode)] satisfies NamedCheck]),
   [`${mode}: any file operation that fails leaves the old rows or the new, and nothing open`, () => anyFault(options, mode)],
   ...(mode === "append"
     ? []
@@ -86,13 +92,26 @@ interface Loading {
 
 const KEY = "row_key"
 
-const loadings = ({ types, names }: DestinationLawsOptions): fc.Arbitrary<Loading> =>
-  schemas({ maxColumns: 5, minColumns: 0, ...(types === undefined ? {} : { types }), ...(names === undefined ? {} : { names }) })
-    .map(({ columns }) => ({
-      columns: [{ name: KEY, type: "integer" as const, nullable: false }, ...columns.filter(({ name }) => name.toLowerCase() !== KEY)],
-    }))
-    .chain((schema) => fc.record({ schema: fc.constant(schema), rows: rowsOf(schema).map(keyed) }, { noNullPrototype: true }))
+const loadings = (options: DestinationLawsOptions): fc.Arbitrary<Loading> =>
+  keyedSchemas(options)
+    .chain((schema) => fc.record({ schema: fc.constant(schema), rows: heldRows(options, schema) }, { noNullPrototype: true }))
     .chain(({ schema, rows }) => cutRows(rows).map((pieces) => ({ schema, rows, pieces })))
+
+const keyedSchemas = ({ types, names }: DestinationLawsOptions): fc.Arbitrary<BatchSchema> =>
+  schemas({ maxColumns: 5, minColumns: 0, ...(types === undefined ? {} : { types }), ...(names === undefined ? {} : { names }) }).map(
+    ({ columns }) => ({
+      columns: [{ name: KEY, type: "integer" as const, nullable: false }, ...columns.filter(({ name }) => name.toLowerCase() !== KEY)],
+    }),
+  )
+
+const heldRows = (options: DestinationLawsOptions, schema: BatchSchema, maxLength?: number): fc.Arbitrary<ReadonlyArray<Row>> =>
+  rowsOf(schema, maxLength === undefined ? {} : { maxLength }).map((rows) =>
+    keyed(rows.filter((row) => notHeld(options, schema, row) === undefined)),
+  )
+
+/** The first column whose value the destination cannot hold. */
+const notHeld = ({ holds }: DestinationLawsOptions, { columns }: BatchSchema, row: Row): string | undefined =>
+  holds === undefined ? undefined : columns.find(({ name, type }) => row[name] !== null && name !== KEY && !holds(row[name], type))?.name
 
 const keyed = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> =>
   rows.map((row, i) => {
@@ -104,9 +123,7 @@ const keyed = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> =>
 /** Two loads of one schema. */
 const pairs = (options: DestinationLawsOptions): fc.Arbitrary<readonly [Loading, Loading]> =>
   loadings(options).chain((first) =>
-    rowsOf(first.schema, { maxLength: 8 })
-      .map(keyed)
-      .map((rows) => [first, { schema: first.schema, rows, pieces: [rows] }] as const),
+    heldRows(options, first.schema, 8).map((rows) => [first, { schema: first.schema, rows, pieces: [rows] }] as const),
   )
 
 const property = async <A>(
@@ -161,6 +178,22 @@ const withoutCommit = (options: DestinationLawsOptions, mode: WriteMode): Promis
     await expectRows(options, place, mode, first.schema, hasFirst ? first.rows : [])
   })
 
+const cannotHold = async (options: DestinationLawsOptions, mode: WriteMode): Promise<void> => {
+  const withBad = keyedSchemas(options)
+    .chain((schema) => rowsOf(schema, { minLength: 1 }).map((rows) => ({ schema, rows: keyed(rows) })))
+    .filter(({ schema, rows }) => rows.some((row) => notHeld(options, schema, row) !== undefined))
+  await property(options, withBad, async (place, { schema, rows }) => {
+    const exit = await loadExit(options, place, mode, { schema, rows, pieces: [rows] }, {})
+    assert.ok(Exit.isFailure(exit), "a value that the destination cannot hold was taken")
+    const error = errorOf(exit.cause)
+    checkError(error, DestinationError, place)
+    const bad = rows.findIndex((row) => notHeld(options, schema, row) !== undefined)
+    const { row, column } = error as DestinationError
+    assert.deepEqual({ row, column }, { row: bad + 1, column: notHeld(options, schema, rows[bad]!) })
+    await expectRows(options, place, mode, schema, [])
+  })
+}
+
 const untouchedUntilCommit = (options: DestinationLawsOptions): Promise<void> =>
   property(options, pairs(options), async (place, [first, second]) => {
     await load(options, place, "replace", first)
@@ -193,7 +226,7 @@ const anyFault = async (options: DestinationLawsOptions, mode: WriteMode): Promi
         const exit = await loadExit(options, place, mode, second, { plan })
         if (!struck) return
         if (Exit.isFailure(exit)) checkError(errorOf(exit.cause), DestinationError, place)
-        const found = comparable(await place.readBack(), mode)
+        const found = comparable(await readBackAfter(place, `operation ${at} failed ${how}`), mode)
         const allowed = [first.rows, after(mode, first.rows, second.rows)].map((rows) =>
           comparable(asRead(options, rows, first.schema), mode),
         )
@@ -205,6 +238,15 @@ const anyFault = async (options: DestinationLawsOptions, mode: WriteMode): Promi
       })
       if (!struck) break
     }
+  }
+}
+
+/** What cannot even be read back after a failure was torn by it. */
+const readBackAfter = async (place: DestinationPlace, what: string): Promise<ReadonlyArray<Row>> => {
+  try {
+    return await place.readBack()
+  } catch (cause) {
+    throw new Error(`${what}: what is there cannot be read back: ${String(cause)}`, { cause })
   }
 }
 

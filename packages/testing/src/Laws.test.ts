@@ -7,12 +7,14 @@ import {
   defineSource,
   defineTransform,
   type Destination,
+  DestinationError,
   type Files,
   type Row,
   type Source,
   SourceError,
   type Transform,
 } from "@deltaflow/core"
+import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { destinationLaws, type DestinationLawsOptions } from "./DestinationLaws.ts"
 import { type Law, runLaws } from "./Law.ts"
@@ -253,6 +255,27 @@ describe("the laws of destinations", () => {
     expect(Object.keys(await broken(destinationLaws(destinationOptions(bugs))))).toEqual(expect.arrayContaining([...laws]))
   })
 
+  test.each([
+    ["a value that is left out in silence", "silent"],
+    ["an error that does not say where", "vague"],
+  ])("find %s, where the destination cannot hold all values", async (_bug, bug) => {
+    const destination = defineDestination({
+      type: "even",
+      writeModes: ["append"],
+      open: () => ({
+        write: (rows) => {
+          if (bug === "vague" && rows.some(({ number }) => isOdd(number)))
+            throw new DestinationError({ code: "VALUE_NOT_SUPPORTED", message: "even: there is an odd number. Leave it out." })
+        },
+        commit: () => undefined,
+      }),
+    })
+    const options = { destination, make: () => ({ config: {}, readBack: () => [] }), expected: () => [], runs: 20, seed: SEED }
+    const names = fc.constant("number")
+    const found = await broken(destinationLaws({ ...options, types: ["integer"], names, holds: (value) => !isOdd(value) }))
+    expect(Object.keys(found)).toEqual(["append: names row and column of a value that it cannot hold"])
+  })
+
   test("find a checkpoint that moves without a commit", async () => {
     let cursors: Record<string, string> | undefined
     const destination = defineDestination({
@@ -271,6 +294,8 @@ describe("the laws of destinations", () => {
     expect(Object.keys(found)).toEqual(["its checkpoint is the one of the last commit, and not that of a load that ended without"])
   })
 })
+
+const isOdd = (value: unknown): boolean => (typeof value === "bigint" || typeof value === "number") && BigInt(value) % 2n !== 0n
 
 const upper: Transform = defineTransform({
   type: "upper",
@@ -323,9 +348,10 @@ test(
     let printed = ""
     child.stdout.on("data", (bytes) => (printed += String(bytes)))
     const [code] = (await once(child, "close")) as [number]
-    expect([code, printed.match(/# (pass|fail) \d+/g)]).toEqual([1, ["# pass 16", "# fail 1"]])
+    expect([code, printed.match(/# (pass|fail) \d+/g)]).toEqual([1, ["# pass 27", "# fail 2"]])
     expect(printed.match(/not ok \d+ - .+: .+/g)?.map((line) => line.replace(/.* - /, ""))).toEqual([
       "broken source: loses and repeats nothing when it is resumed at any cursor",
+      "broken destination: append: a load that ends without its commit changes nothing",
     ])
     expect(printed).toContain("Counterexample: [1,1,0]")
   },

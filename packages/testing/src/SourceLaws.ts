@@ -36,8 +36,8 @@ export interface SourceLawsOptions extends Effort, PluginSetting {
   readonly rows?: ReadonlyArray<Row>
   /** Declared types of columns. */
   readonly columns?: SourceRequest<unknown>["columns"]
-  /** Default: `{}` where the source supports it. */
-  readonly incremental?: IncrementalOptions
+  /** `false` reads all rows each time. Default: `{}` where the source supports it. */
+  readonly incremental?: IncrementalOptions | false
   /** Configs with which opening or reading has to fail. */
   readonly badConfigs?: ReadonlyArray<unknown>
 }
@@ -85,7 +85,7 @@ const anyCursor = async (options: SourceLawsOptions): Promise<void> => {
     const places = parts.flatMap((part, i) => (part.cursor === undefined || startsAnew(options, parts, i) ? [] : [i]))
     if (places.length === 0) {
       assert.ok(
-        options.source.supportsIncremental !== true || rowsOf(parts).length === 0,
+        incrementalOf(options) === undefined || rowsOf(parts).length === 0,
         "the source says that it is incremental, and gives no cursor",
       )
       return
@@ -98,8 +98,13 @@ const anyCursor = async (options: SourceLawsOptions): Promise<void> => {
 }
 
 /** Without increments the next run reads all again once this one has come to its end, so the last cursor promises nothing. */
-const startsAnew = ({ source, incremental }: SourceLawsOptions, parts: ReadonlyArray<Part>, place: number): boolean =>
-  incremental === undefined && source.supportsIncremental !== true && rowsOf(parts.slice(place + 1)).length === 0
+const startsAnew = (options: SourceLawsOptions, parts: ReadonlyArray<Part>, place: number): boolean =>
+  incrementalOf(options) === undefined && rowsOf(parts.slice(place + 1)).length === 0
+
+const incrementalOf = ({ source, incremental }: SourceLawsOptions): IncrementalOptions | undefined => {
+  if (incremental === false) return undefined
+  return incremental ?? (source.supportsIncremental === true ? {} : undefined)
+}
 
 /** A cursor as the next run gets it. */
 const stored = (cursor: CursorValue): CursorValue => decodeCursor(encodeCursor(cursor))
@@ -170,7 +175,6 @@ const readExit = async (
   onEnough?: () => void,
 ): Promise<Exit.Exit<ReadonlyArray<Part>, SourceError>> => {
   const { source, columns } = options
-  const incremental = options.incremental ?? (source.supportsIncremental === true ? {} : undefined)
   const context = contextFor(options, reading.plan, reading.signal)
   const config: unknown = await decodeConfig(source.config, options.config)
   const request = {
@@ -178,7 +182,7 @@ const readExit = async (
     config,
     batchSize: reading.batchSize,
     cursor: reading.cursor,
-    incremental,
+    incremental: incrementalOf(options),
     ...(columns === undefined ? {} : { columns }),
   }
   const effect = Effect.scoped(Effect.flatMap(source.open(request), (reader) => collect(reader.read({}), reading.take, onEnough)))

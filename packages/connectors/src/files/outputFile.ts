@@ -52,10 +52,10 @@ export class Writing {
     await this.handle.close()
   }
 
-  /** Takes back what was written behind this length. */
+  /** Takes back what was written behind this length, also what a write left that failed half way, as on a full disk. */
   async truncate(length: number): Promise<void> {
     await this.under
-    if (this.length > length) await this.handle.truncate(length)
+    if (this.length > length || this.failure !== undefined) await this.handle.truncate(length)
     this.length = length
   }
 

@@ -68,11 +68,31 @@ const makeReader = (database: DatabaseSync, request: SourceRequest<Config>): Sou
   database.exec("BEGIN")
   const base = request.config.table === undefined ? `(${request.config.query})` : quoteName(request.config.table)
   const schema = readSchema(database, base, request)
+  checkCursorColumns(schema, request)
   return {
     schema,
     notes: schema.columns.map((column) => `${column.name}: ${column.type}`),
     read: (offer) => readRows(database, base, schema, request, offer),
   }
+}
+
+/** Without a column to go by, or with a key that is not there, rows would be given twice or left out in silence. */
+const checkCursorColumns = ({ columns }: BatchSchema, { name, incremental, config }: SourceRequest<Config>): void => {
+  if (incremental === undefined) return
+  const { column, key = [] } = incremental
+  if (column === undefined) {
+    const message = `${name}: incremental reading of SQLite goes by a column whose values grow. Name it: incremental: { column: … }.`
+    throw new SourceError({ code: "INVALID_VALUE", message, path: [name, "incremental", "column"] })
+  }
+  const missing = [column, ...key].find((wanted) => columns.every((found) => found.name !== wanted))
+  if (missing === undefined) return
+  const names = columns.map((found) => found.name).join(", ")
+  throw new SourceError({
+    code: "UNKNOWN_COLUMN",
+    message: `${name}: incremental names ${JSON.stringify(missing)}, which ${config.table ?? "the query"} does not have. It has ${names}.`,
+    path: [name, "incremental", missing === column ? "column" : "key"],
+    column: missing,
+  })
 }
 
 /** Rows that are looked at for the type of a column that declares none. */

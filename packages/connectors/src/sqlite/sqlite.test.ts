@@ -165,6 +165,16 @@ describe("the sqlite destination", () => {
 })
 
 describe("the sqlite source", () => {
+  it.each([
+    ["true", true, "INVALID_VALUE", /goes by a column whose values grow/],
+    ["a column that is not there", { column: "at" }, "UNKNOWN_COLUMN", /incremental names "at", which t does not have\. It has id, name\./],
+    ["a key that is not there", { column: "id", key: "code" }, "UNKNOWN_COLUMN", /incremental names "code"/],
+  ])("reads nothing twice in silence: incremental with %s is refused", async (_what, incremental, code, message) => {
+    sql("CREATE TABLE t (id INTEGER, name TEXT); INSERT INTO t VALUES (1, 'a')")
+    const reading = outOf({ table: "t", incremental })
+    await expect(reading).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string })
+  })
+
   it("gives every type back as it went in", async () => {
     const at = "2025-01-31T04:05:06.789012Z"
     const row = {
