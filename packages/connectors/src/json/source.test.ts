@@ -158,6 +158,18 @@ describe("incremental reading", () => {
     }
   })
 
+  it("gives nothing again behind its end, also where many files end with an empty one", async () => {
+    const files = Array.from({ length: 150 }, (_, i) => [`in/${String(i).padStart(3, "0")}.json`, i === 149 ? "" : `[{"a":${i}}]`] as const)
+    const root = projectFolder(Object.fromEntries(files))
+    const next = (cursor: unknown) => readAll(jsonSource, { path: "in/*.json" }, { root, cursor, incremental: {} })
+    const first = await next(undefined)
+    expect(first.rows).toHaveLength(149)
+    expect(first.cursors.at(-1)!.rows).toBe(149)
+    expect((await next(first.cursor)).rows).toEqual([])
+    put(root, "in/149.json", '[{"a":149}]')
+    expect((await next(first.cursor)).rows).toEqual([{ a: 149 }])
+  })
+
   it("reads a single object once", async () => {
     const root = projectFolder({ "a.json": '{"a":1}' })
     const next = (cursor: unknown) => readAll(jsonSource, { path: "a.json" }, { root, cursor, incremental: {} })

@@ -132,16 +132,21 @@ class JsonSource {
     for (const [i, start] of starts.entries()) {
       const { label } = start.file
       this.progress.begin(label, start)
+      let end = start.bytes
       try {
-        yield* this.fileBatches(start, i === starts.length - 1)
+        end = yield* this.fileBatches(start)
       } catch (cause) {
         if (!(cause instanceof EmptyText)) throw this.failure(label, { rows: this.progress.before(label).rows, lines: start.lines }, cause)
         this.request.log.warn(`${label} is empty.`)
       }
+      // Behind an empty file too: the cursor of the last one stands for all files before it.
+      const cursor = this.cursor(start, end, 0, true, i === starts.length - 1)
+      if (cursor !== undefined) yield { batch: Batch.empty(this.schema), cursor }
     }
   }
 
-  private async *fileBatches(start: FileStart, isLastFile: boolean): AsyncGenerator<SourceBatch> {
+  /** The rows of one file; returns where it ends. */
+  private async *fileBatches(start: FileStart): AsyncGenerator<SourceBatch, number> {
     const { label } = start.file
     let lines = 0
     let end = start.bytes
@@ -156,8 +161,7 @@ class JsonSource {
         first += batch.rowCount
       }
     }
-    const cursor = this.cursor(start, end, 0, true, isLastFile)
-    if (cursor !== undefined) yield { batch: Batch.empty(this.schema), cursor }
+    return end
   }
 
   private cursor({ file, hash }: FileStart, end: number, bytes: number, done: boolean, isLast: boolean) {
