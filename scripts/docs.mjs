@@ -164,7 +164,7 @@ const pages = {
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/command-line.md": commandsPage(),
   ...Object.fromEntries(
-    ["README.md", "docs/tutorial.md"]
+    ["README.md", "docs/tutorial.md", "docs/how-to/use-effect.md"]
       .filter((file) => existsSync(path.join(root, file)))
       .map((file) => [file, withSnippets(readFileSync(path.join(root, file), "utf8"))]),
   ),

@@ -1,6 +1,7 @@
 /** Deltaflow as a library: the engine, what plugins are made with, and the values that rows hold. Nothing here needs Effect. */
-export { createEngine, Engine, RunError, type RunHandle } from "./engine/Engine.ts"
-export type { Preview, PreviewOptions, RunResult, Validation } from "./engine/EngineShape.ts"
+export { createEngine, Engine, type RunHandle } from "./engine/Engine.ts"
+export type { Preview, PreviewOptions, RunResult } from "./engine/EngineService.ts"
+export { RunError } from "./engine/RunError.ts"
 export type { DestinationProgress, EngineOptions, Plugin, RunOptions, RunProgress, SourceProgress, StepProgress } from "./engine/Options.ts"
 export { anyConfig, defineDestination, defineSource, defineTransform } from "./contract/define.ts"
 export type { DestinationOptions, OpenLoad, OpenRequest, SourceOptions, TransformOptions, Yielded } from "./contract/define.ts"
@@ -11,7 +12,7 @@ export { secret } from "./pipeline/secret.ts"
 export { Secrets } from "./pipeline/Secrets.ts"
 export type { DecodedPipeline, DecodedStep } from "./pipeline/DecodedPipeline.ts"
 export { type Explanation, explainText } from "./pipeline/explain.ts"
-export type { PipelineInput } from "./engine/Resolve.ts"
+export type { PipelineInput, Validation } from "./engine/Resolve.ts"
 export type { DestinationDefinition, PipelineDefinition, SourceDefinition, StepDefinition } from "./pipeline/Definition.ts"
 export * from "./contract/Destination.ts"
 export {
@@ -24,6 +25,7 @@ export {
   type ErrorFields,
   formatIssue,
   type Issue,
+  type PipelineError,
   SourceError,
   StoreError,
   TransformError,

@@ -111,6 +111,9 @@ export class DefinitionError extends DeltaflowError {
   }
 }
 
+/** What a run, a plan or a look can end in, for `Effect.catchTag`. `RunError`, which wraps one of them, comes from the engine. */
+export type PipelineError = SourceError | TransformError | DestinationError | StoreError | EngineError | DefinitionError
+
 /** `deltaflow.yml:7:5: message` with frame and hint below. */
 export const formatIssue = (issue: Issue): string => {
   const place = [issue.file, issue.line, issue.column].filter((part) => part !== undefined).join(":")

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { Load } from "../contract/Destination.ts"
-import { type DeltaflowError, EngineError } from "../contract/Errors.ts"
+import { type PipelineError, EngineError } from "../contract/Errors.ts"
 import { Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { LoadsOptions, Rejection } from "./Loads.ts"
@@ -34,7 +34,7 @@ export class DeadLetter {
     this.scope = scope
   }
 
-  write(rejections: ReadonlyArray<Rejection>): Effect.Effect<void, DeltaflowError> {
+  write(rejections: ReadonlyArray<Rejection>): Effect.Effect<void, PipelineError> {
     const destination = this.options.pipeline.errorHandling.deadLetter
     if (destination === undefined) return Effect.void
     return Effect.gen({ self: this }, function* () {
@@ -45,15 +45,15 @@ export class DeadLetter {
   }
 
   /** Makes what was rejected durable before the cursor moves past it, where the destination allows a commit before the end. */
-  flush(): Effect.Effect<void, DeltaflowError> {
+  flush(): Effect.Effect<void, PipelineError> {
     return this.load?.commitsEarly === true && this.dirty ? this.save(false) : Effect.void
   }
 
-  commit(): Effect.Effect<void, DeltaflowError> {
+  commit(): Effect.Effect<void, PipelineError> {
     return this.load === undefined ? Effect.void : this.save(true)
   }
 
-  private save(final: boolean): Effect.Effect<void, DeltaflowError> {
+  private save(final: boolean): Effect.Effect<void, PipelineError> {
     const { options } = this
     const destination = options.pipeline.errorHandling.deadLetter!
     const checkpoint = {
@@ -67,7 +67,7 @@ export class DeadLetter {
     return Effect.asVoid(this.load!.commit(checkpoint, final)).pipe(Effect.mapError(deadLetterFailed(destination)))
   }
 
-  private opened(destination: ResolvedDestination): Effect.Effect<Load, DeltaflowError> {
+  private opened(destination: ResolvedDestination): Effect.Effect<Load, PipelineError> {
     if (this.load !== undefined) return Effect.succeed(this.load)
     const { options } = this
     return destination.plugin
@@ -107,7 +107,7 @@ export class DeadLetter {
 
 const deadLetterFailed =
   (destination: ResolvedDestination) =>
-  (cause: DeltaflowError): EngineError =>
+  (cause: PipelineError): EngineError =>
     new EngineError({
       code: "DEAD_LETTER_FAILED",
       message: `${destination.name}: a rejected row could not be put into the dead letter: ${cause.message}`,

@@ -8,28 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Cause from "effect/Cause"
-import type { DeltaflowError } from "../contract/Errors.ts"
-import { EngineError } from "../contract/Errors.ts"
 import type { EngineEvent, EventFilter, Run, RunFilter, StoredCheckpoint } from "../contract/Store.ts"
-import type { PipelineInput } from "./Resolve.ts"
-import { type EngineShape, makeEngine, type Preview, type PreviewOptions, type RunResult, type Validation } from "./EngineShape.ts"
+import type { PipelineInput, Validation } from "./Resolve.ts"
+import type { Preview, PreviewOptions, RunResult } from "./EngineService.ts"
+import { type EngineShape, makeEngine } from "./EngineShape.ts"
 import type { Explanation } from "../pipeline/explain.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
-
-/** A run that has ended in anything but success. `run` has the counts and the stored failure. */
-export class RunError extends EngineError {
-  readonly run: RunResult
-  constructor(run: RunResult, error: DeltaflowError) {
-    super({
-      code: error.code,
-      message: error.message,
-      path: error.path,
-      cause: error,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    })
-    this.run = run
-  }
-}
 
 /** A run that goes on. */
 export interface RunHandle {
@@ -57,10 +41,7 @@ export class Engine implements AsyncDisposable {
    * wrong.
    */
   async run(pipeline: PipelineInput, options: RunOptions = {}): Promise<RunResult> {
-    const handle = await this.start(pipeline, options)
-    const result = await handle.done
-    if (result.failure !== undefined) throw new RunError(result, result.failure)
-    return result
+    return toPromise((await this.ready()).run(pipeline, options))
   }
 
   /** Starts a run and gives a handle to it. Rejects with `DefinitionError` where the definition is wrong. */
@@ -101,26 +82,26 @@ export class Engine implements AsyncDisposable {
 
   /** Events from now on, in order. Leave the loop, abort the signal or close the engine to end it. */
   events(filter: EventFilter & { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<EngineEvent> {
-    return lazily(async () => (await this.ready()).events(filter, filter.signal))
+    return lazily(async () => (await this.ready()).listen(filter, filter.signal))
   }
 
   async getRun(id: string): Promise<Run | undefined> {
-    return toPromise((await this.ready()).store.getRun(id))
+    return toPromise((await this.ready()).getRun(id))
   }
 
   /** Newest first. */
   async listRuns(filter: RunFilter = {}): Promise<{ readonly runs: ReadonlyArray<Run>; readonly total: number }> {
-    return toPromise((await this.ready()).store.listRuns(filter))
+    return toPromise((await this.ready()).listRuns(filter))
   }
 
   /** Oldest first. */
   async listEvents(filter: EventFilter = {}): Promise<ReadonlyArray<EngineEvent>> {
-    return toPromise((await this.ready()).store.listEvents(filter))
+    return toPromise((await this.ready()).listEvents(filter))
   }
 
   /** The checkpoints of a pipeline, one per destination. */
   async getState(pipeline: string): Promise<ReadonlyArray<StoredCheckpoint>> {
-    return toPromise((await this.ready()).store.getCheckpoints(pipeline))
+    return toPromise((await this.ready()).getState(pipeline))
   }
 
   /** Forgets the cursors of a pipeline, so that the next run reads all. Rejects while it runs. */
@@ -139,7 +120,7 @@ export class Engine implements AsyncDisposable {
 
   /** JSON Schema (draft-07) of a pipeline file with this engine's plugins. */
   async jsonSchema(): Promise<unknown> {
-    return (await this.ready()).jsonSchema()
+    return toPromise((await this.ready()).jsonSchema)
   }
 
   /** Cancels what runs, waits for it, and closes what the engine opened itself. */

@@ -1,17 +1,15 @@
-/** The engine in Effect. The Promise API in `Engine.ts` only wraps this. */
+/** The engine itself. The Effect service in `EngineLayer.ts` and the Promise API in `Engine.ts` only wrap this. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { type PipelineError, EngineError, type StoreError } from "../contract/Errors.ts"
+import * as Stream from "effect/Stream"
+import { type DefinitionError, EngineError, type PipelineError, type StoreError } from "../contract/Errors.ts"
 import type { Log, PluginContext } from "../contract/Plugin.ts"
 import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newRunId } from "../model/Ids.ts"
-import type { BatchSchema } from "../model/ColumnType.ts"
-import type { Row } from "../model/Value.ts"
 import { nodeFiles } from "../node/nodeFiles.ts"
-import type { Explanation } from "../pipeline/explain.ts"
 import { pipelineJsonSchema } from "../pipeline/JsonSchema.ts"
 import { Secrets } from "../pipeline/Secrets.ts"
 import { codeGenerationWorks } from "../transform/Step.ts"
@@ -20,55 +18,20 @@ import { EventHub } from "./Events.ts"
 import { closeOrphan, type Execution, executeRun, type Finished, leaseName, type RunEnvironment, type StopSwitch } from "./Execution.ts"
 import { dryRun } from "./DryRun.ts"
 import { explainExecution, previewRows } from "./Looking.ts"
-import type { EngineOptions, RunOptions, RunProgress } from "./Options.ts"
-import { type PipelineInput, readyPipeline, resolve, type Validation, validationOf } from "./Resolve.ts"
+import type { EngineService, RunResult, StartedRun } from "./EngineService.ts"
+import type { EngineOptions, RunOptions } from "./Options.ts"
+import { RunError } from "./RunError.ts"
+import { type PipelineInput, readyPipeline, resolve, validationOf } from "./Resolve.ts"
 import type { ResolvedPipeline } from "./Resolved.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
 
-export type { Validation } from "./Resolve.ts"
-
-/** A finished run: what the store keeps, and the last counts by source, step and destination. */
-export interface RunResult extends Run {
-  readonly progress: RunProgress
-  /** The error that ended the run; undefined after success. */
-  readonly failure: PipelineError | undefined
-}
-
-export interface StartedRun {
-  readonly id: string
-  readonly pipeline: string
-  readonly done: Effect.Effect<RunResult, StoreError>
-  readonly cancel: Effect.Effect<void>
-  readonly stop: Effect.Effect<void>
-}
-
-export interface PreviewOptions extends Pick<RunOptions, "variables"> {
-  /** Rows at most. Default 20. */
-  readonly limit?: number
-  /** Rows after this many steps; default all. 0 shows the sources. */
-  readonly step?: number
-}
-
-export interface Preview {
-  readonly schema: BatchSchema
-  readonly rows: ReadonlyArray<Row>
-}
-
-export interface EngineShape {
-  readonly store: Store
-  readonly start: (pipeline: PipelineInput, options: RunOptions) => Effect.Effect<StartedRun, PipelineError>
-  readonly validate: (pipeline: PipelineInput, options: Pick<RunOptions, "variables">) => Effect.Effect<Validation, PipelineError>
-  readonly explain: (pipeline: PipelineInput, options: Pick<RunOptions, "variables">) => Effect.Effect<Explanation, PipelineError>
-  readonly preview: (pipeline: PipelineInput, options: PreviewOptions) => Effect.Effect<Preview, PipelineError>
-  readonly cancel: (runId: string) => Effect.Effect<boolean>
-  readonly events: (filter: EventFilter, signal?: AbortSignal) => AsyncIterableIterator<EngineEvent>
-  readonly resetState: (pipeline: string) => Effect.Effect<void, PipelineError>
-  readonly setState: (pipeline: PipelineInput, source: string, cursor: string) => Effect.Effect<void, PipelineError>
-  readonly jsonSchema: () => unknown
+/** The service, and what only the Promise API needs: listening that starts at the call, not at the first `next`. */
+export interface EngineShape extends EngineService {
+  readonly listen: (filter: EventFilter, signal?: AbortSignal) => AsyncIterableIterator<EngineEvent>
 }
 
 /** Everything that is opened here ends with the scope: runs are cancelled and waited for, and the engine's own store is closed. */
-export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, PipelineError, Scope.Scope> =>
+export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const now = options.now ?? Date.now
     const store =
@@ -112,20 +75,36 @@ class EngineRuns {
 
   shape(): EngineShape {
     return {
-      store: this.store,
-      start: (pipeline, options) => this.start(pipeline, options),
-      validate: (pipeline, options) => Effect.map(this.decode(pipeline, options), validationOf),
-      explain: (pipeline, options) => this.looking(pipeline, options, explainExecution),
-      preview: (pipeline, options) => this.looking(pipeline, options, (execution) => previewRows(execution, options)),
+      run: (pipeline, options = {}) => this.run(pipeline, options),
+      start: (pipeline, options = {}) => this.start(pipeline, options),
+      validate: (pipeline, options = {}) => Effect.map(this.decode(pipeline, options), validationOf),
+      explain: (pipeline, options = {}) => this.looking(pipeline, options, explainExecution),
+      preview: (pipeline, options = {}) => this.looking(pipeline, options, (execution) => previewRows(execution, options)),
       cancel: (runId) => this.cancel(runId),
-      events: (filter, signal) => this.hub.listen(filter, signal),
+      events: (filter = {}) => this.events(filter),
+      listen: (filter, signal) => this.hub.listen(filter, signal),
+      getRun: (id) => this.store.getRun(id),
+      listRuns: (filter = {}) => this.store.listRuns(filter),
+      listEvents: (filter = {}) => this.store.listEvents(filter),
+      getState: (pipeline) => this.store.getCheckpoints(pipeline),
       resetState: (pipeline) => this.resetState(pipeline),
       setState: (pipeline, source, cursor) => this.setState(pipeline, source, cursor),
-      jsonSchema: () => pipelineJsonSchema(this.options.plugins),
+      jsonSchema: Effect.sync(() => pipelineJsonSchema(this.options.plugins)),
     }
   }
 
-  private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, PipelineError> {
+  /** A run that ends with the fiber that waits for it. */
+  private run(pipeline: PipelineInput, options: RunOptions): Effect.Effect<RunResult, DefinitionError | RunError | StoreError> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen({ self: this }, function* () {
+        const started = yield* this.start(pipeline, options)
+        const result = yield* restore(started.done).pipe(Effect.onInterrupt(() => started.cancel))
+        return result.failure === undefined ? result : yield* Effect.fail(new RunError(result, result.failure))
+      }),
+    )
+  }
+
+  private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, DefinitionError | StoreError> {
     return Effect.gen({ self: this }, function* () {
       const resolved = yield* this.decode(pipeline, options)
       const execution = this.execution(resolved, options)
@@ -134,7 +113,9 @@ class EngineRuns {
       const body = options.dryRun === true ? dryRun(execution) : executeRun(execution, stop)
       const done = Deferred.makeUnsafe<Finished, StoreError>()
       // An interrupted fiber ends as interrupted whatever it gave, so the finished run takes another way out.
-      const fiber = Effect.runFork(Effect.uninterruptible(Effect.flatMap(Effect.exit(body), (exit) => Deferred.done(done, exit))))
+      const whole = Effect.uninterruptible(Effect.flatMap(Effect.exit(body), (exit) => Deferred.done(done, exit)))
+      // With the clock, the tracer and all else of whoever starts it.
+      const fiber = Effect.runForkWith(yield* Effect.context<never>())(whole)
       const { id } = execution.run
       this.running.set(id, { fiber, stop })
       fiber.addObserver(() => void this.running.delete(id))
@@ -146,7 +127,15 @@ class EngineRuns {
         cancel: Effect.asVoid(Effect.exit(Fiber.interrupt(fiber))),
         stop: Effect.suspend(() => stopGracefully(execution, stop, fiber)),
       }
-    })
+    }).pipe(Effect.uninterruptible)
+  }
+
+  private events(filter: EventFilter): Stream.Stream<EngineEvent> {
+    const listening = Effect.acquireRelease(
+      Effect.sync(() => this.hub.listen(filter)),
+      (listener) => Effect.promise(async () => void (await listener.return?.())),
+    )
+    return Stream.unwrap(Effect.map(listening, (listener) => Stream.orDie(Stream.fromAsyncIterable(listener, (cause) => cause))))
   }
 
   private cancelOnAbort(fiber: Fiber.Fiber<unknown>, signal: AbortSignal | undefined): void {
@@ -165,7 +154,7 @@ class EngineRuns {
     return Effect.flatMap(this.decode(pipeline, options), (resolved) => Effect.scoped(look(this.execution(resolved, options))))
   }
 
-  private decode(pipeline: PipelineInput, { variables }: Pick<RunOptions, "variables">): Effect.Effect<DecodedPipeline, PipelineError> {
+  private decode(pipeline: PipelineInput, { variables }: Pick<RunOptions, "variables">): Effect.Effect<DecodedPipeline, DefinitionError> {
     return resolve(pipeline, this.options, this.secrets, variables)
   }
 
@@ -255,11 +244,11 @@ class EngineRuns {
     })
   }
 
-  private resetState(pipeline: string): Effect.Effect<void, PipelineError> {
+  private resetState(pipeline: string): Effect.Effect<void, EngineError | StoreError> {
     return this.changeCheckpoints(pipeline, (stored) => stored.map((checkpoint) => ({ ...checkpoint, cursors: {}, state: null })))
   }
 
-  private setState(input: PipelineInput, name: string, text: string): Effect.Effect<void, PipelineError> {
+  private setState(input: PipelineInput, name: string, text: string): Effect.Effect<void, DefinitionError | EngineError | StoreError> {
     return Effect.gen({ self: this }, function* () {
       const decoded = yield* this.decode(input, {})
       const { pipeline } = readyPipeline(decoded, this.options, { pipeline_name: decoded.name, run_id: "", environment: "" }, {})
@@ -288,7 +277,7 @@ class EngineRuns {
   private changeCheckpoints(
     pipeline: string,
     change: (stored: ReadonlyArray<StoredCheckpoint>) => ReadonlyArray<StoredCheckpoint>,
-  ): Effect.Effect<void, PipelineError> {
+  ): Effect.Effect<void, EngineError | StoreError> {
     return Effect.gen({ self: this }, function* () {
       const lease = yield* this.store.acquireLease(leaseName(pipeline), newRunId(this.now()), RESET_MS)
       if (lease === undefined) return yield* Effect.fail(stateHeld(pipeline))

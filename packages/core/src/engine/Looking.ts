@@ -4,13 +4,13 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
-import type { DeltaflowError } from "../contract/Errors.ts"
+import type { PipelineError } from "../contract/Errors.ts"
 import type { Batch } from "../model/Batch.ts"
 import { explainPlan, type Explanation } from "../pipeline/explain.ts"
 import type { Plan } from "../pipeline/Plan.ts"
 import type { StepsResult } from "../transform/Step.ts"
 import { Counters } from "./Counters.ts"
-import type { Preview, PreviewOptions } from "./EngineShape.ts"
+import type { Preview, PreviewOptions } from "./EngineService.ts"
 import { type Execution, runtimeValues } from "./Execution.ts"
 import { extract } from "./Extract.ts"
 import { makeMemory } from "./Memory.ts"
@@ -25,7 +25,7 @@ export interface Look {
 }
 
 /** Opens all sources from their start and makes the plan. */
-export const openForLooking = (execution: Execution, limit?: number): Effect.Effect<Look, DeltaflowError, Scope.Scope> =>
+export const openForLooking = (execution: Execution, limit?: number): Effect.Effect<Look, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
     const { pipeline, environment } = execution
     const controller = yield* Effect.acquireRelease(
@@ -39,7 +39,7 @@ export const openForLooking = (execution: Execution, limit?: number): Effect.Eff
     return { opened, plan }
   })
 
-export const explainExecution = (execution: Execution): Effect.Effect<Explanation, DeltaflowError, Scope.Scope> =>
+export const explainExecution = (execution: Execution): Effect.Effect<Explanation, PipelineError, Scope.Scope> =>
   Effect.map(openForLooking(execution), ({ opened, plan }) => {
     const { pipeline } = execution
     // Reading is only prepared here: a source says what it takes of the offer without giving a row.
@@ -66,7 +66,7 @@ export const explainExecution = (execution: Execution): Effect.Effect<Explanatio
 export const previewRows = (
   execution: Execution,
   { limit = 20, step }: PreviewOptions,
-): Effect.Effect<Preview, DeltaflowError, Scope.Scope> =>
+): Effect.Effect<Preview, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
     const steps = step === undefined ? execution.pipeline.steps : execution.pipeline.steps.slice(0, step)
     const cut: Execution = { ...execution, pipeline: { ...execution.pipeline, steps, workers: 1 } }
@@ -87,8 +87,8 @@ export const previewRows = (
     return { schema, rows: batches.flatMap((batch) => batch.toRows()).slice(0, limit) }
   })
 
-const runSteps = (plan: Plan, batch: Batch): Effect.Effect<StepsResult, DeltaflowError> =>
-  Effect.tryPromise({ try: async () => await plan.steps.run(batch), catch: (cause) => cause as DeltaflowError })
+const runSteps = (plan: Plan, batch: Batch): Effect.Effect<StepsResult, PipelineError> =>
+  Effect.tryPromise({ try: async () => await plan.steps.run(batch), catch: (cause) => cause as PipelineError })
 
 const lookOptions = (execution: Execution, opened: ReadonlyArray<OpenedSource>, plan: Plan) => {
   const { pipeline, run } = execution

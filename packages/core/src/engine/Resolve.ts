@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
-import { DefinitionError, type DeltaflowError } from "../contract/Errors.ts"
+import { DefinitionError } from "../contract/Errors.ts"
 import type { ModuleReference } from "../contract/Plugin.ts"
 import { stringifyJson } from "../model/Json.ts"
 import type { DecodedDestination, DecodedPipeline, DecodedSource, DecodedStep } from "../pipeline/DecodedPipeline.ts"
@@ -37,7 +37,7 @@ export const resolve = (
   options: EngineOptions,
   secrets: Secrets,
   variables: RunOptions["variables"],
-): Effect.Effect<DecodedPipeline, DeltaflowError> =>
+): Effect.Effect<DecodedPipeline, DefinitionError> =>
   Effect.gen(function* () {
     if (isDecoded(input) && variables === undefined) return input
     const project = isDecoded(input) ? { inherited: input.inherited, overrides: input.overrides } : {}

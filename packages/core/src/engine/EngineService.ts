@@ -1,0 +1,84 @@
+/** What an engine does, as effects: the shape of the Effect service, and what the Promise API calls. */
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { DefinitionError, EngineError, PipelineError, StoreError } from "../contract/Errors.ts"
+import type { EngineEvent, EventFilter, Run, RunFilter, StoredCheckpoint } from "../contract/Store.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import type { Row } from "../model/Value.ts"
+import type { Explanation } from "../pipeline/explain.ts"
+import type { RunOptions, RunProgress } from "./Options.ts"
+import type { PipelineInput, Validation } from "./Resolve.ts"
+import type { RunError } from "./RunError.ts"
+
+/** A finished run: what the store keeps, and the last counts by source, step and destination. */
+export interface RunResult extends Run {
+  readonly progress: RunProgress
+  /** The error that ended the run; undefined after success. */
+  readonly failure: PipelineError | undefined
+}
+
+/** A run that goes on by itself, whatever becomes of the fiber that started it. */
+export interface StartedRun {
+  readonly id: string
+  readonly pipeline: string
+  /** The finished run, whatever its status; fails only where the store does. Interrupting it leaves the run alone. */
+  readonly done: Effect.Effect<RunResult, StoreError>
+  /** Ends the run at once; everything is closed when the effect has ended. */
+  readonly cancel: Effect.Effect<void>
+  /** Ends the run at its next cursor, so that the rows read so far count. Without `incremental` it is the same as `cancel`. */
+  readonly stop: Effect.Effect<void>
+}
+
+export interface PreviewOptions extends Pick<RunOptions, "variables"> {
+  /** Rows at most. Default 20. */
+  readonly limit?: number
+  /** Rows after this many steps; default all. 0 shows the sources. */
+  readonly step?: number
+}
+
+export interface Preview {
+  readonly schema: BatchSchema
+  readonly rows: ReadonlyArray<Row>
+}
+
+type Variables = Pick<RunOptions, "variables">
+
+export interface EngineService {
+  /**
+   * Runs a pipeline to its end. Fails with `RunError` where the run fails or is cancelled. Interrupting the effect cancels the run and
+   * waits until everything is closed.
+   */
+  readonly run: (pipeline: PipelineInput, options?: RunOptions) => Effect.Effect<RunResult, DefinitionError | RunError | StoreError>
+  /** Starts a run and gives a handle to it. The run is cancelled when the engine's scope closes. */
+  readonly start: (pipeline: PipelineInput, options?: RunOptions) => Effect.Effect<StartedRun, DefinitionError | StoreError>
+  /** Checks a definition without reading a row: its keys, its plugins' configs, what must fit together. */
+  readonly validate: (pipeline: PipelineInput, options?: Variables) => Effect.Effect<Validation, DefinitionError>
+  /** The plan. Opens the sources, reads at most a sample. */
+  readonly explain: (pipeline: PipelineInput, options?: Variables) => Effect.Effect<Explanation, PipelineError>
+  /** The first rows after a step. Writes nothing and moves no state. */
+  readonly preview: (pipeline: PipelineInput, options?: PreviewOptions) => Effect.Effect<Preview, PipelineError>
+  /** Cancels a run of this engine and waits for it; false where it is not running here. */
+  readonly cancel: (runId: string) => Effect.Effect<boolean>
+  /** Events from when the stream begins, in order, until the engine's scope closes. The store has those of before. */
+  readonly events: (filter?: EventFilter) => Stream.Stream<EngineEvent>
+  readonly getRun: (id: string) => Effect.Effect<Run | undefined, StoreError>
+  /** Newest first. */
+  readonly listRuns: (filter?: RunFilter) => Effect.Effect<{ readonly runs: ReadonlyArray<Run>; readonly total: number }, StoreError>
+  /** Oldest first. */
+  readonly listEvents: (filter?: EventFilter) => Effect.Effect<ReadonlyArray<EngineEvent>, StoreError>
+  /** The checkpoints of a pipeline, one per destination. */
+  readonly getState: (pipeline: string) => Effect.Effect<ReadonlyArray<StoredCheckpoint>, StoreError>
+  /** Forgets the cursors of a pipeline, so that the next run reads all. Fails with `LEASE_HELD` while it runs. */
+  readonly resetState: (pipeline: string) => Effect.Effect<void, EngineError | StoreError>
+  /**
+   * Sets the cursor of one source for every destination of the pipeline, as text that `getState` gives. Works before the first run too.
+   * Fails while the pipeline runs, and where the source keeps no cursor.
+   */
+  readonly setState: (
+    pipeline: PipelineInput,
+    source: string,
+    cursor: string,
+  ) => Effect.Effect<void, DefinitionError | EngineError | StoreError>
+  /** JSON Schema (draft-07) of a pipeline file with this engine's plugins. */
+  readonly jsonSchema: Effect.Effect<unknown>
+}
