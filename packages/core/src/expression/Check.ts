@@ -26,7 +26,7 @@ import { fold } from "./check/fold.ts"
 import { constant } from "./literals.ts"
 import { childrenOf, type Node } from "./Node.ts"
 import { parseExpression, type TreeNode } from "./Parse.ts"
-import type { CheckResult, Scope } from "./Scope.ts"
+import type { CheckResult, ExpressionIssue, Scope } from "./Scope.ts"
 import { identifierAt, MAX_DEPTH, tooDeep } from "./tokens.ts"
 import { nameOf } from "./check/types.ts"
 
@@ -41,14 +41,15 @@ export const checkExpression = (text: string, scope: Scope, expected?: ColumnTyp
   return { ok: true, expression: { text, type: node.type, nullable: node.nullable, columns: columnsOf(node), node } }
 }
 
-const finish = (context: Context, operand: Operand, expected: ColumnType | undefined): Node | undefined => {
+export const finish = (context: Context, operand: Operand, expected: ColumnType | undefined): Node | undefined => {
   if (expected !== undefined) return expect(context, operand, expected)
   return operand.kind === "untyped" ? coerce(context, operand, "string") : operand
 }
 
-const inOrder = (context: Context) => context.issues.toSorted((a, b) => a.position - b.position)
+export const inOrder = (context: Context): ReadonlyArray<ExpressionIssue> => context.issues.toSorted((a, b) => a.position - b.position)
 
-const columnsOf = (node: Node): ReadonlyArray<number> => {
+/** The columns that a node reads, ascending. */
+export const columnsOf = (node: Node): ReadonlyArray<number> => {
   const found = new Set<number>()
   const collect = (part: Node): void => {
     if (part.kind === "column") found.add(part.index)
@@ -58,7 +59,7 @@ const columnsOf = (node: Node): ReadonlyArray<number> => {
   return Array.from(found).sort((a, b) => a - b)
 }
 
-const checkTree = (context: Context, tree: TreeNode | undefined): Operand | undefined => {
+export const checkTree = (context: Context, tree: TreeNode | undefined): Operand | undefined => {
   if (tree === undefined) throw new Error("The parser gave a tree with a part missing.")
   if (context.depth >= MAX_DEPTH) {
     if (!context.issues.some((issue) => issue.code === "EXPRESSION_LIMIT")) context.issues.push(tooDeep(0))
@@ -146,6 +147,10 @@ const columnNode = ({ columns }: Scope, index: number): Node => ({
 const MOST_NAMES = 12
 
 const unknownColumn = (context: Context, name: string, position: number): undefined => {
+  if (context.aggregates?.columns.some((column) => column.name === name) === true) {
+    const message = `The column ${quoteIdentifier(name)} is no key of the group, and not within an aggregate.`
+    return context.issue("UNKNOWN_COLUMN", position, message, `Group by it, or write MAX(${quoteIdentifier(name)}) or the like.`)
+  }
   const names = context.scope.columns.map((column) => column.name)
   const nearest = name.length < 2 ? undefined : nearestName(name, names)
   const listed = `The columns here are: ${names.slice(0, MOST_NAMES).join(", ")}${names.length > MOST_NAMES ? ", …" : ""}.`

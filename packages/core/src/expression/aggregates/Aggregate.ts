@@ -42,6 +42,9 @@ export interface Accumulator<State extends object = object> {
   readonly restore: (saved: Saved) => State
 }
 
+/** Whoever holds a state only hands it back to the accumulator that made it. */
+export const opaque = <State extends object>(accumulator: Accumulator<State>): Accumulator => accumulator as unknown as Accumulator
+
 /** One key of an ORDER BY within an aggregate. */
 export interface SortKey {
   readonly expression: CheckedExpression
@@ -53,12 +56,12 @@ export interface SortKey {
 export interface AggregateCall {
   /** Lower case: `count`, `sum`, `string_agg`. */
   readonly aggregate: string
-  /** Over the columns that come in; none for `COUNT(*)`, at most two. */
+  /** Over the columns that come in; none for `COUNT(*)` and for those with WITHIN GROUP, else one or two. */
   readonly args: ReadonlyArray<CheckedExpression>
   /** A boolean over the columns that come in: rows where it is not true do not count. */
   readonly filter: CheckedExpression | undefined
   readonly distinct: boolean
-  /** ORDER BY within the call. Its values are the last argument of `add`; an empty list where there is none. */
+  /** ORDER BY within the call, or of WITHIN GROUP. Its values are the last argument of `add`; an empty list where there is none. */
   readonly order: ReadonlyArray<SortKey>
   /** The constants before WITHIN GROUP: the fractions of PERCENTILE_CONT. */
   readonly direct: ReadonlyArray<Value | null>
@@ -66,7 +69,7 @@ export interface AggregateCall {
   readonly type: ColumnType
   /** False only for COUNT: all others are null over no rows. */
   readonly nullable: boolean
-  /** Whether the result depends on the order of rows: ARRAY_AGG and STRING_AGG, and ties of their ORDER BY. */
+  /** Whether the result depends on the order of rows: of ARRAY_AGG, STRING_AGG, and of values that are equal but written otherwise. */
   readonly isOrdered: boolean
 }
 

@@ -2,7 +2,7 @@
 import { didYouMean } from "../../model/nearestName.ts"
 import { microsOf } from "../../model/Temporal.ts"
 import { cast, coerceAll, strictCall } from "./coerce.ts"
-import { type Context, type Operand, showType } from "./context.ts"
+import { type Context, type FuncCall, type Operand, showType } from "./context.ts"
 import { fold } from "./fold.ts"
 import { library } from "../functions/library.ts"
 import { constant, reviveLiteral } from "../literals.ts"
@@ -12,7 +12,6 @@ import type { TreeNode } from "../Parse.ts"
 import { type ParameterType, type Resolved, resolve, showSignature, type Signature } from "../functions/signatures.ts"
 import { nameOf } from "./types.ts"
 
-type FuncCall = Extract<TreeNode, { FuncCall: unknown }>["FuncCall"]
 type ClockCall = Extract<TreeNode, { SQLValueFunction: unknown }>["SQLValueFunction"]
 
 export const checkCall = (context: Context, part: FuncCall): Operand | undefined => {
@@ -20,8 +19,12 @@ export const checkCall = (context: Context, part: FuncCall): Operand | undefined
   const name = names.at(-1) ?? ""
   if (names.length > 1 && names[0] !== "pg_catalog")
     return context.unsupported(part.location, `A function of a schema (${names.join(".")})`)
+  if (context.aggregates !== undefined && AGGREGATES.has(name)) return context.aggregates.check(part, name)
   const refused = refuseClause(part, name)
   if (refused !== undefined) return context.unsupported(part.location, refused.what, refused.hint)
+  // What stands in a misspelled aggregate is no mistake of its own.
+  if (context.aggregates !== undefined && !library.has(name))
+    return clockFunction(context, name, part) ?? unknownFunction(context, name, part.location)
   const operands = name === "datediff" ? unitThenDates(context, part.args ?? []) : context.checkAll(part.args ?? [])
   const candidates = library.get(name)
   if (name === "age" && operands?.length === 1) return ageUntilToday(context, operands[0]!, part.location)
@@ -42,7 +45,7 @@ const isOperatorName = (name: string): boolean => !/^[a-z_]/.test(name)
 
 const MOST_SIGNATURES = 5
 
-const listSignatures = (candidates: ReadonlyArray<Signature>): string => {
+export const listSignatures = (candidates: ReadonlyArray<Signature>): string => {
   const shown = candidates.slice(0, MOST_SIGNATURES).map(showSignature)
   return shown.join(", ") + (candidates.length > MOST_SIGNATURES ? ", …" : "")
 }
@@ -132,7 +135,9 @@ const ABSENT: ReadonlySet<string> = new Set(
 
 const unknownFunction = (context: Context, name: string, location: number | undefined): undefined => {
   if (ABSENT.has(name) && !library.has(name)) return context.unsupported(location, `The function ${name.toUpperCase()}`)
-  const known = [...library.keys(), ...FORMS, ...clockFunctions].filter((candidate) => !isOperatorName(candidate))
+  const known = [...library.keys(), ...FORMS, ...clockFunctions, ...(context.aggregates?.names ?? [])].filter(
+    (candidate) => !isOperatorName(candidate),
+  )
   const hint = didYouMean(name, known).trim()
   return context.issue("UNKNOWN_FUNCTION", context.position(location), `There is no function ${name}.`, hint === "" ? undefined : hint)
 }

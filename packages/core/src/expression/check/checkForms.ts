@@ -11,7 +11,7 @@ import { commonType, isComparable, isImplicit } from "./typing.ts"
 type Part<K extends string> = TreeNode extends infer T ? (T extends { readonly [P in K]: infer V } ? V : never) : never
 
 /** The operand as a boolean, where `what` asks for one. */
-const asBoolean = (context: Context, operand: Operand | undefined, what: string, location: number | undefined): Node | undefined => {
+export const asBoolean = (context: Context, operand: Operand | undefined, what: string, location: number | undefined): Node | undefined => {
   if (operand === undefined) return undefined
   if (isImplicit(operand.type, "boolean")) return coerce(context, operand, "boolean")
   return context.issue("EXPRESSION_TYPE", context.position(location), `${what} takes boolean, and this is ${showType(operand)}.`)

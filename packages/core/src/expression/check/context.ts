@@ -1,6 +1,6 @@
 /** What the parts of the checker share. */
 import type { ErrorCode } from "../../contract/errorCodes.ts"
-import type { ColumnType } from "../../model/ColumnType.ts"
+import type { ColumnSchema, ColumnType } from "../../model/ColumnType.ts"
 import type { Node } from "../Node.ts"
 import type { ParsedExpression, TreeNode } from "../Parse.ts"
 import type { ExpressionIssue, Scope } from "../Scope.ts"
@@ -15,12 +15,25 @@ export interface UntypedNode {
 
 export type Operand = Node | UntypedNode
 
+/** What a metric makes of aggregates. */
+export interface AggregateScope {
+  /** The columns of the rows that are grouped. */
+  readonly columns: ReadonlyArray<ColumnSchema>
+  /** Of the aggregates that there are. */
+  readonly names: ReadonlyArray<string>
+  readonly check: (part: FuncCall, name: string) => Operand | undefined
+}
+
+export type FuncCall = Extract<TreeNode, { FuncCall: unknown }>["FuncCall"]
+
 export class Context {
   readonly scope: Scope
   readonly parsed: ParsedExpression
   readonly issues: Array<ExpressionIssue> = []
   /** Checks a part of the tree; undefined where something is wrong with it, which then is among the issues. */
   readonly check: (tree: TreeNode | undefined) => Operand | undefined
+  /** Where aggregates may stand: in the metrics of an aggregate step. */
+  aggregates: AggregateScope | undefined = undefined
   depth = 0
   private ids = 0
 

@@ -40,7 +40,11 @@ export const sqrtDecimal = (a: Decimal): Decimal => {
   if (isNaNDecimal(a)) return NAN
   if (a.coefficient < 0) throw noValue(`sqrt(${shown(a)}): a negative number has no square root.`)
   if (!a.isFinite) return a
-  const scale = clampScale(MIN_SIGNIFICANT - (leadingDigit(a).weight * 2 + 1), a.scale)
+  return sqrtAt(a, clampScale(MIN_SIGNIFICANT - (leadingDigit(a).weight * 2 + 1), a.scale))
+}
+
+/** The root of a decimal that is not negative, with `scale` digits after the point. */
+export const sqrtAt = (a: Decimal, scale: number): Decimal => {
   // Twice the digits go in, one more comes out to round by.
   const root = integerRoot(fixed(a, 2 * (scale + 1)))
   return rounded(root, scale + 1, scale)
