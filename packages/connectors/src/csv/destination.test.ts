@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "no
 import { join } from "node:path"
 import { gunzipSync, gzipSync } from "node:zlib"
 import { Batch, type Row } from "@deltaflow/core"
+import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { configIssues, contextOf, failingFiles, loadAll, projectFolder, put, readAll, text } from "../../test/harness.ts"
 import { csvDestination, csvSource } from "./index.ts"
@@ -49,6 +50,42 @@ describe("a CSV file that is replaced", () => {
       const found = await readAll(csvSource, { path: "a", ...config }, { root, columns: { note: "string" } })
       expect(found.rows, JSON.stringify(config)).toEqual(all.toRows())
     }
+  })
+
+  it("has byte for byte what was read, whatever types were inferred", async () => {
+    const plain = fc.constantFrom(
+      ...["", "0", "-0", "-0.00", "01234", "+1", "1e5", "1E5", "1e400", ".5", "1.50", "NaN", "nan", " 1", "1 ", "True", "FALSE", "yes"],
+      ...[
+        "99999999999999999999",
+        "9223372036854775807",
+        "2024-02-29",
+        "2024-02-30",
+        "2024-01-02 03:04",
+        "2024-01-02T03:04:05.000Z",
+        "12:30",
+      ],
+      ...["2024-01-02T03:04:05+02", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "0.1000000000000000055511151231257827", "é", "null", "\\N"],
+    )
+    const field = fc.oneof(
+      plain,
+      plain.map((text) => `"${text}"`),
+      fc.constantFrom('"a,b"', '"say ""hi"""', '"two\nlines"'),
+    )
+    // One kind of value in most columns, so that many types are inferred.
+    const column = fc.oneof(
+      fc.array(field, { minLength: 5, maxLength: 5 }),
+      plain.map((text) => Array.from({ length: 5 }, () => text)),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(column, { minLength: 2, maxLength: 5 }), async (columns) => {
+        const lines = [0, 1, 2, 3, 4].map((row) => `${columns.map((values) => values[row]).join(",")}\n`)
+        const content = `${columns.map((_, i) => `c${i}`).join(",")}\n${lines.join("")}`
+        const root = projectFolder({ "in.csv": content })
+        const { batches } = await readAll(csvSource, { path: "in.csv" }, { root })
+        await loadAll(csvDestination, { path: "out.csv" }, batches, { root })
+        expect(text(root, "out.csv")).toBe(content)
+      }),
+    )
   })
 
   it("begins UTF-16 with a byte order mark", async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
+import fc from "fast-check"
 import { Batch, inferSchema, RowsError } from "./Batch.ts"
+import { Decimal } from "./Decimal.ts"
 import { RowSchema } from "./RowSchema.ts"
 import type { Row } from "./Value.ts"
 
@@ -71,7 +73,43 @@ describe("a schema that grows with the rows", () => {
     expect(() => shape.next([{ a: "one" }])).toThrow("the column was integer before and now holds string")
   })
 
-  it("believes declared types", () => {
-    expect(new RowSchema({ a: "decimal" }).next([{ a: 1 }]).columns[0]?.type).toBe("decimal")
+  it("believes declared types, whatever stands in the column", () => {
+    const shape = new RowSchema({ a: "decimal" })
+    expect(shape.next([{ a: 1 }, { a: "1.50" }]).columns[0]?.type).toBe("decimal")
+    expect(shape.next([{ a: null }]).columns[0]?.type).toBe("decimal")
+    expect(shape.next([{ a: "2" }]).columns[0]?.type).toBe("decimal")
+  })
+
+  it.each(["01234", "12", "true", "1e5", "2024-01-02T03:04:05Z"])("never makes a number, a boolean or a date of the text %j", (text) => {
+    expect(new RowSchema().next([{ a: text }]).columns[0]?.type).toBe("string")
+    for (const before of [1, 1.5, true, new Date(0), {}]) {
+      const shape = new RowSchema()
+      shape.next([{ a: before }])
+      expect(() => shape.next([{ a: text }])).toThrow(RowsError)
+    }
+  })
+
+  it("is the same however the rows are cut into batches", () => {
+    const value = fc.constantFrom<unknown>(null, 1, 2n ** 60n, 1.5, Decimal.parse("1.50"), "x", "07", true, {}, new Date(0), undefined)
+    const rows = fc.array(fc.record({ a: value, b: value }, { requiredKeys: ["a"] }), { minLength: 1, maxLength: 8 })
+    const typesOf = (batches: ReadonlyArray<ReadonlyArray<Row>>): string => {
+      const shape = new RowSchema()
+      try {
+        return JSON.stringify(batches.map((batch) => shape.next(batch)).at(-1))
+      } catch (error) {
+        if (!(error instanceof RowsError)) throw error
+        return `no type for ${error.column}`
+      }
+    }
+    fc.assert(
+      fc.property(rows, fc.array(fc.nat(8)), (all, cuts) => {
+        const places = [0, ...cuts.toSorted((a, b) => a - b), all.length]
+        const pieces = places.slice(1).map((end, i) => all.slice(places[i], end))
+        const whole = typesOf([all])
+        const cut = typesOf(pieces)
+        if (whole.startsWith("no type")) expect(cut).toMatch(/^no type/)
+        else expect(cut).toBe(whole)
+      }),
+    )
   })
 })

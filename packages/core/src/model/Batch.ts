@@ -7,8 +7,8 @@
  *
  * Batches are immutable and may be shared; the arrays inside are owned by the batch.
  */
-import { type BatchSchema, type ColumnSchema, type ColumnType, isSameSchema, widen } from "./ColumnType.ts"
-import { fromRowValue, type Row, toRowValue, typeOfRowValue, type Value, ValueError } from "./Value.ts"
+import type { BatchSchema, ColumnSchema, ColumnType } from "./ColumnType.ts"
+import { fromRowValue, type Row, toRowValue, typeOfRowValue, type Value, widenRowTypes } from "./Value.ts"
 
 /** One column over the physical rows of a batch. */
 export interface Column {
@@ -191,48 +191,28 @@ export class RowsError extends Error {
   }
 }
 
-/** The smallest schema that holds all rows. `hints` gives the types of columns that were known before, used where the values still fit. */
-export const inferSchema = (rows: ReadonlyArray<Row>, hints?: BatchSchema): BatchSchema => {
+/**
+ * The smallest schema that holds all rows; declared columns have their type whatever is in them. Text stays text, also where it looks like
+ * a number: a zip code "01234" is none. Throws `RowsError` where values of different kinds stand in one column.
+ */
+export const inferSchema = (rows: ReadonlyArray<Row>, declared: Readonly<Record<string, ColumnType>> = {}): BatchSchema => {
   const types = new Map<string, ColumnType | undefined>()
   rows.forEach((row, index) => {
-    for (const name of Object.keys(row)) types.set(name, mergeType(types.get(name), row[name], index, name))
+    for (const name of Object.keys(row)) {
+      types.set(name, Object.hasOwn(declared, name) ? declared[name] : mergeType(types.get(name), row[name], index, name))
+    }
   })
-  const columns = Array.from(types, ([name, type]): ColumnSchema => ({ name, type: hinted(rows, name, type, hints), nullable: true }))
-  const schema = { columns }
-  return hints !== undefined && isSameSchema(schema, hints) ? hints : schema
+  return { columns: Array.from(types, ([name, type]): ColumnSchema => ({ name, type: type ?? "string", nullable: true })) }
 }
 
 const mergeType = (known: ColumnType | undefined, value: unknown, row: number, name: string): ColumnType | undefined => {
   const type = typeOfRowValue(value)
   if (type === undefined || known === undefined) return type ?? known
-  const wider = widen(known, type) ?? mixedNumber(known, type)
+  const wider = widenRowTypes(known, type)
   if (wider !== undefined) return wider
   throw new RowsError(
     row,
     name,
     `the rows mix ${known} and ${type} in one column. Give one type to all rows, or declare the column's type.`,
   )
-}
-
-// In plain objects 1 and 1.5 are one kind of number, so a column of both is double.
-const mixedNumber = (a: ColumnType, b: ColumnType): ColumnType | undefined => {
-  const kinds = new Set([a, b])
-  if (!kinds.has("double")) return undefined
-  return kinds.has("integer") ? "double" : kinds.has("decimal") ? "decimal" : undefined
-}
-
-const hinted = (rows: ReadonlyArray<Row>, name: string, type: ColumnType | undefined, hints: BatchSchema | undefined): ColumnType => {
-  const hint = hints?.columns.find((column) => column.name === name)?.type
-  if (hint === undefined || hint === type) return type ?? hint ?? "string"
-  return type === undefined || rows.every((row) => fits(row[name], hint)) ? hint : type
-}
-
-const fits = (value: unknown, type: ColumnType): boolean => {
-  try {
-    fromRowValue(value, type)
-    return true
-  } catch (error) {
-    if (error instanceof ValueError) return false
-    throw error
-  }
 }

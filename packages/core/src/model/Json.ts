@@ -11,6 +11,9 @@ export const parseJson = (text: string): unknown => {
   return JSON.parse(text, reviveExact)
 }
 
+/** Parses JSON text with each number as a `Decimal`, so that 1.50 keeps its scale. Throws `SyntaxError` as `JSON.parse` does. */
+export const parseJsonDecimals = (text: string): unknown => JSON.parse(text, reviveDecimal)
+
 /** JSON text of plain values, `bigint`, `Decimal`, dates (ISO 8601) and bytes (hex, `\x00ff`). NaN and infinities are written as text. */
 export const stringifyJson = (value: unknown, indent?: number): string => {
   if (!needsExact(value, 0)) return JSON.stringify(value, null, indent) ?? "null"
@@ -22,17 +25,20 @@ const LONG_NUMBER = /\d[\d.]{14}/
 const reviveExact = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
   if (typeof value !== "number" || context?.source === undefined) return value
   const source = context.source
-  if (/^-?\d+$/.test(source)) return whole(BigInt(source))
+  if (/^-?\d+$/.test(source)) return value === 0 ? value : whole(BigInt(source))
   const exact = Decimal.parse(source)
   if (exact === undefined) return value
   return Decimal.compare(exact, Decimal.fromNumber(value)) === 0 ? value : exact
 }
 
+const reviveDecimal = (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>
+  typeof value === "number" && context?.source !== undefined ? (Decimal.parse(context.source) ?? value) : value
+
 const MAX_DEPTH = 1000
 
 const needsExact = (value: unknown, depth: number): boolean => {
   if (typeof value === "bigint") return true
-  if (typeof value === "number") return !Number.isFinite(value)
+  if (typeof value === "number") return !Number.isFinite(value) || Object.is(value, -0)
   if (typeof value !== "object" || value === null) return false
   if (depth > MAX_DEPTH) throw new RangeError("the value is nested too deeply, or contains itself")
   if (value instanceof Decimal || value instanceof Uint8Array) return true
@@ -44,6 +50,7 @@ const writeExact = (value: unknown, indent: string, margin: string): string => {
   if (value instanceof Decimal) return value.isFinite ? value.toString() : JSON.stringify(value.toString())
   if (value instanceof Uint8Array) return JSON.stringify(`\\x${Buffer.from(value).toString("hex")}`)
   if (typeof value === "number" && !Number.isFinite(value)) return JSON.stringify(String(value))
+  if (Object.is(value, -0)) return "-0"
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
   if ("toJSON" in value && typeof value.toJSON === "function") return JSON.stringify(value) ?? "null"
   const inner = margin + indent

@@ -1,7 +1,7 @@
 /** The schema of rows that arrive as plain objects, batch by batch: columns are only ever added, types only widen. */
 import { inferSchema, RowsError } from "./Batch.ts"
-import { type BatchSchema, type ColumnSchema, type ColumnType, isSameSchema, widen } from "./ColumnType.ts"
-import type { Row } from "./Value.ts"
+import { type BatchSchema, type ColumnSchema, type ColumnType, isSameSchema } from "./ColumnType.ts"
+import { type Row, widenRowTypes } from "./Value.ts"
 
 export class RowSchema {
   private known: BatchSchema = { columns: [] }
@@ -14,7 +14,7 @@ export class RowSchema {
 
   /** The schema that holds these rows and all before them. Throws `RowsError` where types cannot meet. */
   next(rows: ReadonlyArray<Row>): BatchSchema {
-    const found = inferSchema(rows, this.known)
+    const found = inferSchema(rows, this.declared)
     const columns = new Map(this.known.columns.map((column) => [column.name, column]))
     for (const column of found.columns) columns.set(column.name, this.merge(columns.get(column.name), column, rows))
     const schema = { columns: [...columns.values()] }
@@ -24,17 +24,16 @@ export class RowSchema {
 
   private merge(known: ColumnSchema | undefined, found: ColumnSchema, rows: ReadonlyArray<Row>): ColumnSchema {
     const { name } = found
-    const declared = Object.hasOwn(this.declared, name) ? this.declared[name] : undefined
-    if (declared !== undefined) return { ...found, type: declared }
+    if (Object.hasOwn(this.declared, name)) return found
     const empty = rows.every((row) => row[name] === null || row[name] === undefined)
     if (known === undefined) {
       if (empty) this.onlyNull.add(name)
       return found
     }
-    if (empty || known.type === found.type) return known
+    if (empty) return known
     // Until the first value came, the type was only a guess.
-    if (this.onlyNull.delete(name)) return found
-    const type = widen(known.type, found.type) ?? numberType(known.type, found.type)
+    if (this.onlyNull.delete(name) || known.type === found.type) return found
+    const type = widenRowTypes(known.type, found.type)
     if (type === undefined)
       throw new RowsError(
         0,
@@ -44,6 +43,3 @@ export class RowSchema {
     return { ...known, type }
   }
 }
-
-const numberType = (a: ColumnType, b: ColumnType): ColumnType | undefined =>
-  (a === "double" && b === "integer") || (a === "integer" && b === "double") ? "double" : undefined

@@ -16,6 +16,7 @@ describe("values", () => {
     ["double", "1e-7", "1e-7"],
     ["double", "NaN", "NaN"],
     ["double", "-Infinity", "-Infinity"],
+    ["double", "-0", "-0"],
     ["decimal", "12345678901234567890.123456789", "12345678901234567890.123456789"],
     ["string", "", ""],
     ["bytes", "\\x00FF", "\\x00ff"],
@@ -27,6 +28,8 @@ describe("values", () => {
     ["uuid", "{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
     ["json", '{"a": 12345678901234567890}', '{"a": 12345678901234567890}'],
     ["integer[]", "[1,null,9007199254740993]", "[1,null,9007199254740993]"],
+    ["decimal[]", '[1.50, "2.0", null, 3, 1e3, "NaN"]', '[1.50,2.0,null,3,1000,"NaN"]'],
+    ["double[]", "[-0, 1.50]", "[-0,1.5]"],
   ])("reads %s from %s and writes %s", (type, text, expected) => {
     expect(formatValue(parseValue(text, type), type)).toBe(expected)
   })
@@ -116,7 +119,10 @@ describe("JSON", () => {
   it("writes what JSON.stringify writes, for plain values", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        expect(stringifyJson(value)).toBe(JSON.stringify(value))
+        const text = stringifyJson(value)
+        // JSON.stringify loses the sign of a zero.
+        if (!text.includes("-0")) expect(text).toBe(JSON.stringify(value))
+        expect(JSON.parse(text)).toEqual(value)
       }),
     )
   })

@@ -21,11 +21,11 @@
  * | json | the JSON text | the parsed value: bigint and Decimal where a number would lose digits |
  * | T[] | array of the above, with nulls | array |
  */
-import { type ColumnType, elementType, isArrayType } from "./ColumnType.ts"
+import { type ColumnType, elementType, isArrayType, widen } from "./ColumnType.ts"
 import { Decimal, type Whole, whole } from "./Decimal.ts"
 import { Interval } from "./Interval.ts"
 import { formatDate, formatTime, formatTimestamp, parseDate, parseTime, parseTimestamp } from "./Temporal.ts"
-import { parseJson, stringifyJson } from "./Json.ts"
+import { parseJson, parseJsonDecimals, stringifyJson } from "./Json.ts"
 
 export type Value = boolean | Whole | string | Uint8Array | Decimal | Interval | ReadonlyArray<Value | null>
 
@@ -55,7 +55,10 @@ export const parseValue = (text: string, type: ColumnType): Value => {
   return value
 }
 
-/** The text of a value in files: ISO 8601 dates and times, shortest doubles, JSON as it is, bytes in hex as `\x00ff`. */
+/**
+ * The text of a value in files: ISO 8601 dates and times, shortest doubles with the sign of a zero, JSON as it is, bytes in hex as
+ * `\x00ff`. `parseValue` gives the same value back.
+ */
 export const formatValue = (value: Value, type: ColumnType): string => {
   switch (type) {
     case "string":
@@ -71,6 +74,9 @@ export const formatValue = (value: Value, type: ColumnType): string => {
       return formatTimestamp(value as Whole, type === "timestamptz")
     case "bytes":
       return formatBytes(value as Uint8Array)
+    case "double":
+      // String(-0) is "0".
+      return Object.is(value, -0) ? "-0" : String(value)
     default:
       return isArrayType(type) ? stringifyJson(toRowValue(value, type)) : String(value)
   }
@@ -120,6 +126,18 @@ export const typeOfRowValue = (value: RowValue): ColumnType | undefined => {
   if (value instanceof Decimal) return "decimal"
   if (value instanceof Interval) return "interval"
   return value instanceof Uint8Array ? "bytes" : "json"
+}
+
+/**
+ * The type for values of both, where rows are JavaScript's and know one kind of number: like `widen`, with integer and double meeting in
+ * double.
+ */
+export const widenRowTypes = (a: ColumnType, b: ColumnType): ColumnType | undefined => {
+  const wider = widen(a, b)
+  if (wider !== undefined) return wider
+  if (a !== "double" && b !== "double") return undefined
+  const other = a === "double" ? b : a
+  return other === "integer" ? "double" : other === "decimal" ? "decimal" : undefined
 }
 
 /** A value for a message: at most 60 characters, control characters escaped. */
@@ -221,7 +239,7 @@ const PARSERS: Partial<Record<ColumnType, (text: string) => Value | undefined>> 
 
 const parseArray = (text: string, type: `${string}[]` & ColumnType): Value | undefined => {
   if (parseJsonText(text) === undefined) return undefined
-  return fromArray(parseJson(text), type)
+  return fromArray(type === "decimal[]" ? parseJsonDecimals(text) : parseJson(text), type)
 }
 
 const fromArray = (value: RowValue, type: ColumnType): Value | undefined =>

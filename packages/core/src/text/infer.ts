@@ -1,4 +1,20 @@
-/** The types that texts and JSON tokens have by themselves: the smallest type that holds all values of a sample. */
+/**
+ * The types that texts and JSON tokens have by themselves: the smallest type that holds all values of a sample, without loss.
+ *
+ * | text | type |
+ * |---|---|
+ * | `true`, `false`, in any case | boolean |
+ * | `12`, `-5`, up to 64 bits | integer |
+ * | `1.50`, `.5`, whole numbers beyond 64 bits | decimal, with all digits |
+ * | `1e5`, `NaN`, `Infinity`, `-Infinity`, and other numbers beside them | double, where it is the very same number; else decimal |
+ * | `2024-01-31` | date |
+ * | `2024-01-31T04:05`, with a space for the T, up to microseconds | timestamp; with `Z` or an offset timestamptz |
+ * | `0f8fad5b-d9cb-469f-a165-70867728950e` | uuid |
+ *
+ * All else is text, and so is the whole column with it: zeros in front (`01234`), a plus sign (`+1`), spaces (` 1`), signs between digits
+ * (`1,000`), `yes`, `t`, the quoted empty text. What is not computed on is copied as it stands, so a column goes from CSV to CSV byte by
+ * byte whatever its type.
+ */
 import type { ColumnType } from "../model/ColumnType.ts"
 import { parseDate, parseTimestamp } from "../model/Temporal.ts"
 
@@ -55,12 +71,12 @@ export class TypeGuess {
     if (match === null) return 0
     const [, whole = "", fraction = "", exponent] = match
     if (whole + fraction === "") return 0
+    const asDouble = isExactDouble(text) ? DOUBLE : 0
     if (exponent !== undefined) {
       this.hasExponent = true
-      return Math.abs(Number(exponent)) <= 40 ? DOUBLE | DECIMAL : DOUBLE
+      // A larger exponent would only make a long row of zeros.
+      return asDouble | (Math.abs(Number(exponent)) <= 40 ? DECIMAL : 0)
     }
-    // A double keeps 15 digits for certain.
-    const asDouble = significant(whole + fraction) <= 15 ? DOUBLE : 0
     return (text.includes(".") ? 0 : integerType(text)) | DECIMAL | asDouble
   }
 }
@@ -93,7 +109,21 @@ const integerType = (text: string): number => {
   return value <= INT64_MAX && value >= -INT64_MAX - 1n ? INTEGER : 0
 }
 
-const significant = (digits: string): number => digits.replace(/^0+/, "").length
+/** Whether the double that reads from the text is written as the same number. */
+const isExactDouble = (text: string): boolean => {
+  // Fifteen digits are kept for certain, and most numbers are short.
+  if (text.length <= 15 && !/[eE]/.test(text)) return true
+  const value = Number(text)
+  return Number.isFinite(value) && plainNumber(text) === plainNumber(String(value))
+}
+
+/** One spelling for each number: digits without zeros at their ends, and the power of ten that they are multiplied by. */
+const plainNumber = (text: string): string => {
+  const [, whole = "", fraction = "", exponent = "0"] = NUMBER.exec(text) ?? []
+  const digits = (whole + fraction).replace(/^0+/, "")
+  const short = digits.replace(/0+$/, "")
+  return short === "" ? "0" : `${short}e${Number(exponent) - fraction.length + digits.length - short.length}`
+}
 
 const temporalTypes = (text: string): number => {
   if (DATE_FORM.test(text)) return parseDate(text) === undefined ? 0 : DATE | TIMESTAMP

@@ -1,9 +1,11 @@
 /** Columns made of other columns: patched in some rows, read through another order of rows, or seen as a wider type. */
 import type { Column } from "../model/Batch.ts"
-import { type ColumnType, widen } from "../model/ColumnType.ts"
+import type { ColumnType } from "../model/ColumnType.ts"
 import { Decimal, type Whole } from "../model/Decimal.ts"
 import { microsOf } from "../model/Temporal.ts"
 import { type Value, ValueError } from "../model/Value.ts"
+
+export { widenRowTypes } from "../model/Value.ts"
 
 /** Another column, save for the rows that have a value here. */
 export class PatchedColumn implements Column {
@@ -85,15 +87,3 @@ const exactDouble = (value: Whole): number => {
 }
 
 const startOfDay = (days: number): Value => (Number.isFinite(days) ? microsOf(days, 0) : days)
-
-/**
- * The type for values of both, where rows are JavaScript's and know one kind of number: like `widen`, with integer and double meeting in
- * double.
- */
-export const widenRowTypes = (a: ColumnType, b: ColumnType): ColumnType | undefined => {
-  const wider = widen(a, b)
-  if (wider !== undefined) return wider
-  if (a !== "double" && b !== "double") return undefined
-  const other = a === "double" ? b : a
-  return other === "integer" ? "double" : other === "decimal" ? "decimal" : undefined
-}
