@@ -53,19 +53,11 @@ describe("a CSV file that is replaced", () => {
   })
 
   it("has byte for byte what was read, whatever types were inferred", async () => {
-    const plain = fc.constantFrom(
-      ...["", "0", "-0", "-0.00", "01234", "+1", "1e5", "1E5", "1e400", ".5", "1.50", "NaN", "nan", " 1", "1 ", "True", "FALSE", "yes"],
-      ...[
-        "99999999999999999999",
-        "9223372036854775807",
-        "2024-02-29",
-        "2024-02-30",
-        "2024-01-02 03:04",
-        "2024-01-02T03:04:05.000Z",
-        "12:30",
-      ],
-      ...["2024-01-02T03:04:05+02", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "0.1000000000000000055511151231257827", "é", "null", "\\N"],
-    )
+    const numbers =
+      "0|-0|-0.00|01234|+1|1e5|1E5|1e400|.5|1.50|NaN|nan| 1|1 |99999999999999999999|9223372036854775807|0.10000000000000000555"
+    const times = "2024-02-29|2024-02-30|2024-01-02 03:04|2024-01-02T03:04:05.000Z|2024-01-02T03:04:05+02|12:30"
+    const words = "|True|FALSE|yes|A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11|é|null|\\N"
+    const plain = fc.constantFrom(...[numbers, times, words].flatMap((list) => list.split("|")))
     const field = fc.oneof(
       plain,
       plain.map((text) => `"${text}"`),
