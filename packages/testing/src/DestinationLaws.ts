@@ -16,6 +16,7 @@ import {
   type CommitResult,
   type Load,
   type LoadRequest,
+  loadPromiseForm,
   type Row,
   type RowValue,
   setOwn,
@@ -358,6 +359,7 @@ const loadExit = async (
     fullRefresh: false,
   }
   const run = { ...how, runId: context.runId, epoch: memory.runs }
+  await loadPromiseForm()
   const effect = Effect.scoped(Effect.flatMap(destination.open(request), (opened) => fill(opened, loading, run)))
   const exit = await withoutLeak(place, context.files, () => Effect.runPromiseExit(effect))
   // The store is written after the destination has committed, and only then.

@@ -10,6 +10,7 @@ import {
   decodeCursor,
   encodeCursor,
   type IncrementalOptions,
+  loadPromiseForm,
   type Row,
   type Source,
   type SourceBatch,
@@ -185,6 +186,7 @@ const readExit = async (
     incremental: incrementalOf(options),
     ...(columns === undefined ? {} : { columns }),
   }
+  await loadPromiseForm()
   const effect = Effect.scoped(Effect.flatMap(source.open(request), (reader) => collect(reader.read({}), reading.take, onEnough)))
   return await withoutLeak(options, context.files, () =>
     Effect.runPromiseExit(effect, reading.signal === undefined ? undefined : { signal: reading.signal }),

@@ -1,28 +1,35 @@
 /**
  * The Promise form of plugins, for authors who know JavaScript and nothing of Effect: async generators, plain objects, an `AbortSignal`.
- * Built on the Effect form in `defineEffect.ts`, so that no guarantee is lost.
+ * It is turned into the Effect form when a run opens it, so that no guarantee is lost, and a program that only defines plugins does not
+ * load Effect.
  */
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import type { Batch } from "../model/Batch.ts"
 import type { Row } from "../model/Value.ts"
-import {
-  defineDestination as destinationOf,
-  defineSource as sourceOf,
-  type DestinationTraits,
-  type ReadRequest,
-  type RowsLoad,
-  type SourceTraits,
-  type Yielded,
-} from "./defineEffect.ts"
+import type { RowsLoad } from "./defineEffect.ts"
 import type { Checkpoint, CommitResult, Destination, LoadRequest } from "./Destination.ts"
 import type { PluginContext } from "./Plugin.ts"
 import type { Source } from "./Source.ts"
+import { destinationFields, type DestinationTraits, type ReadRequest, sourceFields, type SourceTraits, type Yielded } from "./traits.ts"
 
 export { anyConfig } from "./anyConfig.ts"
-export { isRetryable, messageOf, type Yielded } from "./defineEffect.ts"
 export { defineTransform, type TransformOptions } from "./defineTransform.ts"
+export type { Yielded } from "./traits.ts"
+
+let promiseForm: typeof import("./promiseForm.ts") | undefined
+
+/**
+ * Loads what opens plugins in the Promise form, and Effect with it. Engines do so themselves; only who calls `open` of such a plugin
+ * without an engine awaits it before.
+ */
+export const loadPromiseForm = async (): Promise<void> => {
+  promiseForm ??= await import("./promiseForm.ts")
+}
+
+const loaded = (): typeof import("./promiseForm.ts") => {
+  if (promiseForm === undefined)
+    throw new Error("This plugin is opened without an engine. Await loadPromiseForm() of @deltaflow/core first.")
+  return promiseForm
+}
 
 export interface SourceOptions<Config, Cursor> extends SourceTraits<Config> {
   /**
@@ -33,25 +40,10 @@ export interface SourceOptions<Config, Cursor> extends SourceTraits<Config> {
 }
 
 /** A source from an async generator. */
-export const defineSource = <Config = unknown, Cursor = any>({ read, ...traits }: SourceOptions<Config, Cursor>): Source<Config> =>
-  sourceOf<Config, Cursor>({ ...traits, read: (request) => yieldedBy(() => read(request)) })
-
-/** A stream over what the iterable yields; its `finally` has run when the scope is closed. */
-const yieldedBy = (start: () => AsyncIterable<Yielded> | Iterable<Yielded>) =>
-  Stream.fromPull(
-    Effect.gen(function* () {
-      const iterator = yield* Effect.acquireRelease(Effect.try({ try: () => iterate(start()), catch: asThrown }), (it) =>
-        Effect.promise(async () => void (await it.return?.(undefined))),
-      )
-      const next = Effect.tryPromise({ try: async () => await iterator.next(), catch: asThrown })
-      return Effect.flatMap(next, (result) => (result.done === true ? Cause.done() : Effect.succeed([result.value] as const)))
-    }),
-  )
-
-const asThrown = (cause: unknown): unknown => cause
-
-const iterate = (items: AsyncIterable<Yielded> | Iterable<Yielded>): AsyncIterator<Yielded> | Iterator<Yielded> =>
-  Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+export const defineSource = <Config = unknown, Cursor = any>(options: SourceOptions<Config, Cursor>): Source<Config> => ({
+  ...sourceFields(options),
+  open: (request) => loaded().toSource(options).open(request),
+})
 
 /** What a destination in the Promise form is opened with. */
 export type OpenRequest<Config> = LoadRequest<Config>
@@ -71,31 +63,10 @@ export interface DestinationOptions<Config> extends DestinationTraits<Config> {
 }
 
 /** A destination from plain async functions. */
-export const defineDestination = <Config = unknown>({ checkpoint, open, ...traits }: DestinationOptions<Config>): Destination<Config> =>
-  destinationOf<Config>({
-    ...traits,
-    ...(checkpoint === undefined ? {} : { checkpoint: (context) => called(() => checkpoint(context)) }),
-    open: (request) =>
-      Effect.gen(function* () {
-        let committed = false
-        const load = yield* Effect.acquireRelease(
-          called(() => open(request)),
-          (opened) => Effect.promise(async () => await opened.close?.(committed)),
-        )
-        const { commitsEarly, label, location } = load
-        return {
-          ...(commitsEarly === undefined ? {} : { commitsEarly }),
-          ...(label === undefined ? {} : { label }),
-          ...(location === undefined ? {} : { location }),
-          write: (rows, batch) => called(() => load.write(rows, batch)),
-          commit: (checkpointNow, final) =>
-            Effect.tap(
-              called(() => load.commit?.(checkpointNow, final)),
-              () => Effect.sync(() => void (committed ||= final)),
-            ),
-        } satisfies RowsLoad
-      }),
-  })
-
-const called = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
-  Effect.tryPromise({ try: async () => await run(), catch: asThrown })
+export const defineDestination = <Config = unknown>(options: DestinationOptions<Config>): Destination<Config> => {
+  return {
+    ...destinationFields(options),
+    ...(options.checkpoint === undefined ? {} : { checkpoint: (context) => loaded().toDestination(options).checkpoint!(context) }),
+    open: (request) => loaded().toDestination(options).open(request),
+  }
+}

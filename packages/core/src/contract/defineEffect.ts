@@ -13,31 +13,16 @@ import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
 import type { CursorValue } from "../model/Cursor.ts"
 import { RowSchema } from "../model/RowSchema.ts"
 import type { Row } from "../model/Value.ts"
-import type { Checkpoint, CommitResult, Delivery, Destination, Load, LoadRequest, WriteMode } from "./Destination.ts"
+import type { Checkpoint, CommitResult, Destination, Load, LoadRequest } from "./Destination.ts"
 import { DeltaflowError, DestinationError, SourceError } from "./Errors.ts"
-import type { PluginContext, StandardSchema } from "./Plugin.ts"
+import type { PluginContext } from "./Plugin.ts"
 import type { Source, SourceBatch, SourceReader, SourceRequest } from "./Source.ts"
 import type { RowResult, Transform, TransformContext } from "./Transform.ts"
 import { defineTransform as transformOf, type TransformTraits } from "./defineTransform.ts"
-import { anyConfig } from "./anyConfig.ts"
+import { isRetryable, messageOf } from "./thrown.ts"
+import { destinationFields, type DestinationTraits, type ReadRequest, sourceFields, type SourceTraits, type Yielded } from "./traits.ts"
 
-/** Rows with the cursor that holds once they are durable; or the rows alone, where the source keeps none. */
-export type Yielded = ReadonlyArray<object> | { readonly rows: ReadonlyArray<object>; readonly cursor?: CursorValue }
-
-/** What a source is asked for, with its own cursor type. */
-export type ReadRequest<Config, Cursor> = Omit<SourceRequest<Config>, "cursor"> & { readonly cursor: Cursor | undefined }
-
-/** What both forms of a source say of themselves. */
-export interface SourceTraits<Config> {
-  readonly type: string
-  readonly summary?: string
-  /** Any Standard Schema: Effect Schema, Zod, Valibot, ArkType. Without one the config is handed on as it is. */
-  readonly config?: StandardSchema<any, Config>
-  /** Declared column types, by name; without them types are taken from the rows. */
-  readonly columns?: Readonly<Record<string, ColumnType>>
-  readonly cursorVersion?: number
-  readonly migrateCursor?: (cursor: CursorValue, fromVersion: number) => CursorValue
-}
+export type { ReadRequest, Yielded } from "./traits.ts"
 
 export interface SourceOptions<Config, Cursor> extends SourceTraits<Config> {
   /**
@@ -49,13 +34,7 @@ export interface SourceOptions<Config, Cursor> extends SourceTraits<Config> {
 
 /** A source from a stream of rows. */
 export const defineSource = <Config = unknown, Cursor = any>(options: SourceOptions<Config, Cursor>): Source<Config> => ({
-  kind: "source",
-  type: options.type,
-  summary: options.summary ?? "",
-  config: options.config ?? anyConfig<Config>(),
-  supportsIncremental: true,
-  ...(options.cursorVersion === undefined ? {} : { cursorVersion: options.cursorVersion }),
-  ...(options.migrateCursor === undefined ? {} : { migrateCursor: options.migrateCursor }),
+  ...sourceFields(options),
   open: (request) => openRows(options, request),
 })
 
@@ -132,24 +111,6 @@ export const sourceFailure =
           cause,
         })
 
-/** The message of whatever was thrown. */
-export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
-
-/** What a thrown error says of itself: `retryable: true`, as our own errors do. */
-export const isRetryable = (cause: unknown): boolean =>
-  typeof cause === "object" && cause !== null && "retryable" in cause && cause.retryable === true
-
-/** What both forms of a destination say of themselves. */
-export interface DestinationTraits<Config> {
-  readonly type: string
-  readonly summary?: string
-  readonly config?: StandardSchema<any, Config>
-  /** Default `none`: at least once. Claim more only where the laws of `@deltaflow/testing` hold. */
-  readonly delivery?: Delivery
-  /** Default `["append"]`. */
-  readonly writeModes?: ReadonlyArray<WriteMode>
-}
-
 /** An opened destination. Its functions are called one at a time, in order. */
 export interface RowsLoad {
   /** Takes the rows of one batch, as plain objects. When it fails, none of them may be in the load. */
@@ -177,12 +138,7 @@ export interface DestinationOptions<Config> extends DestinationTraits<Config> {
 export const defineDestination = <Config = unknown>(options: DestinationOptions<Config>): Destination<Config> => {
   const { checkpoint, open } = options
   return {
-    kind: "destination",
-    type: options.type,
-    summary: options.summary ?? "",
-    config: options.config ?? anyConfig<Config>(),
-    delivery: options.delivery ?? "none",
-    writeModes: options.writeModes ?? ["append"],
+    ...destinationFields(options),
     ...(checkpoint === undefined
       ? {}
       : { checkpoint: (context) => Effect.mapError(checkpoint(context), destinationFailure(options.type, context.name)) }),

@@ -4,14 +4,12 @@
  * It writes nothing to stdout, installs no signal handler, never ends the process, and keeps nothing global: two engines in one process do
  * not meet.
  */
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
 import type { EngineEvent, EventFilter, Run, RunFilter, StoredCheckpoint } from "../contract/Store.ts"
 import type { PipelineInput, Validation } from "./Resolve.ts"
 import type { Preview, PreviewOptions, RunResult } from "./EngineService.ts"
-import { type EngineShape, makeEngine } from "./EngineShape.ts"
+import type { EngineScope } from "./EngineScope.ts"
+import type { EngineShape } from "./EngineShape.ts"
 import type { Explanation } from "../pipeline/explain.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 
@@ -28,9 +26,8 @@ export interface RunHandle {
 }
 
 export class Engine implements AsyncDisposable {
-  private readonly scope = Scope.makeUnsafe()
   private readonly options: EngineOptions
-  private shape: Promise<EngineShape> | undefined
+  private loaded: Promise<EngineScope> | undefined
 
   constructor(options: EngineOptions) {
     this.options = options
@@ -41,25 +38,26 @@ export class Engine implements AsyncDisposable {
    * wrong.
    */
   async run(pipeline: PipelineInput, options: RunOptions = {}): Promise<RunResult> {
-    return toPromise((await this.ready()).run(pipeline, options))
+    return await this.call((engine) => engine.run(pipeline, options))
   }
 
   /** Starts a run and gives a handle to it. Rejects with `DefinitionError` where the definition is wrong. */
   async start(pipeline: PipelineInput, options: RunOptions = {}): Promise<RunHandle> {
-    const shape = await this.ready()
-    const started = await toPromise(shape.start(pipeline, options))
+    const scope = await this.scope()
+    const engine = await scope.engine()
+    const started = await scope.toPromise(engine.start(pipeline, options))
     return {
       id: started.id,
       pipeline: started.pipeline,
-      done: toPromise(started.done),
-      cancel: () => toPromise(started.cancel),
-      stop: () => toPromise(started.stop),
+      done: scope.toPromise(started.done),
+      cancel: () => scope.toPromise(started.cancel),
+      stop: () => scope.toPromise(started.stop),
     }
   }
 
   /** Checks a definition without reading a row: its keys, its plugins' configs, its expressions where the columns are known. */
   async validate(pipeline: PipelineInput, options: Pick<RunOptions, "variables"> = {}): Promise<Validation> {
-    return toPromise((await this.ready()).validate(pipeline, options))
+    return await this.call((engine) => engine.validate(pipeline, options))
   }
 
   /**
@@ -67,46 +65,46 @@ export class Engine implements AsyncDisposable {
    * reads at most a sample.
    */
   async explain(pipeline: PipelineInput, options: Pick<RunOptions, "variables"> = {}): Promise<Explanation> {
-    return toPromise((await this.ready()).explain(pipeline, options))
+    return await this.call((engine) => engine.explain(pipeline, options))
   }
 
   /** The first rows after a step. Writes nothing and moves no state. */
   async preview(pipeline: PipelineInput, options: PreviewOptions = {}): Promise<Preview> {
-    return toPromise((await this.ready()).preview(pipeline, options))
+    return await this.call((engine) => engine.preview(pipeline, options))
   }
 
   /** Cancels a run of this engine; false where it is not running here. */
   async cancel(runId: string): Promise<boolean> {
-    return toPromise((await this.ready()).cancel(runId))
+    return await this.call((engine) => engine.cancel(runId))
   }
 
   /** Events from now on, in order. Leave the loop, abort the signal or close the engine to end it. */
   events(filter: EventFilter & { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<EngineEvent> {
-    return lazily(async () => (await this.ready()).listen(filter, filter.signal))
+    return lazily(async () => (await (await this.scope()).engine()).listen(filter, filter.signal))
   }
 
   async getRun(id: string): Promise<Run | undefined> {
-    return toPromise((await this.ready()).getRun(id))
+    return await this.call((engine) => engine.getRun(id))
   }
 
   /** Newest first. */
   async listRuns(filter: RunFilter = {}): Promise<{ readonly runs: ReadonlyArray<Run>; readonly total: number }> {
-    return toPromise((await this.ready()).listRuns(filter))
+    return await this.call((engine) => engine.listRuns(filter))
   }
 
   /** Oldest first. */
   async listEvents(filter: EventFilter = {}): Promise<ReadonlyArray<EngineEvent>> {
-    return toPromise((await this.ready()).listEvents(filter))
+    return await this.call((engine) => engine.listEvents(filter))
   }
 
   /** The checkpoints of a pipeline, one per destination. */
   async getState(pipeline: string): Promise<ReadonlyArray<StoredCheckpoint>> {
-    return toPromise((await this.ready()).getState(pipeline))
+    return await this.call((engine) => engine.getState(pipeline))
   }
 
   /** Forgets the cursors of a pipeline, so that the next run reads all. Rejects while it runs. */
   async resetState(pipeline: string): Promise<void> {
-    return toPromise((await this.ready()).resetState(pipeline))
+    return await this.call((engine) => engine.resetState(pipeline))
   }
 
   /**
@@ -115,38 +113,37 @@ export class Engine implements AsyncDisposable {
    * while the pipeline runs, and where the source keeps no cursor.
    */
   async setState(pipeline: PipelineInput, source: string, cursor: string): Promise<void> {
-    return toPromise((await this.ready()).setState(pipeline, source, cursor))
+    return await this.call((engine) => engine.setState(pipeline, source, cursor))
   }
 
   /** JSON Schema (draft-07) of a pipeline file with this engine's plugins. */
   async jsonSchema(): Promise<unknown> {
-    return toPromise((await this.ready()).jsonSchema)
+    return await this.call((engine) => engine.jsonSchema)
   }
 
   /** Cancels what runs, waits for it, and closes what the engine opened itself. */
   async close(): Promise<void> {
-    await Effect.runPromise(Scope.close(this.scope, Exit.void))
+    await (await this.scope()).close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  private ready(): Promise<EngineShape> {
-    this.shape ??= toPromise(makeEngine(this.options).pipe(Scope.provide(this.scope)))
-    return this.shape
+  private async call<A>(use: (engine: EngineShape) => Effect.Effect<A, unknown>): Promise<A> {
+    const scope = await this.scope()
+    return await scope.toPromise(use(await scope.engine()))
+  }
+
+  private scope(): Promise<EngineScope> {
+    // A program that has an engine may never use it, so what runs pipelines is loaded by the first call.
+    this.loaded ??= import("./EngineScope.ts").then(({ EngineScope }) => new EngineScope(this.options))
+    return this.loaded
   }
 }
 
 /** The entry point of the library. Nothing is opened before the first call. */
 export const createEngine = (options: EngineOptions): Engine => new Engine(options)
-
-/** Rejects with the typed error itself, or with the defect. */
-const toPromise = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
-  const exit = await Effect.runPromiseExit(effect)
-  if (Exit.isSuccess(exit)) return exit.value
-  throw Cause.squash(exit.cause)
-}
 
 const lazily = <A>(make: () => Promise<AsyncIterableIterator<A>>): AsyncIterableIterator<A> => {
   // Listening starts at the call, not at the first `next`, so that no event in between is missed.

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { loadPromiseForm } from "../contract/define.ts"
 import { type DefinitionError, EngineError, type PipelineError, type StoreError } from "../contract/Errors.ts"
 import type { Log, PluginContext } from "../contract/Plugin.ts"
 import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
@@ -33,6 +34,7 @@ export interface EngineShape extends EngineService {
 /** Everything that is opened here ends with the scope: runs are cancelled and waited for, and the engine's own store is closed. */
 export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* Effect.promise(loadPromiseForm)
     const now = options.now ?? Date.now
     const store =
       options.store ??

@@ -1,7 +1,7 @@
 /** Finds the functions of custom steps: exports of modules, loaded once, with their configs decoded. */
-import { messageOf } from "../contract/define.ts"
 import { TransformError } from "../contract/Errors.ts"
 import type { ModuleReference, StandardIssue } from "../contract/Plugin.ts"
+import { messageOf } from "../contract/thrown.ts"
 import type { Transform, TransformFunction } from "../contract/Transform.ts"
 import { didYouMean } from "../model/nearestName.ts"
 import { pathOf, placeOf, sentence } from "./failure.ts"

@@ -3,7 +3,7 @@
  *
  * Whatever the function throws becomes an error that names the step and the row, and so does a result that is no row.
  */
-import { messageOf, isRetryable } from "../contract/define.ts"
+import { messageOf, isRetryable } from "../contract/thrown.ts"
 import { TransformError } from "../contract/Errors.ts"
 import type { Log } from "../contract/Plugin.ts"
 import type { TransformContext } from "../contract/Transform.ts"
