@@ -3,7 +3,6 @@ import { childrenOf, type Node } from "./Node.ts"
 
 /** Functions that give a value for all arguments. */
 const SAFE: ReadonlySet<string> = new Set([
-  "concatText",
   "integerToDecimal",
   "integerToDouble",
   "lengthText",

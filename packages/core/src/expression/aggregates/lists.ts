@@ -2,11 +2,9 @@
 import type { ColumnType } from "../../model/ColumnType.ts"
 import type { Value } from "../../model/Value.ts"
 import { ExpressionError } from "../ExpressionError.ts"
+import { LONGEST } from "../functions/limits.ts"
 import type { Accumulator, Saved } from "./Aggregate.ts"
 import { restoreValue, saveValue, sizeOf } from "./saved.ts"
-
-/** Longer results are refused: a group must not eat up the memory. */
-const LONGEST = 2 ** 27
 
 const tooLong = (): ExpressionError =>
   new ExpressionError("INVALID_ARGUMENT", `The aggregate would have more than ${LONGEST} bytes or characters.`)

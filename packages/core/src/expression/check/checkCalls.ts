@@ -65,6 +65,8 @@ export const callSignature = (
     return folded.kind === "constant" ? reviveLiteral(folded.value, folded.type) : undefined
   })
   const wrong = signature.refuse?.(constants)
+  const wrongTypes = signature.refuseTypes?.(types)
+  if (wrongTypes !== undefined) return context.issue("EXPRESSION_TYPE", context.position(location), wrongTypes)
   if (wrong !== undefined) return context.issue("INVALID_ARGUMENT", context.position(location), wrong)
   const nullable = signature.nullable || (signature.strict && args.some((arg) => arg.nullable))
   const name = signature.implementation
@@ -78,6 +80,7 @@ const asText = (arg: Node, parameter: ParameterType): Node => {
     return fold(strictCall("castItems", "string[]", [arg, constant("booleanToOutput", "string")]))
   }
   if (parameter === "output" || parameter === "printed") return cast(arg, "string")!
+  if (parameter === "jsonValue" && arg.type !== "json") return fold(strictCall("valueToJson", "json", [arg, constant(arg.type, "string")]))
   return parameter === "outputs" ? cast(arg, "string[]")! : arg
 }
 

@@ -156,15 +156,34 @@ export const checkArray = (context: Context, part: Part<"A_ArrayExpr">): Operand
   return { kind: "array", type: `${common.type}[]`, nullable: false, items: common.nodes }
 }
 
+type Indices = Extract<TreeNode, { A_Indices: unknown }>["A_Indices"]
+
+/** `array[1:2]`, `array[2:]` */
+const checkSlice = (context: Context, operand: Operand | undefined, part: Indices, location: number | undefined): Operand | undefined => {
+  const lower = part.lidx === undefined ? constant(1, "integer") : context.check(part.lidx)
+  const upper = part.uidx === undefined ? constant(2 ** 31, "integer") : context.check(part.uidx)
+  if (operand === undefined || lower === undefined || upper === undefined) return undefined
+  if (
+    operand.kind === "untyped" ||
+    !isArrayType(operand.type) ||
+    !isImplicit(lower.type, "integer") ||
+    !isImplicit(upper.type, "integer")
+  ) {
+    const bounds = `${showType(lower)} and ${showType(upper)}`
+    return context.issue("EXPRESSION_TYPE", context.position(location), `${showType(operand)} cannot be cut by a slice from ${bounds}.`)
+  }
+  const args = coerceAll(context, [operand, lower, upper], [operand.type, "integer", "integer"])
+  return args === undefined ? undefined : strictCall("sliceItems", operand.type, args)
+}
+
 /** `array[1]` */
 export const checkSubscript = (context: Context, part: Part<"A_Indirection">): Operand | undefined => {
   const location = locationOf(part.arg, undefined)
   const operand = context.check(part.arg)
   const indices = (part.indirection ?? []).map((item) => ("A_Indices" in item ? item.A_Indices : undefined))
   const only = indices[0]
-  if (indices.length !== 1 || only === undefined || only.is_slice === true) {
-    return context.unsupported(location, "A field of a row, a slice or a second subscript")
-  }
+  if (indices.length !== 1 || only === undefined) return context.unsupported(location, "A field of a row or a second subscript")
+  if (only.is_slice === true) return checkSlice(context, operand, only, location)
   const index = context.check(only.uidx)
   if (operand === undefined || index === undefined) return undefined
   if (operand.kind === "untyped" || !isArrayType(operand.type) || !isImplicit(index.type, "integer")) {

@@ -4,6 +4,7 @@ import type { Whole } from "../../model/Decimal.ts"
 import { quoteValue } from "../../model/Value.ts"
 import { ExpressionError } from "../ExpressionError.ts"
 import { formatBytes } from "./format.ts"
+import { withinLimit } from "./limits.ts"
 import { fn, op, type Signature } from "./signatures.ts"
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -54,6 +55,7 @@ const refuseFormat = (constants: ReadonlyArray<unknown>): string | undefined => 
 const unknownFormat = (format: string): string => `There is no encoding ${quoteValue(format)}. Use hex, base64 or escape.`
 
 const encodeBytes = (bytes: Uint8Array, format: string): string => {
+  withinLimit(bytes.length * 2, "encode")
   switch (format.toLowerCase()) {
     case "hex":
       return formatBytes(bytes).slice(2)
@@ -96,7 +98,10 @@ const decodeAs = (text: string, format: string): Uint8Array | undefined => {
 
 const lengthBytes = (bytes: Uint8Array): number => bytes.length
 
-const concatBytes = (a: Uint8Array, b: Uint8Array): Uint8Array => new Uint8Array(Buffer.concat([a, b]))
+const concatBytes = (a: Uint8Array, b: Uint8Array): Uint8Array => {
+  withinLimit(a.length + b.length, "The bytes")
+  return new Uint8Array(Buffer.concat([a, b]))
+}
 
 const substringBytes = (bytes: Uint8Array, start: Whole, length: Whole): Uint8Array => {
   if (length < 0) throw new ExpressionError("INVALID_ARGUMENT", `substring: the length ${length} is negative.`)

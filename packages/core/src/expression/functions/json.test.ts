@@ -31,3 +31,38 @@ answers("JSON functions", [
   ["json_array_length('[1,[2,3],4]'::json)", "integer", "3"],
   ["json_extract_path_text('{\"a\":{\"b\":\"c\"}}'::json, 'a', 'b')", "string", "c"],
 ])
+
+answers("JSON is built from values", [
+  [
+    "json_build_object('a', 1, 'b', 2.50, 'c', null, 'd', true, 'e', 'x\"y')",
+    "json",
+    '{"a" : 1, "b" : 2.50, "c" : null, "d" : true, "e" : "x\\"y"}',
+  ],
+  [
+    "json_build_object(1, date '2024-02-29', true, timestamp '2024-02-29 01:02:03.5', 2.5, timestamptz '2024-02-29 01:02:03+00')",
+    "json",
+    '{"1" : "2024-02-29", "true" : "2024-02-29T01:02:03.5", "2.5" : "2024-02-29T01:02:03+00:00"}',
+  ],
+  [
+    "json_build_object('a', array[1, null], 'b', '{\"x\" : [1]}'::json, 'c', array['x', null], 'd', interval '1 day', 'e', '\\x00ff'::bytea)",
+    "json",
+    '{"a" : [1,null], "b" : {"x" : [1]}, "c" : ["x",null], "d" : "1 day", "e" : "\\\\x00ff"}',
+  ],
+  [
+    "json_build_object('a', 'NaN'::double precision, 'b', 1e300::double precision, 'c', 'NaN'::numeric)",
+    "json",
+    '{"a" : "NaN", "b" : 1e+300, "c" : "NaN"}',
+  ],
+  ["json_build_object()", "json", "{}"],
+  ["json_build_array()", "json", "[]"],
+  ["json_build_array(1, 'a', null, json_build_object('k', json_build_array(true)))", "json", '[1, "a", null, {"k" : [true]}]'],
+  ["json_build_object('a')", "error", "EXPRESSION_TYPE"],
+  ["json_build_object('{}'::json, 1)", "error", "EXPRESSION_TYPE"],
+  ["json_build_object(array[1], 1)", "error", "EXPRESSION_TYPE"],
+  ["json_build_object(null, 1)", "error", "INVALID_ARGUMENT"],
+  ["to_json('a\nb\u0001'::text)", "json", '"a\\nb\\u0001"'],
+  ["to_json(null::integer)", "json", null],
+  ["to_json(array[1.50, null])", "json", "[1.50,null]"],
+  ["to_json(timestamp 'infinity')", "json", '"infinity"'],
+  ["to_json(timestamp '0044-03-15 01:02:03 BC')", "json", '"0044-03-15T01:02:03 BC"'],
+])

@@ -1,6 +1,10 @@
 /** Operators that take values out of JSON text. What they give is cut from the text as it stands, so no digit and no spelling is lost. */
+import { type ColumnType, elementType, isArrayType } from "../../model/ColumnType.ts"
 import type { Whole } from "../../model/Decimal.ts"
+import type { Value } from "../../model/Value.ts"
 import { ExpressionError } from "../ExpressionError.ts"
+import { formatAs, formatStamp } from "./format.ts"
+import { joinWithin } from "./limits.ts"
 import { fn, op, type Signature } from "./signatures.ts"
 
 /** Text that the model has already found to be JSON is only cut here, never checked again. */
@@ -126,7 +130,69 @@ const jsonArrayLength = (json: string): number => {
   return length
 }
 
+/** A value as PostgreSQL writes it into JSON: ISO 8601 for timestamps, text for what JSON has no form for. */
+const valueToJson = (value: Value, type: ColumnType): string => {
+  if (isArrayType(type)) {
+    const items = (value as ReadonlyArray<Value | null>).map((item) => (item === null ? "null" : valueToJson(item, elementType(type))))
+    return `[${items.join(",")}]`
+  }
+  switch (type) {
+    case "json":
+      return value as string
+    case "boolean":
+    case "integer":
+      return String(value)
+    case "double":
+    case "decimal": {
+      const text = formatAs(value, type)
+      return /\d/.test(text) ? text : JSON.stringify(text)
+    }
+    case "timestamp":
+      return JSON.stringify(formatStamp(value as Whole, false).replace(" ", "T"))
+    case "timestamptz":
+      return JSON.stringify(
+        formatStamp(value as Whole, true)
+          .replace(" ", "T")
+          .replace("+00", "+00:00"),
+      )
+    default:
+      return JSON.stringify(formatAs(value, type))
+  }
+}
+
+/** Keys that are no text are written as text. */
+const keyOf = (key: string | null, place: number): string => {
+  if (key === null) throw new ExpressionError("INVALID_ARGUMENT", `json_build_object: argument ${place + 1} is a key, and it is null.`)
+  return key.startsWith('"') ? key : JSON.stringify(key)
+}
+
+const buildObject = (...parts: ReadonlyArray<string | null>): string => {
+  const members: Array<string> = []
+  for (let i = 0; i < parts.length; i += 2) members.push(`${keyOf(parts[i]!, i)} : ${parts[i + 1] ?? "null"}`)
+  return `{${joinWithin(members, ", ", "json_build_object")}}`
+}
+
+const buildArray = (...parts: ReadonlyArray<string | null>): string =>
+  `[${joinWithin(
+    parts.map((part) => part ?? "null"),
+    ", ",
+    "json_build_array",
+  )}]`
+
+const asJson = (json: string): string => json
+
+/** Keys and values take turns. */
+const refusePairs = (types: ReadonlyArray<ColumnType>): string | undefined => {
+  if (types.length % 2 === 1) return `JSON_BUILD_OBJECT takes keys and values in turn, and there are ${types.length} arguments.`
+  const place = types.findIndex((type, i) => i % 2 === 0 && (type === "json" || isArrayType(type)))
+  return place < 0 ? undefined : `Argument ${place + 1} of JSON_BUILD_OBJECT is a key, and a key cannot be ${types[place]!}.`
+}
+
 export const jsonRuntime = {
+  valueToJson,
+  buildObject,
+  buildArray,
+  asJson,
   fieldOf,
   itemOf,
   fieldText,
@@ -150,6 +216,11 @@ export const jsonSignatures: ReadonlyArray<Signature> = [
   op("json #>> string[]", "string", "textAtPath", nullable),
   fn("json_extract_path(json, ...string)", "json", "extractPath", nullable),
   fn("json_extract_path_text(json, ...string)", "string", "extractPathText", nullable),
+  fn("json_build_object()", "json", "buildObject"),
+  fn("json_build_object(...jsonValue)", "json", "buildObject", { strict: false, refuseTypes: refusePairs }),
+  fn("json_build_array()", "json", "buildArray"),
+  fn("json_build_array(...jsonValue)", "json", "buildArray", { strict: false }),
+  fn("to_json(jsonValue)", "json", "asJson"),
   fn("json_typeof(json)", "string", "jsonTypeOf"),
   fn("json_array_length(json)", "integer", "jsonArrayLength"),
 ]

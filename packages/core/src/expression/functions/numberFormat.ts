@@ -160,7 +160,11 @@ class Body {
 }
 
 /** NaN and the infinities fit no template. */
-const endless = (isNegative: boolean, { integer }: NumberTemplate): Digits => ({ isNegative, integer: "#".repeat(integer + 1), fraction: "" })
+const endless = (isNegative: boolean, { integer }: NumberTemplate): Digits => ({
+  isNegative,
+  integer: "#".repeat(integer + 1),
+  fraction: "",
+})
 
 const formatDecimalAs = (value: Decimal, template: NumberTemplate): string => {
   if (!value.isFinite) return write(template, endless(value.coefficient < 0, template))

@@ -5,6 +5,7 @@ import { quoteValue } from "../../model/Value.ts"
 import { unitOf } from "./characters.ts"
 import { ExpressionError } from "../ExpressionError.ts"
 import { translateRegex } from "./regexSyntax.ts"
+import { withinLimit } from "./limits.ts"
 import { fn, op, type Signature } from "./signatures.ts"
 
 /** A pattern made ready. */
@@ -101,6 +102,7 @@ const replaceMatches = (text: string, regexp: Regex, replacement: string, from: 
     if (nth > 0 && seen !== nth) continue
     result += text.slice(copied, match.start) + (replacement.includes("\\") ? expand(replacement, text, match) : replacement)
     copied = match.end
+    withinLimit(result.length, "regexp_replace")
     if (nth > 0) break
   }
   return result + text.slice(copied)

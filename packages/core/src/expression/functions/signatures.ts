@@ -4,9 +4,9 @@ import { categoryOf, isImplicit, isPreferred, type OperandType } from "../check/
 
 /**
  * `anyarray` and `anyelement` of one signature belong together. The others take any type and bring it to text: `printed` as a cast does,
- * `output` as a client sees it (`t` for true), `outputs` the items of an array so.
+ * `output` as a client sees it (`t` for true), `outputs` the items of an array so, `jsonValue` as JSON.
  */
-export type ParameterType = ColumnType | "anyarray" | "anyelement" | "printed" | "output" | "outputs"
+export type ParameterType = ColumnType | "anyarray" | "anyelement" | "printed" | "output" | "outputs" | "jsonValue"
 
 export interface Signature {
   readonly name: string
@@ -22,6 +22,8 @@ export interface Signature {
   readonly nullable: boolean
   /** Looks at the arguments that are constant (undefined for the others) and says what is wrong with them. */
   readonly refuse: ((constants: ReadonlyArray<unknown>) => string | undefined) | undefined
+  /** Looks at the types of the arguments and says what is wrong with them, where the parameters alone do not say it. */
+  readonly refuseTypes: ((types: ReadonlyArray<ColumnType>) => string | undefined) | undefined
   /**
    * Function of `runtime` that makes the arguments `prepare.from` ready, once where they are constant: a pattern, a format. What it gives
    * takes the place of the first of them, and the others are left out.
@@ -29,7 +31,7 @@ export interface Signature {
   readonly prepare: { readonly by: string; readonly from: ReadonlyArray<number> } | undefined
 }
 
-type Options = Partial<Pick<Signature, "strict" | "nullable" | "refuse" | "prepare">>
+type Options = Partial<Pick<Signature, "strict" | "nullable" | "refuse" | "refuseTypes" | "prepare">>
 
 /** `fn("left(string, integer)", "string", "leftText")`; `...` before the last type makes it variadic. */
 export const fn = (call: string, result: ParameterType, implementation: string, options: Options = {}): Signature => {
@@ -46,6 +48,7 @@ export const fn = (call: string, result: ParameterType, implementation: string, 
     strict: options.strict ?? true,
     nullable: options.nullable ?? false,
     refuse: options.refuse,
+    refuseTypes: options.refuseTypes,
     prepare: options.prepare,
   }
 }
@@ -95,7 +98,7 @@ const bind = (signature: Signature, args: ReadonlyArray<OperandType>): Resolved 
 }
 
 const bindParameter = (parameter: ParameterType, arg: OperandType, element: ScalarType | undefined): ColumnType | undefined => {
-  if (parameter === "output") return arg === "unknown" ? "string" : arg
+  if (parameter === "output" || parameter === "jsonValue") return arg === "unknown" ? "string" : arg
   // A text or an array has operators of its own.
   if (parameter === "printed") return arg === "unknown" || arg === "string" || isArrayType(arg) ? undefined : arg
   if (parameter === "outputs") return arg !== "unknown" && isArrayType(arg) ? arg : undefined

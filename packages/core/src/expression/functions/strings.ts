@@ -3,18 +3,15 @@ import type { Whole } from "../../model/Decimal.ts"
 import type { Value } from "../../model/Value.ts"
 import { characterCount, isNarrow, lower, sliceCharacters, unitOf, upper } from "./characters.ts"
 import { ExpressionError } from "../ExpressionError.ts"
+import { joinWithin, LONGEST, withinLimit } from "./limits.ts"
 import { fn, op, type Signature } from "./signatures.ts"
-
-/** Longer texts are refused: a repeated text must not eat up the memory. */
-const LONGEST = 2 ** 27
 
 const invalid = (message: string): ExpressionError => new ExpressionError("INVALID_ARGUMENT", message)
 
-const withinLimit = (length: number, what: string): void => {
-  if (length > LONGEST) throw invalid(`${what} would have ${length} characters. At most ${LONGEST} are made.`)
+export const concatText = (a: string, b: string): string => {
+  if (a.length + b.length > LONGEST) withinLimit(a.length + b.length, "The joined text")
+  return a + b
 }
-
-export const concatText = (a: string, b: string): string => a + b
 
 /** An argument that is larger than any text is as good as the largest. */
 const count = (value: Whole): number =>
@@ -156,10 +153,21 @@ const translateText = (text: string, map: ReadonlyMap<string, string>): string =
 }
 
 /** Nulls count as nothing. */
-const concatAll = (...texts: ReadonlyArray<string | null>): string => texts.join("")
+const concatAll = (...texts: ReadonlyArray<string | null>): string =>
+  joinWithin(
+    texts.filter((text) => text !== null),
+    "",
+    "concat",
+  )
 
 const concatWith = (separator: string | null, ...texts: ReadonlyArray<string | null>): string | null =>
-  separator === null ? null : texts.filter((text) => text !== null).join(separator)
+  separator === null
+    ? null
+    : joinWithin(
+        texts.filter((text) => text !== null),
+        separator,
+        "concat_ws",
+      )
 
 const booleanToOutput = (value: boolean): string => (value ? "t" : "f")
 
@@ -168,6 +176,7 @@ const overlayFrom = (text: string, part: string, start: Whole): string => overla
 const overlayText = (text: string, part: string, start: Whole, length: Whole): string => {
   if (start <= 0) throw invalid(`overlay: places are counted from 1, and this is ${start}.`)
   const end = count(start) - 1 + count(length)
+  withinLimit(text.length + part.length, "overlay")
   return sliceCharacters(text, 0, count(start) - 1) + part + text.slice(unitOf(text, end))
 }
 
