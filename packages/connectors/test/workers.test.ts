@@ -14,6 +14,8 @@ beforeAll(async () => {
   const note = (i: number): string => (i % 50 === 0 ? `"two\nlines, ""${i}"""` : `a note of some length about row ${i}`)
   const lines = Array.from({ length: ROWS }, (_, i) => `${i},${i % 3 === 0 ? "paid" : "open"},${(i % 1000) / 10},${note(i)}`)
   await writeFile(path.join(root, "in.csv"), `id,status,amount,note\n${lines.join("\n")}\n`)
+  const signs = lines.map((line, i) => (i % 7 === 3 ? line.replace(/^\d+/, "-0") : line))
+  await writeFile(path.join(root, "signs.csv"), `id,status,amount,note\n${signs.join("\n")}\n`)
   lines[ROWS - 5] = `${ROWS},paid,1,x,y`
   await writeFile(path.join(root, "ragged.csv"), `id,status,amount,note\n${lines.join("\n")}\n`)
 })
@@ -52,5 +54,52 @@ describe("worker threads", () => {
     )
     expect(errors[0]).toBe(errors[1])
     expect(errors[0]).toMatch(/ragged\.csv/)
+  })
+})
+
+describe("the types of a custom step's columns", () => {
+  const STEPS = `
+    export const sometimesHalf = (row) => ({ ...row, score: row.id === ${ROWS - 1000} ? 1.5 : row.id })
+    export const sometimesText = (row) => ({ ...row, score: row.id === ${ROWS - 1000} ? "many" : row.id })
+    export const label = (row) => ({ label: row.status + "!" })
+    export const halfId = (row) => (row.id === 1000 ? { id: 1.5 } : null)
+  `
+
+  const outcome = async (step: { export: string; mode?: "patch"; columns?: Record<string, "string"> }, workers: number) => {
+    await writeFile(path.join(root, "steps.mjs"), STEPS)
+    const out = `custom-${workers}.csv`
+    await rm(path.join(root, out), { force: true })
+    await using engine = createEngine({ plugins: builtins, projectRoot: root })
+    const definition: PipelineDefinition = {
+      name: "custom",
+      sources: [{ type: "csv", path: "signs.csv" }],
+      transforms: [{ type: "custom", module: "steps.mjs", ...step }],
+      destinations: [{ type: "csv", path: out }],
+    }
+    const failure = await engine.run(definition, { workers }).then(
+      () => undefined,
+      (cause: unknown) => (cause as RunError).message,
+    )
+    return { failure, bytes: failure === undefined ? await readFile(path.join(root, out), "latin1") : "" }
+  }
+
+  it.each([
+    ["from its rows", { export: "sometimesHalf" }, undefined, `,1.5\n`],
+    ["from its rows, where they do not meet", { export: "sometimesText" }, /row 399001, column score: .*"many"/, ""],
+    ["as they are declared", { export: "label", mode: "patch", columns: { label: "string" } }, undefined, ",paid!\n"],
+    [
+      "as they are declared, and those of the input",
+      { export: "halfId", mode: "patch", columns: {} },
+      /row 1001, column id: the step gave 1\.5, and the column is integer/,
+      "",
+    ],
+    ["from its rows, in a patch", { export: "halfId", mode: "patch" }, undefined, "\n1.5,"],
+  ] as const)("are taken %s, whatever the number of threads", async (_how, step, failure, part) => {
+    const [one, two] = [await outcome(step, 1), await outcome(step, 2)]
+    if (failure === undefined) expect(one.failure).toBeUndefined()
+    else expect(one.failure).toMatch(failure)
+    expect(one.bytes).toContain(part)
+    expect(two.failure).toBe(one.failure)
+    expect(two.bytes === one.bytes).toBe(true)
   })
 })

@@ -39,7 +39,8 @@ export const CustomStep = step("custom", "Runs a function of a JavaScript or Typ
   ),
   columns: optional(
     Schema.Record(Text, ColumnTypeName),
-    "Column name: type of the columns that the function gives. Default: taken from the rows.",
+    "Column name: type of the columns that the function gives; a patch then leaves the types of all others as they are. " +
+      "Default: taken from the rows.",
   ),
   concurrency: optional(Positive, "Calls of an async function that may be under way at once. Default: 16."),
 })

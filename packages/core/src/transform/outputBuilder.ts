@@ -188,7 +188,8 @@ export class OutputBuilder {
     if (base !== undefined && declared !== undefined && asType(base, declared) === undefined) this.giveAll(column, base)
     const keepsBase = base !== undefined && column.changed < this.kept.length
     const fits = (type: ColumnType): boolean => convert(column, type, false).misfits.length === 0
-    const type = this.shape.typeFor({ name, kinds, hint, keepsBase, fits, firstType: () => firstType(column) })
+    const isPatch = this.mode === "patch"
+    const type = this.shape.typeFor({ name, kinds, hint, isPatch, keepsBase, fits, firstType: () => firstType(column) })
     const seen = keepsBase ? asType(base, type) : undefined
     if (seen !== undefined && column.changed === 0) return seen
     const converted = convert(column, type, declared !== undefined)

@@ -15,6 +15,8 @@ export interface ColumnFinding {
   readonly kinds: number
   /** The type of the input column of the same name. */
   readonly hint: ColumnType | undefined
+  /** Whether the function gives changes to the rows, and not rows. */
+  readonly isPatch: boolean
   /** Whether rows keep the input column's value. */
   readonly keepsBase: boolean
   /** Whether all values that were given can be read as the type; asked only where their kinds may hold it. */
@@ -31,14 +33,16 @@ interface Known {
 
 export class OutputShape {
   readonly declared: ReadonlyMap<string, ColumnType>
+  private readonly isDeclared: boolean
   readonly takers: RowTakers
   private readonly known = new Map<string, Known>()
   private readonly nullable = new Set<string>()
   private last: BatchSchema = { columns: [] }
 
-  constructor(declared: Readonly<Record<string, ColumnType>> = {}, backend: Backend = "closure") {
+  constructor(declared: Readonly<Record<string, ColumnType>> | undefined, backend: Backend = "closure") {
     this.takers = new RowTakers(backend)
-    this.declared = new Map(Object.entries(declared))
+    this.declared = new Map(Object.entries(declared ?? {}))
+    this.isDeclared = declared !== undefined
   }
 
   /** The schema of the last batch. */
@@ -48,11 +52,16 @@ export class OutputShape {
 
   /** One type for all that is known of the column. Values that do not fit it are the row's fault. */
   typeFor(finding: ColumnFinding): ColumnType {
-    const type = this.declared.get(finding.name) ?? this.decide(finding)
+    const type = this.declared.get(finding.name) ?? this.pinned(finding) ?? this.decide(finding)
     const before = this.known.get(finding.name)
     const isGuess = finding.kinds === Kind.none && finding.hint === undefined && (before === undefined || before.isGuess)
     this.known.set(finding.name, { type, isGuess })
     return type
+  }
+
+  /** With its columns declared, a patch leaves the types of all others as they are: no batch, and no thread, sees other types. */
+  private pinned({ isPatch, hint }: ColumnFinding): ColumnType | undefined {
+    return isPatch && this.isDeclared ? hint : undefined
   }
 
   private decide(finding: ColumnFinding): ColumnType {
