@@ -26,6 +26,8 @@ export interface CommandSpec {
 
 export interface Invocation {
   readonly operands: ReadonlyArray<string>
+  /** As they were written, without the command's name. */
+  readonly argv: ReadonlyArray<string>
   readonly flags: Readonly<Record<string, string | boolean | ReadonlyArray<string> | undefined>>
   readonly terminal: Terminal
   /** The folder that the command was started in. */

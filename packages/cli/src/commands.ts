@@ -33,6 +33,8 @@ export const commands: ReadonlyArray<CommandSpec> = [
       "dry-run": { type: "boolean", summary: "Check that everything opens and fits; read and write nothing." },
       "full-refresh": { type: "boolean", summary: "Ignore cursors and read everything; they are replaced when the run succeeds." },
       retry: { type: "boolean", summary: "Go on from the checkpoint of the last failed or interrupted run." },
+      profile: { type: "boolean", summary: "Measure where the time goes, step by step in one thread: slower, and the same rows." },
+      watch: { type: "boolean", summary: "Run again when the pipeline, its modules or its local input files change. Ctrl-C ends it." },
       workers: { type: "string", value: "N", summary: "Threads for large files. 1 keeps everything in one thread." },
       timeout: { type: "string", value: "SECONDS", summary: "The longest time for the whole run." },
       from: { type: "string", value: "SOURCE", summary: "Without a project: a file to read, or - for stdin." },

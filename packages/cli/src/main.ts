@@ -56,7 +56,7 @@ const dispatch = async (
   }
   checkOperands(command, parsed.positionals)
   const { run } = await command.load()
-  return await run({ operands: parsed.positionals, flags: parsed.values, terminal, cwd, env })
+  return await run({ operands: parsed.positionals, argv: rest, flags: parsed.values, terminal, cwd, env })
 }
 
 export const version = (): string =>

@@ -23,6 +23,8 @@ import { type Invocation, isSet, textFlag, UsageError } from "./Command.ts"
 
 export interface Session extends AsyncDisposable {
   readonly engine: Engine
+  /** Undefined where runs are kept in memory only. */
+  readonly store: Store | undefined
   readonly project: Project
   readonly secrets: Secrets
 }
@@ -33,6 +35,8 @@ export interface SessionOptions {
   /** Keep runs in memory only, as `run --from` does. */
   readonly inMemory?: boolean
   readonly plugins?: ReadonlyArray<Plugin>
+  /** Hears which modules of plugins are loaded. */
+  readonly onModule?: (url: string) => void
 }
 
 /** Loads the project; what is wrong in it is in `project.issues`. */
@@ -42,7 +46,10 @@ export const openProject = async (invocation: Invocation, options: SessionOption
     root: projectRoot(invocation, files),
     files: nodeFiles(),
     plugins: options.plugins ?? builtins,
-    loadModule: (url) => import(url) as Promise<Record<string, unknown>>,
+    loadModule: (url) => {
+      options.onModule?.(url)
+      return import(url) as Promise<Record<string, unknown>>
+    },
     environment: textFlag(invocation, "env") ?? invocation.env["DELTAFLOW_ENV"] ?? "development",
     env: invocation.env,
     variables: variablesOf(invocation),
@@ -81,6 +88,7 @@ export const engineFor = (invocation: Invocation, project: Project, secrets: Sec
   })
   return {
     engine,
+    store,
     project,
     secrets,
     async [Symbol.asyncDispose]() {

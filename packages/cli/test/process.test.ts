@@ -1,39 +1,11 @@
-import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import path from "node:path"
 import { expect, it, vi } from "vitest"
+import { start } from "./child.ts"
 import { folderWith, project, quickstart, users } from "./inProcess.ts"
 
 // A process starts in half a second, and in ten on a machine that has other work.
 vi.setConfig({ testTimeout: 60_000 })
-
-const main = path.resolve(import.meta.dirname, "../src/main.ts")
-
-/** The command as a process of its own, from its sources. */
-const start = (cwd: string, args: ReadonlyArray<string>) => {
-  const child = spawn(process.execPath, ["--conditions=source", "--disable-warning=ExperimentalWarning", main, ...args], { cwd })
-  const said = { stdout: "", stderr: "" }
-  const waiting = new Set<() => void>()
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name].setEncoding("utf8").on("data", (text: string) => {
-      said[name] += text
-      for (const check of waiting) check()
-    })
-  }
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
-  /** Resolves when the text has come, so that nothing depends on how quick the machine is. */
-  const hears = (name: "stdout" | "stderr", text: string): Promise<void> =>
-    new Promise((resolve) => {
-      const check = (): void => {
-        if (!said[name].includes(text)) return
-        waiting.delete(check)
-        resolve()
-      }
-      waiting.add(check)
-      check()
-    })
-  return { child, said, ended, hears }
-}
 
 /** A step that tells that it has a row, and never ends. */
 const hanging = (incremental: string) => ({

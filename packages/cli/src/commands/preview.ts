@@ -1,6 +1,8 @@
-/** `deltaflow preview`: rows after a step. Nothing is written. */
+/** `deltaflow preview`: rows after a step, or what they would change in a destination with a key. Nothing is written. */
 import { type BatchSchema, type ColumnType, formatValue, fromRowValue, type Preview, type RowValue, stringifyJson } from "@deltaflow/core"
-import { countFlag, isSet, type RunCommand } from "../Command.ts"
+import { countFlag, type Invocation, isSet, type RunCommand, UsageError } from "../Command.ts"
+import { count } from "../Live.ts"
+import { type Difference, differencesOf, type RowChange } from "../rowDifference.ts"
 import { lookingAt, onePipeline, openSession } from "../session.ts"
 import { table } from "../table.ts"
 
@@ -10,23 +12,68 @@ export const run: RunCommand = async (invocation) => {
   await using session = await openSession(invocation, { files: invocation.operands, inMemory: true })
   const { engine, project } = session
   const pipeline = onePipeline(invocation, project)
+  if (step !== undefined && step > pipeline.steps.length)
+    throw new UsageError(`--step ${step}: the pipeline has ${pipeline.steps.length} step${pipeline.steps.length === 1 ? "" : "s"}.`)
   const options = { ...(limit === undefined ? {} : { limit }), ...(step === undefined ? {} : { step }) }
   const preview = await lookingAt(project, pipeline, engine.preview(pipeline, options))
-  const { terminal } = invocation
-  if (isSet(invocation, "json")) {
-    for (const row of preview.rows) terminal.data(stringifyJson(row))
-  } else {
+  const isWhole = step === undefined || step === pipeline.steps.length
+  const differences = isWhole ? await differencesOf(session, pipeline, preview) : []
+  if (isSet(invocation, "json")) sayJson(invocation, preview, differences)
+  else sayText(invocation, preview, differences)
+  return 0
+}
+
+const sayJson = ({ terminal }: Invocation, { rows }: Preview, differences: ReadonlyArray<Difference>): void => {
+  if (differences.length === 0) for (const row of rows) terminal.data(stringifyJson(row))
+  for (const { destination, problem, rows: changes } of differences) {
+    if (problem !== undefined) terminal.data(stringifyJson({ destination, problem }))
+    for (const { change, row, before } of changes) terminal.data(stringifyJson({ destination, change, row, before: before ?? null }))
+  }
+}
+
+const sayText = ({ terminal }: Invocation, preview: Preview, differences: ReadonlyArray<Difference>): void => {
+  const known = differences.filter(({ problem }) => problem === undefined)
+  if (known.length === 0) {
     terminal.data(previewTable(preview))
     terminal.say(`${preview.rows.length} row${preview.rows.length === 1 ? "" : "s"}, nothing was written`)
   }
-  return 0
+  for (const difference of known) {
+    terminal.data(differenceTable(preview.schema, difference))
+    const number = (change: RowChange["change"]): string =>
+      `${count(difference.rows.filter((row) => row.change === change).length)} ${change}`
+    terminal.say(`${difference.destination}: ${number("inserted")}, ${number("updated")}, ${number("unchanged")}; nothing was written`)
+  }
+  for (const { destination, problem } of differences)
+    if (problem !== undefined) terminal.say(`${terminal.style("yellow", "!")} ${destination}: what would change is not known: ${problem}`)
 }
 
 export const previewTable = ({ schema, rows }: Preview): string =>
   table(
-    schema.columns.map(({ name, type }) => ({ title: name, note: type, align: isNumber(type) ? "right" : "left" })),
+    tableColumns(schema),
     rows.map((row) => cells(schema, row)),
   )
+
+const MARKS = { inserted: "+", updated: "~", unchanged: " " } as const
+
+/** `+` a new row, `~` one that changes, with the old value before the new one. */
+const differenceTable = (schema: BatchSchema, { rows }: Difference): string =>
+  table(
+    [{ title: "" }, ...tableColumns(schema)],
+    rows.map(({ change, row, before, columns }) => {
+      const now = cells(schema, row)
+      const old = before === undefined ? [] : schema.columns.map(({ name }) => shown(before[name]))
+      return [MARKS[change], ...now.map((text, i) => (columns.includes(schema.columns[i]!.name) ? `${old[i]} → ${text}` : text))]
+    }),
+  )
+
+/** A value whose type in the destination may be another one than in the rows. */
+const shown = (value: RowValue | undefined): string => {
+  if (value === null || value === undefined) return "null"
+  return typeof value === "string" ? value : stringifyJson(value)
+}
+
+const tableColumns = (schema: BatchSchema) =>
+  schema.columns.map(({ name, type }) => ({ title: name, note: type, align: isNumber(type) ? ("right" as const) : ("left" as const) }))
 
 const isNumber = (type: ColumnType): boolean => type === "integer" || type === "double" || type === "decimal"
 

@@ -1,19 +1,26 @@
 /** `deltaflow run`: one or all pipelines, with lines for people or events for machines. */
-import { type DecodedPipeline, DefinitionError, type RunHandle, type RunOptions, type RunResult, stringifyJson } from "@deltaflow/core"
+import { DefinitionError, type RunOptions, type RunResult, stringifyJson } from "@deltaflow/core"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
-import { count, Live } from "../Live.ts"
-import { chosenPipelines, openSession, type Session, withPlace } from "../session.ts"
-import { reportError } from "../report.ts"
-import { eventAsJson, runAsJson } from "../runRows.ts"
+import { Interrupts } from "../interrupts.ts"
+import { waitForLease } from "../leases.ts"
+import { Live } from "../Live.ts"
 import { quickPipeline } from "../quickPipeline.ts"
+import { reportError } from "../report.ts"
+import { profileOf, profileTable, resultAsJson, type Runnable, sayInterrupted, sayLoaded, sayResult } from "../runReport.ts"
+import { eventAsJson } from "../runRows.ts"
+import { chosenPipelines, openSession, type Session, withPlace } from "../session.ts"
 
 export const run: RunCommand = async (invocation) => {
   const quick = textFlag(invocation, "from") !== undefined || textFlag(invocation, "to") !== undefined
   if (quick && invocation.operands.length > 0)
     throw new UsageError("--from and --to make a pipeline of their own: name no file beside them.")
-  await using session = await openSession(invocation, { files: invocation.operands, inMemory: quick })
-  const interrupts = new Interrupts(invocation)
+  if (isSet(invocation, "watch")) {
+    const { watchAndRun } = await import("../watch.ts")
+    return await watchAndRun(invocation)
+  }
+  const interrupts = new Interrupts(invocation.terminal, { isQuiet: isSet(invocation, "json") })
   try {
+    await using session = await openSession(invocation, { files: invocation.operands, inMemory: quick })
     const pipelines = quick ? [quickPipeline(invocation)] : chosenPipelines(invocation, session.project)
     if (pipelines.length === 0)
       throw new UsageError("there is no pipeline to run here. Make a project with deltaflow init, or name a file.")
@@ -27,148 +34,94 @@ export const run: RunCommand = async (invocation) => {
   }
 }
 
-type Runnable = DecodedPipeline | ReturnType<typeof quickPipeline>
-
 const runOne = async (invocation: Invocation, session: Session, pipeline: Runnable, interrupts: Interrupts): Promise<number> => {
   const { terminal } = invocation
   const json = isSet(invocation, "json")
+  const isMeasured = isSet(invocation, "profile")
   const started = performance.now()
-  if (!json)
-    terminal.say(
-      done(
-        invocation,
-        `Loaded pipeline: ${pipeline.name}${pipeline.version === undefined || pipeline.version === "" ? "" : ` v${pipeline.version}`}`,
-      ),
-    )
-  const live = json ? undefined : new Live(terminal)
+  if (!json) sayLoaded(terminal, pipeline)
   const events = json ? printEvents(invocation, session) : undefined
-  const result = await start(invocation, session, pipeline, live, interrupts).finally(() => live?.stop())
+  const result = await start(invocation, session, pipeline, interrupts).finally(() => interrupts.unwatch())
   await events?.end()
-  if (json) terminal.data(stringifyJson(resultAsJson(result)))
-  else if (result.failure === undefined) sayResult(invocation, pipeline, result, performance.now() - started)
+  if (result === undefined) return 130
+  if (json) terminal.data(stringifyJson(resultAsJson(result, isMeasured)))
+  else if (result.failure === undefined) sayResult(terminal, pipeline, result, performance.now() - started)
+  if (!json && isMeasured && result.failure === undefined && !result.dryRun) terminal.say(`\n${profileTable(profileOf(result))}`)
   if (result.failure === undefined) return 0
-  if (interrupts.count > 0) return sayInterrupted(invocation, result)
-  const code = json
-    ? 1
-    : reportError(terminal, await withPlace(session.project, pipeline, result.failure), { json, verbose: isSet(invocation, "verbose") })
+  if (interrupts.count > 0) return json ? 130 : sayInterrupted(terminal, result, howToGoOn(invocation))
+  // With --json the result that was printed has the error.
+  const shown = json ? undefined : await withPlace(session.project, pipeline, result.failure)
+  const code = shown === undefined ? 1 : reportError(terminal, shown, { json, verbose: isSet(invocation, "verbose") })
   return result.failure instanceof DefinitionError ? 2 : code
 }
 
+/** Undefined where Ctrl-C came before there was a run. */
 const start = async (
   invocation: Invocation,
-  { engine, project }: Session,
+  session: Session,
   pipeline: Runnable,
-  live: Live | undefined,
   interrupts: Interrupts,
-): Promise<RunResult> => {
-  const retryOf = isSet(invocation, "retry") ? await lastUnfinished({ engine, project } as Session, pipeline.name) : undefined
+): Promise<RunResult | undefined> => {
+  const { terminal } = invocation
+  const retryOf = isSet(invocation, "retry") ? await unfinishedRun(invocation, session, pipeline.name, interrupts.signal) : undefined
+  if (interrupts.count > 0) return undefined
+  const live = isSet(invocation, "json") ? undefined : new Live(terminal)
+  try {
+    const handle = await session.engine.start(pipeline, runOptions(invocation, live, retryOf))
+    interrupts.watch(handle, live)
+    return await handle.done
+  } finally {
+    live?.stop()
+  }
+}
+
+const runOptions = (invocation: Invocation, live: Live | undefined, retryOf: string | undefined): RunOptions => {
   const workers = countFlag(invocation, "workers")
   const timeout = countFlag(invocation, "timeout")
-  const options: RunOptions = {
+  return {
     fullRefresh: isSet(invocation, "full-refresh"),
     dryRun: isSet(invocation, "dry-run"),
+    profile: isSet(invocation, "profile"),
     ...(live === undefined ? {} : { onProgress: (progress) => live.update(progress) }),
     ...(workers === undefined ? {} : { workers }),
     ...(timeout === undefined ? {} : { timeout: timeout * 1000 }),
     ...(retryOf === undefined ? {} : { retryOf }),
   }
-  const handle = await engine.start(pipeline, options)
-  interrupts.watch(handle, live)
-  return await handle.done
 }
 
-const lastUnfinished = async ({ engine }: Session, pipeline: string): Promise<string | undefined> => {
-  const { runs } = await engine.listRuns({ pipeline, limit: 1 })
-  const last = runs[0]
-  return last !== undefined && (last.status === "failed" || last.status === "cancelled") ? last.id : undefined
-}
-
-/** Ctrl-C once asks the run to stop at its next checkpoint; twice ends it at once. */
-class Interrupts {
-  count = 0
-  private handle: RunHandle | undefined
-  private live: Live | undefined
-  private readonly invocation: Invocation
-  private readonly listener = () => this.interrupt()
-
-  constructor(invocation: Invocation) {
-    this.invocation = invocation
-    process.on("SIGINT", this.listener)
-    process.on("SIGTERM", this.listener)
-  }
-
-  watch(handle: RunHandle, live: Live | undefined): void {
-    this.handle = handle
-    this.live = live
-    if (this.count > 0) void handle.cancel()
-  }
-
-  stop(): void {
-    process.off("SIGINT", this.listener)
-    process.off("SIGTERM", this.listener)
-  }
-
-  private interrupt(): void {
-    this.count++
-    if (this.count === 1) {
-      const text = "Stopping at the next checkpoint. Press Ctrl-C again to stop at once."
-      if (this.live === undefined) this.invocation.terminal.say(text)
-      else this.live.say(text)
-      void this.handle?.stop()
-      return
-    }
-    void this.handle?.cancel()
-    if (this.count > 2) process.exit(130)
-  }
-}
-
-const sayInterrupted = (invocation: Invocation, result: RunResult): number => {
-  const { terminal } = invocation
-  const kept = result.rowsLoaded === 0 ? "nothing was written" : `${plural(result.rowsLoaded, "row")} written, and they stay`
-  const next = textFlag(invocation, "from") === undefined ? "Go on with: deltaflow run --retry" : "Run the same command again."
-  terminal.say(`Interrupted: ${kept}. ${next}`)
-  return 130
-}
-
-const done = ({ terminal }: Invocation, text: string): string => `${terminal.style("green", "✓")} ${text}`
-
-const sayResult = (
+/** The run to go on from, where the last one did not end well. One whose process was killed may hold its pipeline for some seconds. */
+const unfinishedRun = async (
   invocation: Invocation,
-  pipeline: Runnable,
-  { progress, rowsRejected, dryRun, pipeline: name }: RunResult,
-  milliseconds: number,
-): void => {
-  const { terminal } = invocation
-  if (dryRun) return terminal.say(`\nDry run of ${name}: everything opens and fits. Nothing was read or written.`)
-  for (const source of progress.sources) terminal.say(done(invocation, `Source: ${source.name} (${plural(source.rows, "row")})`))
-  progress.steps.forEach((step, i) => terminal.say(done(invocation, `Transform: ${step.name} (${stepCount(pipeline, i, step.rowsOut)})`)))
-  for (const destination of progress.destinations)
-    terminal.say(done(invocation, `Destination: ${destination.label} (${plural(destination.rows, "row")} written)`))
-  if (rowsRejected > 0) terminal.say(`${terminal.style("yellow", "!")} ${plural(rowsRejected, "row")} rejected, see the dead letter`)
-  terminal.say(`\nPipeline completed in ${(milliseconds / 1000).toFixed(1)}s`)
-}
-
-const stepCount = (pipeline: Runnable, index: number, rows: number): string => {
-  const definition = "steps" in pipeline ? stepDefinition(pipeline, index) : undefined
-  if (definition === undefined) return `${plural(rows, "row")} passed`
-  switch (definition.type) {
-    case "rename":
-      return `${plural(Object.keys(definition.columns).length, "column")} renamed`
-    case "select":
-      return `${plural(definition.columns.length, "column")} kept`
-    case "map":
-      return `${plural(Object.keys(definition.fields).length, "column")} computed`
-    default:
-      return `${plural(rows, "row")} passed`
+  { engine, store }: Session,
+  pipeline: string,
+  signal: AbortSignal,
+): Promise<string | undefined> => {
+  if (store === undefined) return undefined
+  const onWait = (milliseconds: number): void => {
+    const text = `A run of ${pipeline} has not ended. Waiting up to ${Math.ceil(milliseconds / 1000)} s to see whether its process lives.`
+    if (!isSet(invocation, "json")) invocation.terminal.say(text)
   }
+  const isFree = await waitForLease(store, pipeline, { onWait, signal })
+  const { runs } = await engine.listRuns({ pipeline, limit: LOOK_BACK })
+  const last = runs.find(({ error }) => error?.code !== "LEASE_HELD")
+  if (last === undefined || last.status === "success") return undefined
+  // Where nobody holds the pipeline, what is stored as running has crashed.
+  return last.status === "failed" || last.status === "cancelled" || isFree ? last.id : undefined
 }
 
-const stepDefinition = (pipeline: DecodedPipeline, index: number) => {
-  const step = pipeline.steps[index]
-  return step?.kind === "builtin" ? step.step : undefined
-}
+/** Runs that were refused because another one was going on say nothing of how that one ended. */
+const LOOK_BACK = 50
 
-const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`
+/** Values of variables may be secrets, so they are left to who has them. */
+const howToGoOn = (invocation: Invocation): string => {
+  if (textFlag(invocation, "from") !== undefined) return "Run the same command again."
+  const flags = ["project", "env"].flatMap((name) => {
+    const value = textFlag(invocation, name)
+    return value === undefined ? [] : [`--${name} ${value}`]
+  })
+  const variables = Array.isArray(invocation.flags["var"]) ? ["--var …"] : []
+  return `Go on with: ${["deltaflow run", ...invocation.operands, ...flags, ...variables, "--retry"].join(" ")}`
+}
 
 /** Events of the run as NDJSON on stdout. `end` resolves when all of them are printed. */
 const printEvents = ({ terminal }: Invocation, { engine }: Session): { readonly end: () => Promise<void> } => {
@@ -184,12 +137,3 @@ const printEvents = ({ terminal }: Invocation, { engine }: Session): { readonly 
     },
   }
 }
-
-const resultAsJson = (result: RunResult) => ({
-  run: {
-    ...runAsJson(result),
-    sources: result.progress.sources.map(({ name, rows, bytes }) => ({ name, rows, bytes })),
-    steps: result.progress.steps.map(({ name, type, rowsIn, rowsOut }) => ({ name, type, rows_in: rowsIn, rows_out: rowsOut })),
-    destinations: result.progress.destinations.map(({ name, location, rows }) => ({ name, location: location ?? null, rows })),
-  },
-})

@@ -9,6 +9,7 @@ import type { Lease, Run, Store } from "@deltaflow/core"
 import { sqliteStore } from "@deltaflow/core/store/sqlite"
 import { textKernel } from "@deltaflow/core/text"
 import * as Effect from "effect/Effect"
+import { leaseOf } from "../leases.ts"
 import type { Disk, Host, StoreLook } from "./Check.ts"
 
 export const lookAtHost = (): Host => {
@@ -103,7 +104,7 @@ const integrityOf = (file: string): string => {
 const leasesOf = async (store: Store, runs: ReadonlyArray<Run>): Promise<ReadonlyMap<string, Lease>> => {
   const leases = new Map<string, Lease>()
   for (const pipeline of new Set(runs.map((run) => run.pipeline))) {
-    const lease = await Effect.runPromise(store.getLease(`pipeline:${pipeline}`))
+    const lease = await leaseOf(store, pipeline)
     if (lease !== undefined) leases.set(pipeline, lease)
   }
   return leases
