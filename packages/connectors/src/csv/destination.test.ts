@@ -252,6 +252,16 @@ describe("a CSV file that is added to", () => {
     expect(readdirSync(root)).toEqual(["a.csv"])
   })
 
+  it("is as it was where no row came, so that nobody knows the columns", async () => {
+    const root = projectFolder({ "a.csv": CSV })
+    await append(root, [], { schema: { columns: [] } })
+    expect(text(root, "a.csv")).toBe(CSV)
+    await append(root, [], { schema: { columns: [] } }, { path: "new.csv" })
+    expect(text(root, "new.csv")).toBe("")
+    await append(root, [batch], { runId: "run-2" }, { path: "new.csv" })
+    expect(text(root, "new.csv")).toBe(CSV)
+  })
+
   it("keeps to the columns of the file, in its order", async () => {
     const root = projectFolder({ "a.csv": "note,id,name\n" })
     await append(root, [batch])

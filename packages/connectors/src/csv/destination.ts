@@ -55,7 +55,10 @@ const csvLayout = async (request: Request, target: Target): Promise<TextLayout> 
     encoder: () => csvEncoder(options),
     begin: (isNew) =>
       isNew
-        ? Buffer.concat([Buffer.from(startOf(config.encoding)), hasHeader ? encodeCsvHeader(options) : Buffer.alloc(0)])
+        ? Buffer.concat([
+            Buffer.from(startOf(config.encoding)),
+            hasHeader && columns.length > 0 ? encodeCsvHeader(options) : Buffer.alloc(0),
+          ])
         : Buffer.alloc(0),
     join: (rows) => rows,
     end: () => Buffer.alloc(0),
@@ -89,6 +92,8 @@ const existingColumns = async (request: Request, { existing, label }: Target): P
 
 const checkColumns = (found: ReadonlyArray<string>, schema: BatchSchema, label: string, name: string): ReadonlyArray<string> => {
   const wanted = schema.columns.map((column) => column.name)
+  // Without a row behind a custom step nobody knows the columns, and nothing is written either.
+  if (wanted.length === 0) return found
   if (wanted.length === found.length && wanted.every((column) => found.includes(column))) return found
   throw new DestinationError({
     code: "SCHEMA_CHANGED",

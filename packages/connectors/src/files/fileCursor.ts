@@ -10,7 +10,7 @@ import type { InputFile } from "./findFiles.ts"
 const FileMark = Schema.Struct({
   size: Schema.Finite,
   modifiedMs: Schema.Finite,
-  /** Of the first and the last bytes, as far as the file reached then. */
+  /** Of the file as far as it reached then; see `hashFile`. */
   hash: Schema.String,
   /** Where the rows that have not been given begin. */
   bytes: Schema.Finite,
@@ -53,8 +53,6 @@ export interface FileStart {
   readonly bytes: number
   readonly rows: number
   readonly lines: number
-  /** Of the file as it is now; empty where no cursor is kept. */
-  readonly hash: string
 }
 
 export interface ReadPlan {
@@ -78,14 +76,13 @@ export const planReading = async (
   for (const file of files) {
     const mark = known.get(file.label)
     if (mark !== undefined && mark.done && mark.size === file.size && mark.modifiedMs === file.modifiedMs) continue
-    const hash = await hashFile(context.files, file.path, file.size)
     if (mark === undefined || (file.size > mark.size && !growing) || !(await isContinued(context.files, file, mark))) {
       if (mark !== undefined) context.log.warn(`${file.label} was changed since it was read, so it is read again from its start.`)
-      starts.push({ file, bytes: 0, rows: 0, lines: 0, hash })
+      starts.push({ file, bytes: 0, rows: 0, lines: 0 })
       known.delete(file.label)
     } else if (mark.done && mark.size === file.size) known.set(file.label, { ...mark, modifiedMs: file.modifiedMs })
     else {
-      starts.push({ file, bytes: mark.bytes, rows: mark.rows, lines: mark.lines, hash })
+      starts.push({ file, bytes: mark.bytes, rows: mark.rows, lines: mark.lines })
       known.delete(file.label)
     }
   }
@@ -94,7 +91,7 @@ export const planReading = async (
 
 /** The plan of a run that keeps no cursor. */
 export const readAll = (files: ReadonlyArray<InputFile>): ReadPlan => ({
-  starts: files.map((file) => ({ file, bytes: 0, rows: 0, lines: 0, hash: "" })),
+  starts: files.map((file) => ({ file, bytes: 0, rows: 0, lines: 0 })),
   known: [],
 })
 
@@ -102,20 +99,22 @@ export const readAll = (files: ReadonlyArray<InputFile>): ReadPlan => ({
 const isContinued = async (files: Files, file: InputFile, mark: FileMark): Promise<boolean> =>
   file.size >= mark.size && (await hashFile(files, file.path, mark.size)) === mark.hash
 
-const EDGE = 64 * 1024
+const PIECE = 64 * 1024
+const PIECES = 64
 
-/** A hash of the first and last 64 KiB of the file's first `size` bytes, which is all of a small one. */
-const hashFile = async (files: Files, path: string, size: number): Promise<string> => {
+/**
+ * A hash of the file's first `size` bytes: of all of them up to 4 MiB, of 64 pieces that are spread evenly from the first byte to the last
+ * where there are more, so that a large file costs no second reading.
+ */
+export const hashFile = async (files: Files, path: string, size: number): Promise<string> => {
   const hash = createHash("sha256")
   const handle = await files.openRead(path)
   try {
-    const head = Math.min(size, EDGE)
-    const tail = Math.max(head, size - EDGE)
-    for (const [from, to] of [
-      [0, head],
-      [tail, size],
-    ] as const)
-      hash.update(await readRange(handle, from, to))
+    const distance = size <= PIECES * PIECE ? PIECE : (size - PIECE) / (PIECES - 1)
+    for (let i = 0; i < PIECES && Math.floor(i * distance) < size; i++) {
+      const from = Math.floor(i * distance)
+      hash.update(await readRange(handle, from, Math.min(size, from + PIECE)))
+    }
   } finally {
     await handle.close()
   }

@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { locatedFailure, readFailure } from "./failures.ts"
-import { FileProgress, type FileStart } from "./fileCursor.ts"
+import { FileProgress, type FileStart, hashFile } from "./fileCursor.ts"
 import type { InputFile } from "./findFiles.ts"
 import { emptyFile, type FileRequest, type Inputs, openInputs, STDIN } from "./inputs.ts"
 import { rowLimit } from "./options.ts"
@@ -206,13 +206,14 @@ class TextRead {
 
   private async *fileChunks(planned: FileStart, isLastFile: boolean): AsyncGenerator<SourceChunk> {
     const start = planned.bytes === 0 ? planned : await this.continued(planned)
-    const { label } = start.file
+    const { label, path, size } = start.file
+    const hash = this.request.incremental === undefined ? "" : await hashFile(this.request.files, path, size)
     let isFirst = true
     for await (const chunk of cutRows(await this.inputs.openText(start.file, start.bytes), this.cutOptions())) {
       const rows = isFirst ? this.beginFile(start, chunk) : chunk
       isFirst = false
       const { bytes, end } = chunk.last ? this.withoutTorn(label, rows) : rows
-      const cursor = this.cursor(start, end, bytes.length, chunk.last, isLastFile)
+      const cursor = this.cursor(start, hash, end, bytes.length, chunk.last, isLastFile)
       if (bytes.length > 0 || cursor !== undefined)
         yield { bytes, label, release: this.release, ...(cursor === undefined ? {} : { cursor }) }
     }
@@ -254,7 +255,7 @@ class TextRead {
     return { ...chunk, bytes: bytes.subarray(0, boundary), end: chunk.end - bytes.length + boundary }
   }
 
-  private cursor({ file, hash }: FileStart, end: number, length: number, done: boolean, isLastFile: boolean) {
+  private cursor({ file }: FileStart, hash: string, end: number, length: number, done: boolean, isLastFile: boolean) {
     if (this.request.incremental === undefined) return undefined
     const mark = { size: file.size, modifiedMs: file.modifiedMs, hash, bytes: end, done }
     return this.progress.cursor(file.label, mark, length, done && isLastFile)

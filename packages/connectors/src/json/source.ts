@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { locatedFailure, readFailure } from "../files/failures.ts"
-import { FileProgress, type FileStart } from "../files/fileCursor.ts"
+import { FileProgress, type FileStart, hashFile } from "../files/fileCursor.ts"
 import type { InputFile } from "../files/findFiles.ts"
 import { emptyFile, type Inputs, openInputs, typesNote } from "../files/inputs.ts"
 import { rowLimit, sourceFields } from "../files/options.ts"
@@ -133,25 +133,26 @@ class JsonSource {
       const { label } = start.file
       this.progress.begin(label, start)
       let end = start.bytes
+      const hash = this.request.incremental === undefined ? "" : await hashFile(this.request.files, start.file.path, start.file.size)
       try {
-        end = yield* this.fileBatches(start)
+        end = yield* this.fileBatches(start, hash)
       } catch (cause) {
         if (!(cause instanceof EmptyText)) throw this.failure(label, { rows: this.progress.before(label).rows, lines: start.lines }, cause)
         this.request.log.warn(`${label} is empty.`)
       }
       // Behind an empty file too: the cursor of the last one stands for all files before it.
-      const cursor = this.cursor(start, end, 0, true, i === starts.length - 1)
+      const cursor = this.cursor(start, hash, end, 0, true, i === starts.length - 1)
       if (cursor !== undefined) yield { batch: Batch.empty(this.schema), cursor }
     }
   }
 
   /** The rows of one file; returns where it ends. */
-  private async *fileBatches(start: FileStart): AsyncGenerator<SourceBatch, number> {
+  private async *fileBatches(start: FileStart, hash: string): AsyncGenerator<SourceBatch, number> {
     const { label } = start.file
     let lines = 0
     let end = start.bytes
     for await (const piece of this.pieces(start, this.schema.columns)) {
-      const cursor = piece.inRows ? this.cursor(start, piece.end, piece.end - end, false, false) : undefined
+      const cursor = piece.inRows ? this.cursor(start, hash, piece.end, piece.end - end, false, false) : undefined
       let first = this.progress.add(label, cursor, { rows: piece.text.rows, lines: piece.lines - lines })
       lines = piece.lines
       end = piece.end
@@ -164,7 +165,7 @@ class JsonSource {
     return end
   }
 
-  private cursor({ file, hash }: FileStart, end: number, bytes: number, done: boolean, isLast: boolean) {
+  private cursor({ file }: FileStart, hash: string, end: number, bytes: number, done: boolean, isLast: boolean) {
     if (this.request.incremental === undefined) return undefined
     return this.progress.cursor(file.label, { size: file.size, modifiedMs: file.modifiedMs, hash, bytes: end, done }, bytes, isLast)
   }
@@ -184,4 +185,4 @@ class JsonSource {
 
 const NOTHING = { batches: [], rows: 0, lines: 0 }
 
-const NO_START = { bytes: 0, rows: 0, lines: 0, hash: "" }
+const NO_START = { bytes: 0, rows: 0, lines: 0 }
