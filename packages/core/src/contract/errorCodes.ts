@@ -47,11 +47,12 @@ export const errorCodes = {
   CURSOR_INVALID: "The stored cursor cannot be used with this source.",
   // Transforms
   CUSTOM_STEP_FAILED: "A custom step threw, or gave something that is no row.",
+  SPILL_FAILED: "Rows that do not fit into memory could not be kept on disk.",
   MODULE_FAILED: "A module could not be loaded, or has no such export.",
   // Destinations
   DESTINATION_FAILED: "The destination failed while it was opened, written or committed.",
   OUTPUT_NOT_WRITABLE: "The output's folder or file cannot be written.",
-  DISK_FULL: "There is no room left where the output is written.",
+  DISK_FULL: "There is no room left where the output is written, or where rows wait that do not fit into memory.",
   VALUE_NOT_SUPPORTED: "The destination has no way to hold this value.",
   DEAD_LETTER_FAILED: "A rejected row could not be put into the dead letter, so the run stopped.",
   // Engine

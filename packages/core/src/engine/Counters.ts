@@ -87,17 +87,26 @@ export class Counters {
     this.onBegin?.()
   }
 
-  /** Counts what one pass of the steps did: `passed[i]` rows came out of step `i`. */
-  addSteps(rowsIn: number, passed: ReadonlyArray<number>, rejectedByStep: ReadonlyMap<number, number>): void {
+  /** Counts what one pass of the steps from `first` on did: `passed[i]` rows came out of step `first + i`. */
+  addSteps(rowsIn: number, passed: ReadonlyArray<number>, rejectedByStep: ReadonlyMap<number, number>, first = 0): void {
     if (passed.length > 0) this.begin("transform")
     let before = rowsIn
     passed.forEach((rows, i) => {
-      const step = this.steps[i]!
+      const step = this.steps[first + i]!
       step.rowsIn += before
       step.rowsOut += rows
-      step.rejected += rejectedByStep.get(i) ?? 0
+      step.rejected += rejectedByStep.get(first + i) ?? 0
       before = rows
     })
+  }
+
+  /** Counts rows that go into a step which gives none before it has seen all, and later those that come out. */
+  addBlocking(index: number, counts: { readonly rowsIn?: number; readonly rowsOut?: number; readonly rejected?: number }): void {
+    this.begin("transform")
+    const step = this.steps[index]!
+    step.rowsIn += counts.rowsIn ?? 0
+    step.rowsOut += counts.rowsOut ?? 0
+    step.rejected += counts.rejected ?? 0
   }
 
   get read(): number {

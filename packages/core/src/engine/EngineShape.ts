@@ -1,4 +1,5 @@
 /** The engine itself. The Effect service in `EngineLayer.ts` and the Promise API in `Engine.ts` only wrap this. */
+import path from "node:path"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -10,6 +11,7 @@ import type { Log, PluginContext } from "../contract/Plugin.ts"
 import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newRunId } from "../model/Ids.ts"
+import { defaultTempFolder } from "./Blocking.ts"
 import { nodeFiles } from "../node/nodeFiles.ts"
 import { pipelineJsonSchema } from "../pipeline/JsonSchema.ts"
 import { Secrets } from "../pipeline/Secrets.ts"
@@ -215,6 +217,7 @@ class EngineRuns {
         startedAt,
         runtimeValues,
       }),
+      spill: { files: shared.files, folder: path.resolve(projectRoot, options.tempFolder ?? defaultTempFolder()), now: this.now },
       environment: options.environment ?? "development",
       backend: options.backend ?? (codeGenerationWorks() ? "code" : "closure"),
       loadModule: options.loadModule ?? ((url) => import(/* @vite-ignore */ url) as Promise<Record<string, unknown>>),

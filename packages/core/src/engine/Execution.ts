@@ -18,6 +18,7 @@ import { openSources, runPass } from "./Pass.ts"
 import { preparePlan, prepareWorkers } from "./Prepare.ts"
 import { isIncremental, type ResolvedDestination, type ResolvedPipeline } from "./Resolved.ts"
 import { RunState } from "./RunState.ts"
+import type { SpillPlace } from "./Steps.ts"
 import { paceOf, type StageNews } from "./stageEvents.ts"
 
 /** What the engine lends to a run. */
@@ -28,6 +29,8 @@ export interface RunEnvironment {
   readonly maskAll: (data: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>
   readonly publish: (event: EngineEvent) => void
   readonly context: (name: string, signal: AbortSignal, startedAt: number, runtime: Readonly<Record<string, unknown>>) => PluginContext
+  /** For rows that do not fit into memory. */
+  readonly spill: SpillPlace
   readonly environment: string
   readonly backend: "code" | "closure"
   readonly loadModule: (url: string) => Promise<Record<string, unknown>>
@@ -389,7 +392,8 @@ const onePass = (
       // With the columns known, outputs open before the first row is read: a folder that cannot be written is found at once.
       const open = plan.output === undefined ? [] : yield* loads.open(plan.output)
       const startWorkers = prepareWorkers(execution, opened, plan, open)
-      yield* runPass({ pipeline, opened, plan, loads, state, startWorkers, overlaps: !isMeasured })
+      const { spill } = environment
+      yield* runPass({ pipeline, opened, plan, loads, state, startWorkers, spill, overlaps: !isMeasured })
     }),
   )
 

@@ -308,7 +308,7 @@ const splitAt = (batch: Batch, rowNumber: number): number => {
 }
 
 /** The row for the dead letter, also where one of its values cannot be read: that one then reads as null. */
-const readableRow = (batch: Batch, physicalRow: number): Row => {
+export const readableRow = (batch: Batch, physicalRow: number): Row => {
   try {
     return batch.row(physicalRow)
   } catch {

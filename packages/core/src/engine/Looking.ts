@@ -5,19 +5,17 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
 import type { PipelineError } from "../contract/Errors.ts"
-import type { Batch } from "../model/Batch.ts"
+import type { BatchSchema } from "../model/ColumnType.ts"
+import type { Row } from "../model/Value.ts"
 import { explainPlan, type Explanation } from "../pipeline/explain.ts"
 import type { Plan } from "../pipeline/Plan.ts"
-import type { StepsResult } from "../transform/Step.ts"
-import { Counters } from "./Counters.ts"
 import type { Preview, PreviewOptions } from "./EngineService.ts"
-import { type Execution, runtimeValues } from "./Execution.ts"
-import { extract } from "./Extract.ts"
-import { makeMemory } from "./Memory.ts"
-import { type OpenedSource, openSources } from "./Pass.ts"
+import { type Execution, newRunState, runtimeValues } from "./Execution.ts"
+import { extract, type ExtractOptions } from "./Extract.ts"
+import { type OpenedSource, openSources, passMemory, throughSteps } from "./Pass.ts"
 import { preparePlan } from "./Prepare.ts"
 import { guaranteeOf } from "./Resolve.ts"
-import { RunState } from "./RunState.ts"
+import type { StepsOptions } from "./Steps.ts"
 
 export interface Look {
   readonly opened: ReadonlyArray<OpenedSource>
@@ -71,27 +69,28 @@ export const previewRows = (
     const steps = step === undefined ? execution.pipeline.steps : execution.pipeline.steps.slice(0, step)
     const cut: Execution = { ...execution, pipeline: { ...execution.pipeline, steps, workers: 1 } }
     const { opened, plan } = yield* openForLooking(cut, limit)
-    const batches: Array<Batch> = []
-    let rows = 0
-    yield* extract(lookOptions(cut, opened, plan), makeMemory(cut.pipeline.bufferMemory)).pipe(
-      Stream.mapEffect((item) => (item.kind === "batch" ? runSteps(plan, item.batch) : Effect.succeed(undefined))),
-      Stream.takeUntil((result) => {
-        if (result === undefined) return false
-        batches.push(result.batch)
-        rows += result.batch.length
-        return rows >= limit
+    const rows: Array<Row> = []
+    let schema: BatchSchema | undefined
+    const options = lookOptions(cut, opened, plan)
+    const memory = passMemory(options)
+    yield* throughSteps(options, extract(options, memory), memory).pipe(
+      Stream.tap(({ batch, permits }) => {
+        if (batch !== undefined && batch.length > 0) {
+          schema ??= batch.schema
+          rows.push(...batch.slice(0, limit - rows.length).toRows())
+        }
+        return memory.release(permits)
       }),
+      Stream.takeUntil(() => rows.length >= limit),
       Stream.runDrain,
     )
-    const schema = batches.find((batch) => batch.length > 0)?.schema ?? plan.output ?? plan.input
-    return { schema, rows: batches.flatMap((batch) => batch.toRows()).slice(0, limit) }
+    return { schema: schema ?? plan.output ?? plan.input, rows }
   })
 
-const runSteps = (plan: Plan, batch: Batch): Effect.Effect<StepsResult, PipelineError> =>
-  Effect.tryPromise({ try: async () => await plan.steps.run(batch), catch: (cause) => cause as PipelineError })
-
-const lookOptions = (execution: Execution, opened: ReadonlyArray<OpenedSource>, plan: Plan) => {
-  const { pipeline, run } = execution
-  const counters = new Counters({ sources: pipeline.sources.map((source) => source.name), steps: [], destinations: [] })
-  return { pipeline, opened, plan, state: new RunState(run.id, counters, pipeline.errorHandling, undefined), startWorkers: undefined }
+/** One thread, one stage after the other, and the first row that fails ends it. */
+const lookOptions = (execution: Execution, opened: ReadonlyArray<OpenedSource>, plan: Plan): ExtractOptions & StepsOptions => {
+  const { environment } = execution
+  const pipeline = { ...execution.pipeline, errorHandling: { ...execution.pipeline.errorHandling, strategy: "fail" as const } }
+  const state = newRunState({ ...execution, pipeline, options: {} })
+  return { pipeline, opened, plan, state, startWorkers: undefined, overlaps: true, spill: environment.spill }
 }

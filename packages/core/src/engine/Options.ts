@@ -26,6 +26,11 @@ export interface EngineOptions {
   readonly environment?: string
   /** Default: the local disk. */
   readonly files?: Files
+  /**
+   * Folder, on `files`, for rows that do not fit into `buffer_memory`. Made where it is missing; nothing stays in it. Default: a folder of
+   * this user's in the system's folder for temporary files.
+   */
+  readonly tempFolder?: string
   /** Default: silent. */
   readonly log?: Log
   /** Streams behind the path `-`. */

@@ -6,17 +6,16 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
-import { type PipelineError, EngineError, SourceError, TransformError } from "../contract/Errors.ts"
+import { type PipelineError, SourceError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import type { SourceReader } from "../contract/Source.ts"
-import type { Batch } from "../model/Batch.ts"
 import { decodeCursor } from "../model/Cursor.ts"
-import type { Plan } from "../pipeline/Plan.ts"
-import type { StepsResult } from "../transform/Step.ts"
+import { queueMemory, throughBlocking } from "./Blocking.ts"
 import { extract, type Extracted, type ExtractOptions } from "./Extract.ts"
-import type { LoadItem, Loads, Rejection } from "./Loads.ts"
+import type { Loads } from "./Loads.ts"
 import { limitTime } from "./limitTime.ts"
 import { makeMemory, type Memory } from "./Memory.ts"
+import { type StepsOptions, transformBatch, type Transformed } from "./Steps.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 
 export interface OpenedSource {
@@ -72,95 +71,51 @@ const readCursor = (source: ResolvedSource, stored: string) =>
       }),
   })
 
-export interface PassOptions extends ExtractOptions {
-  readonly pipeline: ResolvedPipeline
+export interface PassOptions extends ExtractOptions, StepsOptions {
   readonly loads: Loads
-  /** Whether a stage may go on while the next one works. Where times are measured each waits for the others. */
-  readonly overlaps: boolean
 }
 
 /** Runs the three stages to the end of the sources, and then the final commit. */
 export const runPass = (options: PassOptions): Effect.Effect<void, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
-    const memory = makeMemory(options.pipeline.bufferMemory)
+    const memory = passMemory(options)
     const queue = <A>(items: Stream.Stream<A, PipelineError>): Stream.Stream<A, PipelineError> =>
       options.overlaps ? Stream.buffer(items, { capacity: QUEUE }) : items
-    const stages = queue(extract(options, memory)).pipe(
-      Stream.mapEffect((item) => transform(options, item)),
-      queue,
+    const stages = queue(throughSteps(options, queue(extract(options, memory)), memory)).pipe(
       Stream.runForEach((item) => load(options, item, memory)),
     )
     yield* stages
     yield* options.loads.finish
   })
 
+/** What bounds the rows between the stages of a pass. */
+export const passMemory = ({ pipeline, plan }: StepsOptions): Memory =>
+  makeMemory(queueMemory(pipeline.bufferMemory, plan.steps.later.length))
+
+/** The second stage: all steps. */
+export const throughSteps = (
+  options: StepsOptions,
+  items: Stream.Stream<Extracted, PipelineError>,
+  memory: Memory,
+): Stream.Stream<Transformed, PipelineError> =>
+  options.plan.steps.later.reduce(
+    (before, steps) => throughBlocking(options, steps, memory, before),
+    Stream.mapEffect(items, (item) => transform(options, item)),
+  )
+
 /** Batches that may wait between two stages. Memory is bounded by `buffer_memory`; this only keeps the queues short. */
 const QUEUE = 4
-
-interface Transformed extends LoadItem {
-  readonly permits: number
-}
 
 const load = (options: PassOptions, item: Transformed, memory: Memory): Effect.Effect<void, PipelineError> =>
   options.loads.write(item).pipe(Effect.ensuring(memory.release(item.permits)))
 
-const transform = (options: PassOptions, item: Extracted): Effect.Effect<Transformed, PipelineError> => {
+const transform = (options: StepsOptions, item: Extracted): Effect.Effect<Transformed, PipelineError> => {
   const { state } = options
   if (item.kind === "encoded") {
     state.counters.addSteps(item.rowsIn, item.passed, NO_REJECTIONS)
     return Effect.succeed({ ...item, rejections: [] })
   }
-  return Effect.gen(function* () {
-    const started = performance.now()
-    const rejections: Array<Rejection> = []
-    const rejectedByStep = new Map<number, number>()
-    const source = item.batch
-    const onRowError = state.skipsRows
-      ? (failure: { readonly row: number; readonly step: number; readonly error: TransformError }) => {
-          rejections.push({
-            row: source.row(failure.row),
-            rowNumber: source.firstRow + failure.row,
-            step: stepName(options, failure.step),
-            error: failure.error,
-          })
-          rejectedByStep.set(failure.step, (rejectedByStep.get(failure.step) ?? 0) + 1)
-        }
-      : undefined
-    const result = yield* runSteps(options, source, onRowError)
-    state.counters.addSteps(source.length, result.passed, rejectedByStep)
-    state.counters.transformMs += performance.now() - started
-    return { ...item, kind: "batch" as const, batch: result.batch, rejections }
-  })
+  return Effect.map(transformBatch(options, options.plan.steps, item.batch, 0), (done) => ({ ...item, kind: "batch" as const, ...done }))
 }
 
 const NO_REJECTIONS: ReadonlyMap<number, number> = new Map()
-
-const stepName = (options: PassOptions, step: number): string => options.pipeline.steps[step]?.type ?? `step ${step + 1}`
-
-const runSteps = (
-  options: PassOptions,
-  batch: Batch,
-  onRowError: Parameters<Plan["steps"]["run"]>[1],
-): Effect.Effect<StepsResult, PipelineError> => {
-  const { steps } = options.plan
-  if (!steps.isAsync) return Effect.try({ try: () => steps.run(batch, onRowError) as StepsResult, catch: transformFailure })
-  // A step that never resolves ends here: by the time limit, or by the run's signal.
-  return Effect.tryPromise({ try: async () => await steps.run(batch, onRowError), catch: transformFailure }).pipe(
-    limitTime(options.pipeline.timeout, () => stepTimeout(options, batch)),
-  )
-}
-
-const stepTimeout = (options: PassOptions, batch: Batch): TransformError => {
-  const names = options.pipeline.steps.filter((step) => step.type === "custom").map((step) => step.name ?? step.type)
-  const rows = `rows ${batch.firstRow} to ${batch.firstRow + batch.rowCount - 1}`
-  return new TransformError({
-    code: "STEP_TIMEOUT",
-    message: `${options.pipeline.name} / ${names.join(", ")}: ${rows} did not finish within ${options.pipeline.timeout / 1000} s. Raise timeout, or see what the step waits for.`,
-    path: [options.pipeline.name],
-  })
-}
-
-const transformFailure = (cause: unknown): PipelineError => {
-  if (cause instanceof TransformError || cause instanceof SourceError || cause instanceof EngineError) return cause
-  throw cause
-}

@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import { DefinitionError } from "../contract/Errors.ts"
 import type { ModuleReference } from "../contract/Plugin.ts"
 import { stringifyJson } from "../model/Json.ts"
-import type { DecodedDestination, DecodedPipeline, DecodedSource, DecodedStep } from "../pipeline/DecodedPipeline.ts"
+import type { BuiltinStep, DecodedDestination, DecodedPipeline, DecodedSource, DecodedStep } from "../pipeline/DecodedPipeline.ts"
 import { decodeDefinition } from "../pipeline/decodeDefinition.ts"
 import type { PipelineDefinition } from "../pipeline/Definition.ts"
 import { loadPipelineText } from "../pipeline/PipelineFile.ts"
 import { type Secrets } from "../pipeline/Secrets.ts"
 import { fillRuntime, type RuntimeTexts } from "../pipeline/variables.ts"
-import type { CustomFunction, LocalReference, RowStep } from "../transform/Step.ts"
+import type { CustomFunction, KeyPart, LocalReference, Step } from "../transform/Step.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 import type { ResolvedDestination, ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 
@@ -138,7 +138,7 @@ const readyDestination = (destination: DecodedDestination, runtime: RuntimeTexts
   config: fillRuntime(destination.config, runtime),
 })
 
-const readyStep = (decoded: DecodedStep, index: number, root: string, functions: Map<string, CustomFunction>): RowStep => {
+const readyStep = (decoded: DecodedStep, index: number, root: string, functions: Map<string, CustomFunction>): Step => {
   if (decoded.kind === "plugin") {
     const local = `step ${index}`
     functions.set(local, { apply: decoded.plugin.apply, config: decoded.config })
@@ -157,6 +157,8 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
     case "rename":
     case "select":
       return step
+    case "sort":
+      return { ...named(step.name), type: "sort", by: sortKeys(step) }
     case "custom": {
       const name = step.export ?? "default"
       const reference: ModuleReference = { url: pathToFileURL(path.resolve(root, step.module)).href, name, options: step.config ?? {} }
@@ -175,5 +177,13 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
       throw new TypeError(`the step ${step.type} cannot be run`)
   }
 }
+
+/** PostgreSQL's defaults: nulls count as larger than all else. */
+const sortKeys = ({ by, order }: Extract<BuiltinStep, { readonly type: "sort" }>): ReadonlyArray<KeyPart> =>
+  (typeof by === "string" ? [{ column: by, order }] : by).map((part) => {
+    const descending = part.order === "desc"
+    const nulls = "nulls" in part ? part.nulls : undefined
+    return { column: part.column, descending, nullsFirst: nulls === undefined ? descending : nulls === "first" }
+  })
 
 const named = (name: string | undefined): { readonly name?: string } => (name === undefined ? {} : { name })

@@ -2,7 +2,7 @@
 import type { Delivery, Destination, WriteMode } from "../contract/Destination.ts"
 import type { IncrementalOptions, Source } from "../contract/Source.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
-import type { RowStep } from "../transform/Step.ts"
+import type { Step } from "../transform/Step.ts"
 
 export interface ResolvedSource {
   readonly name: string
@@ -45,7 +45,7 @@ export interface ResolvedPipeline {
   readonly name: string
   readonly version: string
   readonly sources: ReadonlyArray<ResolvedSource>
-  readonly steps: ReadonlyArray<RowStep>
+  readonly steps: ReadonlyArray<Step>
   readonly destinations: ReadonlyArray<ResolvedDestination>
   readonly errorHandling: ErrorHandling
   readonly workers: number

@@ -16,7 +16,8 @@ import {
   type CompiledSteps,
   isTransferable,
   type ResolveCustom,
-  type RowStep,
+  isTransparent,
+  type Step,
   type StepIssue,
   type StepsHost,
   type StepsSpec,
@@ -27,7 +28,7 @@ import { conformer, type NamedSchema, unionSchema } from "./unionSchema.ts"
 export interface PlanOptions {
   /** In the order of the definition; their rows are concatenated. */
   readonly sources: ReadonlyArray<NamedSchema>
-  readonly steps: ReadonlyArray<RowStep>
+  readonly steps: ReadonlyArray<Step>
   readonly resolve: ResolveCustom
   /** Values of `:run_id` and the like. */
   readonly runtime: Readonly<Record<string, unknown>>
@@ -109,10 +110,10 @@ export const makePlan = (options: PlanOptions): PlanResult => {
   return { ok: true, plan }
 }
 
-/** The transparent steps before the first custom one. */
+/** The transparent steps before the first other one. */
 const leadingPass = (spec: StepsSpec, steps: CompiledSteps): Pass | undefined => {
   const first = steps.passes[0]
-  if (first === undefined || spec.steps[first[0]!]!.type === "custom") return undefined
+  if (first === undefined || !isTransparent(spec.steps[first[0]!]!)) return undefined
   const checked = checkTransparent(spec, first, spec.input)
   return checked.ok ? checked.pass : undefined
 }
@@ -147,5 +148,5 @@ const planSource = (
 }
 
 /** Whether exactly one row comes out for each that goes in. */
-const keepsRows = (step: RowStep, resolve: ResolveCustom): boolean =>
-  step.type === "custom" ? resolve(step)?.apply.mode === "patch" : step.type !== "filter"
+const keepsRows = (step: Step, resolve: ResolveCustom): boolean =>
+  step.type === "custom" ? resolve(step)?.apply.mode === "patch" : isTransparent(step) && step.type !== "filter"

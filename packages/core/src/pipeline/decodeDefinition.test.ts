@@ -114,15 +114,15 @@ describe("a definition", () => {
   })
 
   it("finds transforms of the host, also for a step that is not built in yet", async () => {
-    const sort = defineTransform({ type: "sort", batch: (rows) => rows })
+    const sql = defineTransform({ type: "sql", batch: (rows) => rows })
     const transforms = [
       { type: "anonymize", name: "hide", columns: ["email"] },
-      { type: "sort", by: "x" },
+      { type: "sql", by: "x" },
     ]
-    const { steps } = await decode({ transforms }, { plugins: [...plugins, sort] })
+    const { steps } = await decode({ transforms }, { plugins: [...plugins, sql] })
     expect(steps).toEqual([
       { kind: "plugin", name: "hide", plugin: anonymize, config: { columns: ["email"] } },
-      { kind: "plugin", name: undefined, plugin: sort, config: { by: "x" } },
+      { kind: "plugin", name: undefined, plugin: sql, config: { by: "x" } },
     ])
   })
 
@@ -206,7 +206,14 @@ describe("a definition", () => {
     for (const schedule of ["*/5 * * * *", "0 0 6 * * MON-FRI", "0 0 1 jan *", "0 0 L * *"]) expect(await codesOf({ schedule })).toEqual([])
   })
 
-  it.each(["aggregate", "deduplicate", "sort", "join", "sql", "unnest", "flatten"])(
+  it("does not take an order beside a list of columns to sort by", async () => {
+    const sort = (more: object) => codesOf({ transforms: [{ type: "sort", ...more }] })
+    expect(await sort({ by: "a", order: "desc" })).toEqual([])
+    expect(await sort({ by: [{ column: "a", order: "desc", nulls: "first" }] })).toEqual([])
+    expect(await sort({ by: [{ column: "a" }], order: "desc" })).toEqual([["INVALID_VALUE", "transforms[0].order"]])
+  })
+
+  it.each(["aggregate", "deduplicate", "join", "sql", "unnest", "flatten"])(
     "says that the step %s is not there yet, and still checks it",
     async (type) => {
       const issues = await codesOf({ transforms: [{ type, nonsense: 1 }] })

@@ -39,7 +39,15 @@ const decodeBuiltin = (
     context.report(problems)
   }
   const step = decodeKeys(builtins.get(type)!.fields as Fields, entry, path, { ...context, report })
+  report(stepProblems(step as unknown as BuiltinStep, path))
   return isWhole ? { kind: "builtin", step: step as unknown as BuiltinStep } : undefined
+}
+
+/** What is wrong with keys of a step that are right by themselves. */
+const stepProblems = (step: BuiltinStep, path: Path): ReadonlyArray<Problem> => {
+  if (step.type !== "sort" || !Array.isArray(step.by) || step.order === undefined) return []
+  const message = "`order` goes with a single column in `by`; in a list each column has its own."
+  return [{ code: "INVALID_VALUE", message, path: [...path, "order"], hint: "Write by: [{ column: …, order: desc }]." }]
 }
 
 const decodePluginStep = async (

@@ -4,7 +4,7 @@
 import type { PushedCondition, SourceRead } from "../contract/Source.ts"
 import type { ColumnSchema, ColumnType } from "../model/ColumnType.ts"
 import { formatValue } from "../model/Value.ts"
-import type { Backend, RowStep } from "../transform/Step.ts"
+import { type Backend, isBlocking, type KeyPart, type Step } from "../transform/Step.ts"
 import type { Plan, PlannedSource } from "./Plan.ts"
 
 export interface ExplainedSource {
@@ -64,7 +64,7 @@ export interface StepExplanation {
 export interface PassExplanation {
   /** Indexes of the steps that one look at each row does. */
   readonly steps: ReadonlyArray<number>
-  readonly how: "generated code" | "closures" | "function"
+  readonly how: "generated code" | "closures" | "function" | "holds all rows, spills past buffer_memory"
 }
 
 /** Plain data, fit for JSON. */
@@ -85,7 +85,7 @@ export const explainPlan = ({ pipeline, plan, sources, destinations }: ExplainOp
     sources: plan.sources.map((planned, i) => explainSource(planned, sources[i]!)),
     passes: plan.steps.passes.map((indexes) => ({
       steps: indexes,
-      how: steps[indexes[0]!]!.type === "custom" ? "function" : HOW[backend],
+      how: howOf(steps[indexes[0]!]!, backend),
     })),
     steps: steps.map((step, index) => ({
       index,
@@ -97,6 +97,9 @@ export const explainPlan = ({ pipeline, plan, sources, destinations }: ExplainOp
     destinations,
   }
 }
+
+const howOf = (step: Step, backend: Backend): PassExplanation["how"] =>
+  isBlocking(step) ? "holds all rows, spills past buffer_memory" : step.type === "custom" ? "function" : HOW[backend]
 
 const HOW = { code: "generated code", closure: "closures" } as const
 
@@ -132,7 +135,7 @@ const literal = (value: NonNullable<PushedCondition["value"]>, type: ColumnType)
   return UNQUOTED.has(type) ? text : `'${text.replaceAll("'", "''")}'`
 }
 
-const describeStep = (step: RowStep): string => {
+const describeStep = (step: Step): string => {
   switch (step.type) {
     case "filter":
       return step.condition
@@ -146,10 +149,16 @@ const describeStep = (step: RowStep): string => {
         .join(", ")
     case "select":
       return step.columns.join(", ")
+    case "sort":
+      return step.by.map(describeKey).join(", ")
     case "custom":
       return "url" in step.reference ? `${step.reference.name} of ${step.reference.url}` : (step.name ?? step.reference.local)
   }
 }
+
+/** `amount desc`, and where nulls go where that is not PostgreSQL's default. */
+const describeKey = ({ column, descending, nullsFirst }: KeyPart): string =>
+  `${column}${descending ? " desc" : ""}${nullsFirst === descending ? "" : ` nulls ${nullsFirst ? "first" : "last"}`}`
 
 /** The explanation as lines for a terminal. */
 export const explainText = (explanation: Explanation): ReadonlyArray<string> => [

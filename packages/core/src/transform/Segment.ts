@@ -1,6 +1,6 @@
 /**
- * Compiles the row-wise steps of a pipeline: neighbouring transparent steps (filter, map, rename, select) become one pass over each batch,
- * a custom step stands for itself.
+ * Compiles the steps of a pipeline: neighbouring transparent steps (filter, map, rename, select) become one pass over each batch, a custom
+ * step stands for itself, and a step that needs all rows ends a section.
  *
  * Everything that can be known without a row is checked here. Past a custom step whose columns nobody declared, checking waits for the
  * first batch; the same happens where a batch comes with other columns than planned.
@@ -12,7 +12,19 @@ import { RowReporter } from "./failure.ts"
 import { checkTransparent, FusedStage } from "./fusedStage.ts"
 import type { Pass } from "./pass.ts"
 import { isPromise, PerSchema, type Stage, type StageResult } from "./stage.ts"
-import type { CompiledSteps, CustomStep, OnRowError, ResolveCustom, StepIssue, StepsHost, StepsResult, StepsSpec } from "./Step.ts"
+import {
+  type CompiledSteps,
+  type CustomStep,
+  isBlocking,
+  isTransparent,
+  type OnRowError,
+  type ResolveCustom,
+  type StepIssue,
+  type StepsHost,
+  type StepsResult,
+  type StepsSpec,
+} from "./Step.ts"
+import { checkBlocking, startBlocking } from "./blocking/kinds.ts"
 
 export { codeGenerationWorks } from "./Step.ts"
 
@@ -26,10 +38,9 @@ export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: Step
   const checks = checkGroups(spec, groups, resolve)
   const issues = [...checks.flatMap((check) => check.issues), ...unresolved(spec, resolve)].sort((a, b) => a.step - b.step)
   if (issues.length > 0) return { ok: false, issues }
-  const stages =
-    host.onTime === undefined
-      ? groups.map((steps, i) => makeStage(spec, steps, checks[i]!, resolve, host))
-      : timedStages(spec, resolve, host, host.onTime)
+  const sections =
+    host.onTime === undefined ? makeSections(spec, groups, checks, resolve, host) : timedSections(spec, resolve, host, host.onTime)
+  const [first, ...later] = sections
   const used = usedColumns(spec, checks[0]?.pass)
   const complete = completer(spec.input, new Set(used))
   return {
@@ -38,9 +49,15 @@ export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: Step
       output: checks.length === 0 ? spec.input : checks.at(-1)!.output,
       schemas: checks.flatMap((check) => check.schemas),
       used,
-      isAsync: stages.some((stage) => stage.isAsync),
+      isAsync: first!.stages.some((stage) => stage.isAsync),
       passes: groups,
-      run: (batch, onRowError) => runStages(stages, complete(batch), onRowError),
+      later: later.map(({ blocking, stages }) => ({
+        step: blocking!.step,
+        start: (blockingHost) => startBlocking(spec, blocking!.step, blocking!.input, blockingHost),
+        run: (batch, onRowError) => runStages(stages, batch, onRowError),
+        isAsync: stages.some((stage) => stage.isAsync),
+      })),
+      run: (batch, onRowError) => runStages(first!.stages, complete(batch), onRowError),
     },
   }
 }
@@ -50,7 +67,7 @@ const groupSteps = (spec: StepsSpec): ReadonlyArray<ReadonlyArray<number>> => {
   const groups: Array<Array<number>> = []
   spec.steps.forEach((step, index) => {
     const last = groups.at(-1)
-    const joins = step.type !== "custom" && last !== undefined && spec.steps[last[0]!]!.type !== "custom"
+    const joins = isTransparent(step) && last !== undefined && isTransparent(spec.steps[last[0]!]!)
     if (joins) last.push(index)
     else groups.push([index])
   })
@@ -81,6 +98,10 @@ const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: Batch
   }
   const unknown = { issues: [], output: undefined, schemas: steps.map(() => undefined), pass: undefined }
   if (schema === undefined) return unknown
+  if (isBlocking(first)) {
+    const { issues, output } = checkBlocking(spec, steps[0]!, schema)
+    return { issues, output, schemas: [output], pass: undefined }
+  }
   const result = checkTransparent(spec, steps, schema)
   return result.ok
     ? { issues: [], output: result.pass.output, schemas: result.pass.schemas, pass: result.pass }
@@ -122,16 +143,39 @@ const makeStage = (spec: StepsSpec, steps: ReadonlyArray<number>, check: GroupCh
   return first.type === "custom" ? new CustomStage(spec, steps[0]!, resolve(first)!, host) : new FusedStage(spec, steps, check.pass)
 }
 
+/** Row-wise stages between two blocking steps. */
+interface Section {
+  /** The blocking step before them, with the columns that it gets as far as they are known. */
+  readonly blocking: { readonly step: number; readonly input: BatchSchema | undefined } | undefined
+  readonly stages: Array<Stage>
+}
+
+const makeSections = (
+  spec: StepsSpec,
+  groups: ReadonlyArray<ReadonlyArray<number>>,
+  checks: ReadonlyArray<GroupCheck>,
+  resolve: ResolveCustom,
+  host: StepsHost,
+): ReadonlyArray<Section> => {
+  const sections: Array<Section> = [{ blocking: undefined, stages: [] }]
+  groups.forEach((steps, i) => {
+    const input = i === 0 ? spec.input : checks[i - 1]!.output
+    if (isBlocking(spec.steps[steps[0]!]!)) sections.push({ blocking: { step: steps[0]!, input }, stages: [] })
+    else sections.at(-1)!.stages.push(makeStage(spec, steps, checks[i]!, resolve, host))
+  })
+  return sections
+}
+
 /** Each step by itself, with a clock around it. What is read and what comes out stay as planned. */
-const timedStages = (
+const timedSections = (
   spec: StepsSpec,
   resolve: ResolveCustom,
   host: StepsHost,
   onTime: (step: number, milliseconds: number) => void,
-): ReadonlyArray<Stage> => {
+): ReadonlyArray<Section> => {
   const groups = spec.steps.map((_, step) => [step])
-  const checks = checkGroups(spec, groups, resolve)
-  return groups.map((steps, i) => timed(makeStage(spec, steps, checks[i]!, resolve, host), i, onTime))
+  const sections = makeSections(spec, groups, checkGroups(spec, groups, resolve), resolve, host)
+  return sections.map((section) => ({ ...section, stages: section.stages.map((stage) => timed(stage, stage.steps[0]!, onTime)) }))
 }
 
 const timed = (stage: Stage, step: number, onTime: (step: number, milliseconds: number) => void): Stage => ({

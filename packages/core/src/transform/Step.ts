@@ -9,6 +9,7 @@ import type { Log, ModuleReference } from "../contract/Plugin.ts"
 import type { TransformFunction } from "../contract/Transform.ts"
 import type { Batch } from "../model/Batch.ts"
 import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
+import type { BlockingHost, BlockingRun } from "./blocking/host.ts"
 
 /** Keeps the rows where the condition is true; false and null drop the row. */
 export interface FilterStep {
@@ -63,10 +64,33 @@ export type TransparentStep = FilterStep | MapStep | RenameStep | SelectStep
 
 export type RowStep = TransparentStep | CustomStep
 
+/** One column of a key by which rows are put in order. */
+export interface KeyPart {
+  readonly column: string
+  readonly descending: boolean
+  readonly nullsFirst: boolean
+}
+
+/** Puts the rows in order; rows that are equal in all parts keep theirs. */
+export interface SortStep {
+  readonly type: "sort"
+  readonly name?: string
+  readonly by: ReadonlyArray<KeyPart>
+}
+
+/** Steps that give no row before they have seen the last one. */
+export type BlockingStep = SortStep
+
+export type Step = RowStep | BlockingStep
+
+export const isBlocking = (step: Step): step is BlockingStep => step.type === "sort"
+
+export const isTransparent = (step: Step): step is TransparentStep => step.type !== "custom" && !isBlocking(step)
+
 export type Backend = "code" | "closure"
 
 export interface StepsSpec {
-  readonly steps: ReadonlyArray<RowStep>
+  readonly steps: ReadonlyArray<Step>
   /** Columns of the batches that come in. A batch with other columns is compiled for when it comes. */
   readonly input: BatchSchema
   /** Values of `:run_id` and the like. */
@@ -118,6 +142,8 @@ export interface CompiledSteps {
   readonly isAsync: boolean
   /** Indexes of the steps that each pass over a batch does at once. */
   readonly passes: ReadonlyArray<ReadonlyArray<number>>
+  /** The blocking steps, each with the row-wise steps behind it. `run` does those before the first of them. */
+  readonly later: ReadonlyArray<LaterSteps>
   /**
    * Runs the steps over one batch. Without `onRowError` the first row that fails throws a `TransformError`; with it, failing rows are
    * dropped and reported, in the order of the steps' passes.
@@ -125,6 +151,19 @@ export interface CompiledSteps {
    * After a custom step that has given no row yet, an empty batch has no columns.
    */
   readonly run: (batch: Batch, onRowError?: OnRowError) => StepsResult | Promise<StepsResult>
+}
+
+export type RunSteps = CompiledSteps["run"]
+
+/** A blocking step and the row-wise steps behind it, up to the next one. */
+export interface LaterSteps {
+  /** Index of the blocking step. */
+  readonly step: number
+  readonly start: (host: BlockingHost) => BlockingRun
+  /** For the batches that the blocking step gives; counts the steps behind it alone. */
+  readonly run: RunSteps
+  /** Whether `run` may give a promise. */
+  readonly isAsync: boolean
 }
 
 /** A custom step's function with its decoded config. */
@@ -145,9 +184,9 @@ export interface StepsHost {
 
 export const isModuleReference = (reference: ModuleReference | LocalReference): reference is ModuleReference => "url" in reference
 
-/** Whether worker threads can run the steps: no function of this process is among them. */
-export const isTransferable = (steps: ReadonlyArray<RowStep>): boolean =>
-  steps.every((step) => step.type !== "custom" || isModuleReference(step.reference))
+/** Whether worker threads can run the steps: no function of this process is among them, and no step that needs all rows. */
+export const isTransferable = (steps: ReadonlyArray<Step>): boolean =>
+  steps.every((step) => !isBlocking(step) && (step.type !== "custom" || isModuleReference(step.reference)))
 
 let codeAllowed: boolean | undefined
 
@@ -164,7 +203,7 @@ const tryGeneratedCode = (): boolean => {
 }
 
 /** The texts of all expressions of a step. */
-export const expressionsOf = (step: RowStep): ReadonlyArray<string> => {
+export const expressionsOf = (step: Step): ReadonlyArray<string> => {
   switch (step.type) {
     case "filter":
       return [step.condition]
@@ -173,6 +212,7 @@ export const expressionsOf = (step: RowStep): ReadonlyArray<string> => {
     case "rename":
     case "select":
     case "custom":
+    case "sort":
       return []
   }
 }

@@ -1,11 +1,11 @@
 /** Finds the functions of custom steps: exports of modules, loaded once, with their configs decoded. */
+import { messageOf } from "../contract/thrown.ts"
 import { TransformError } from "../contract/Errors.ts"
 import type { ModuleReference, StandardIssue } from "../contract/Plugin.ts"
-import { messageOf } from "../contract/thrown.ts"
 import type { Transform, TransformFunction } from "../contract/Transform.ts"
 import { didYouMean } from "../model/nearestName.ts"
 import { pathOf, placeOf, sentence } from "./failure.ts"
-import { type CustomFunction, type CustomStep, isModuleReference, type ResolveCustom, type RowStep } from "./Step.ts"
+import { type CustomFunction, type CustomStep, isModuleReference, type ResolveCustom, type Step } from "./Step.ts"
 
 export type LoadModule = (url: string) => Promise<Record<string, unknown>>
 
@@ -14,7 +14,7 @@ export type LoadModule = (url: string) => Promise<Record<string, unknown>>
  * holds the functions of this process by name. The result knows these very step objects. Throws `TransformError`.
  */
 export const loadTransformFunctions = async (
-  steps: ReadonlyArray<RowStep>,
+  steps: ReadonlyArray<Step>,
   load: LoadModule,
   local: ReadonlyMap<string, CustomFunction> = new Map(),
 ): Promise<ResolveCustom> => {
@@ -30,7 +30,7 @@ export const loadTransformFunctions = async (
   return (step) => functions.get(step)
 }
 
-const fromModule = async (steps: ReadonlyArray<RowStep>, index: number, reference: ModuleReference, load: LoadModule): Promise<unknown> => {
+const fromModule = async (steps: ReadonlyArray<Step>, index: number, reference: ModuleReference, load: LoadModule): Promise<unknown> => {
   let module: Record<string, unknown>
   try {
     module = await load(reference.url)
@@ -45,7 +45,7 @@ const fromModule = async (steps: ReadonlyArray<RowStep>, index: number, referenc
 
 const MODES: ReadonlyArray<unknown> = ["row", "patch", "batch"] satisfies ReadonlyArray<TransformFunction["mode"]>
 
-const asFunction = async (steps: ReadonlyArray<RowStep>, index: number, step: CustomStep, found: unknown): Promise<CustomFunction> => {
+const asFunction = async (steps: ReadonlyArray<Step>, index: number, step: CustomStep, found: unknown): Promise<CustomFunction> => {
   const config = step.reference.options
   if (typeof found === "function") return { apply: { mode: step.mode ?? "row", run: found } as TransformFunction, config }
   if (isTransform(found)) return { apply: found.apply, config: await decodeConfig(steps, index, found, config) }
@@ -64,7 +64,7 @@ const isFunctionWithMode = (value: unknown): value is TransformFunction =>
   "run" in value &&
   typeof value.run === "function"
 
-const decodeConfig = async (steps: ReadonlyArray<RowStep>, index: number, transform: Transform, config: unknown): Promise<unknown> => {
+const decodeConfig = async (steps: ReadonlyArray<Step>, index: number, transform: Transform, config: unknown): Promise<unknown> => {
   const result = await transform.config["~standard"].validate(config ?? {})
   if (result.issues === undefined) return result.value
   throw failed(steps, index, `config: ${result.issues.map(describeIssue).join("; ")}.`, undefined, "INVALID_VALUE")
@@ -76,7 +76,7 @@ const describeIssue = ({ path, message }: StandardIssue): string => {
 }
 
 const failed = (
-  steps: ReadonlyArray<RowStep>,
+  steps: ReadonlyArray<Step>,
   index: number,
   what: string,
   cause?: unknown,

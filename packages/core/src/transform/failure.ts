@@ -5,7 +5,7 @@ import type { Batch, Column } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import { formatValue, quoteValue, type Value, ValueError } from "../model/Value.ts"
 import type { Statement } from "./scope.ts"
-import type { OnRowError, RowStep, StepsSpec } from "./Step.ts"
+import type { OnRowError, Step, StepsSpec } from "./Step.ts"
 
 /**
  * Follows the rows of one batch through all stages, so that a failure names the row of the batch that came in, and decides what a failure
@@ -58,7 +58,7 @@ export const placeOf = (spec: Pick<StepsSpec, "runtime" | "steps">, index: numbe
   return `${typeof pipeline === "string" ? `${pipeline} / ` : ""}transforms[${index}] (${what})`
 }
 
-export const pathOf = (step: RowStep, index: number, field?: string): ReadonlyArray<string> => [
+export const pathOf = (step: Step, index: number, field?: string): ReadonlyArray<string> => [
   `transforms[${index}]`,
   ...(field === undefined ? (step.type === "filter" ? ["condition"] : []) : [`fields.${field}`]),
 ]

@@ -9,6 +9,7 @@ import type {
   CustomStep,
   RowFailure,
   RowStep,
+  Step,
   StepsHost,
   StepsResult,
   StepsSpec,
@@ -25,7 +26,7 @@ export interface RunStepsOptions {
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
 
 /** The steps, compiled for the batch's schema. Throws where something is wrong with them. */
-export const compiled = (steps: ReadonlyArray<RowStep>, input: StepsSpec["input"], options: RunStepsOptions = {}): CompiledSteps => {
+export const compiled = (steps: ReadonlyArray<Step>, input: StepsSpec["input"], options: RunStepsOptions = {}): CompiledSteps => {
   const spec: StepsSpec = {
     steps,
     input,

@@ -1,0 +1,153 @@
+/**
+ * Steps that need all rows, between the stages of a pass. They take every batch and give its room back at once; what they give begins
+ * when the sources have ended. Cursors wait until then: a commit never covers a row that a step still holds.
+ */
+import { tmpdir } from "node:os"
+import path from "node:path"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { PipelineError } from "../contract/Errors.ts"
+import { Batch } from "../model/Batch.ts"
+import type { BlockingHost, BlockingRun } from "../transform/blocking/host.ts"
+import { SpillFile } from "../transform/blocking/spill.ts"
+import { placeOf } from "../transform/failure.ts"
+import type { LaterSteps } from "../transform/Step.ts"
+import type { Memory } from "./Memory.ts"
+import { collectRejections, type StepsOptions, transformBatch, transformFailure, type Transformed } from "./Steps.ts"
+
+/** A folder of this user's, because another user's could not be written. */
+export const defaultTempFolder = (): string => path.join(tmpdir(), `deltaflow-${process.getuid?.() ?? "spill"}`)
+
+/** Of `buffer_memory`, what bounds the rows between the stages where `blocking` steps hold rows too. */
+export const queueMemory = (bufferMemory: number, blocking: number): number => (blocking === 0 ? bufferMemory : bufferMemory / 4)
+
+/** What each of the blocking steps may hold. */
+const stepMemory = (bufferMemory: number, blocking: number): number => (bufferMemory - queueMemory(bufferMemory, blocking)) / blocking
+
+/** Takes the items through one blocking step and the row-wise steps behind it. */
+export const throughBlocking = (
+  options: StepsOptions,
+  steps: LaterSteps,
+  memory: Memory,
+  items: Stream.Stream<Transformed, PipelineError>,
+): Stream.Stream<Transformed, PipelineError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const { pipeline } = options
+      const openSpill = yield* spillOpener(options, steps.step)
+      const host: BlockingHost = {
+        memory: stepMemory(pipeline.bufferMemory, options.plan.steps.later.length),
+        batchSize: Math.max(...pipeline.sources.map((source) => source.batchSize)),
+        openSpill,
+      }
+      const stage = new BlockingStage(options, steps, steps.start(host), memory)
+      const taken = items.pipe(
+        Stream.mapEffect((item) => stage.take(item)),
+        Stream.filter((item) => item !== undefined),
+      )
+      return taken.pipe(
+        Stream.concat(Stream.suspend(() => stage.given())),
+        Stream.concat(Stream.suspend(() => Stream.fromIterable(stage.cursors()))),
+      )
+    }),
+  )
+
+/** One spill file, opened when it is first asked for, and closed with the scope. */
+const spillOpener = ({ spill, pipeline }: StepsOptions, step: number): Effect.Effect<() => Promise<SpillFile>, never, Scope.Scope> => {
+  const place = placeOf({ steps: pipeline.steps, runtime: { pipeline_name: pipeline.name } }, step)
+  return Effect.map(
+    Effect.acquireRelease(
+      Effect.sync((): { file: Promise<SpillFile> | undefined } => ({ file: undefined })),
+      (opened) => Effect.promise(() => closeSpill(opened.file)),
+    ),
+    (opened) => () => (opened.file ??= SpillFile.open({ ...spill, place })),
+  )
+}
+
+const closeSpill = async (opened: Promise<SpillFile> | undefined): Promise<void> => {
+  const file = await opened?.catch(() => {
+    // Whoever asked for it has heard of the failure; there is nothing to close.
+    return undefined
+  })
+  await file?.close()
+}
+
+class BlockingStage {
+  private readonly options: StepsOptions
+  private readonly steps: LaterSteps
+  private readonly run: BlockingRun
+  private readonly memory: Memory
+  /** The last cursor of each source. */
+  private readonly waiting = new Map<string, NonNullable<Transformed["cursor"]>>()
+
+  constructor(options: StepsOptions, steps: LaterSteps, run: BlockingRun, memory: Memory) {
+    this.options = options
+    this.steps = steps
+    this.run = run
+    this.memory = memory
+  }
+
+  /** Takes the rows; what goes on at once are rows that were rejected. */
+  take(item: Transformed): Effect.Effect<Transformed | undefined, PipelineError> {
+    return Effect.gen({ self: this }, function* () {
+      if (item.cursor !== undefined) this.waiting.set(item.cursor.source, item.cursor)
+      const batch = item.batch!
+      const rejected = collectRejections(this.options, batch)
+      const started = performance.now()
+      if (batch.length > 0) {
+        const added = yield* Effect.try({ try: () => this.run.add(batch, rejected.onRowError), catch: transformFailure })
+        if (added !== undefined) yield* Effect.tryPromise({ try: () => added, catch: transformFailure })
+        this.options.state.counters.addBlocking(this.steps.step, { rowsIn: batch.length, rejected: rejected.rejections.length })
+      }
+      this.took(performance.now() - started)
+      yield* this.memory.release(item.permits)
+      const rejections = [...item.rejections, ...rejected.rejections]
+      return rejections.length === 0 ? undefined : itemOf(Batch.empty(batch.schema), 0, rejections)
+    })
+  }
+
+  /** The rows that come out, after the row-wise steps behind. */
+  given(): Stream.Stream<Transformed, PipelineError> {
+    return Stream.fromAsyncIterable(this.finish(), transformFailure).pipe(Stream.mapEffect((batch) => this.give(batch)))
+  }
+
+  private async *finish(): AsyncGenerator<Batch, void, undefined> {
+    let started = performance.now()
+    for await (const batch of this.run.finish()) {
+      this.took(performance.now() - started)
+      yield batch
+      started = performance.now()
+    }
+  }
+
+  private took(milliseconds: number): void {
+    const { state, overlaps } = this.options
+    state.counters.transformMs += milliseconds
+    if (!overlaps) state.counters.steps[this.steps.step]!.durationMs += milliseconds
+  }
+
+  private give(batch: Batch): Effect.Effect<Transformed, PipelineError> {
+    return Effect.gen({ self: this }, function* () {
+      // Gives timers, signals and the load a turn.
+      yield* Effect.yieldNow
+      this.options.state.counters.addBlocking(this.steps.step, { rowsOut: batch.length })
+      const permits = yield* this.memory.take(batch.byteSize)
+      const done = yield* transformBatch(this.options, this.steps, batch, this.steps.step + 1)
+      return itemOf(done.batch, permits, done.rejections)
+    })
+  }
+
+  cursors(): ReadonlyArray<Transformed> {
+    return Array.from(this.waiting.values(), (cursor) => ({ ...itemOf(Batch.empty({ columns: [] }), 0, []), cursor }))
+  }
+}
+
+const itemOf = (batch: Batch, permits: number, rejections: Transformed["rejections"]): Transformed => ({
+  kind: "batch",
+  batch,
+  permits,
+  rejections,
+  cursor: undefined,
+  rowsIn: 0,
+})

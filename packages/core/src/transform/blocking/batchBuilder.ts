@@ -1,0 +1,259 @@
+/**
+ * From kept rows back to batches. Fields that are text become text columns again, so that what nobody touches is copied by the writer, and
+ * is never decoded on its way through a step.
+ */
+import { Batch, type Column, ValuesColumn } from "../../model/Batch.ts"
+import { type BatchSchema, columnIndex, type ColumnType } from "../../model/ColumnType.ts"
+import type { Value } from "../../model/Value.ts"
+import { NO_QUOTE } from "../../text/csvDialect.ts"
+import { decodeBytes, decodeToken } from "../../text/decode.ts"
+import { type CsvRows, type JsonRows, TextColumn } from "../../text/TextRows.ts"
+import { ByteReader, ByteWriter } from "./byteWriter.ts"
+import { convertValue, readValue, type RowForm, skipValue, Tag } from "./rowForm.ts"
+
+/** A delimiter and a null that UTF-8 never holds, so that any text may stand in a field as it is. */
+const DELIMITER = 0xff
+const NULL_BYTE = 0xfe
+const NULLS: ReadonlyArray<Uint8Array> = [Uint8Array.of(NULL_BYTE)]
+
+/** How the fields of one column are kept, over all rows of the batch. */
+const Form = { unknown: 0, text: 1, json: 2, values: 4 } as const
+
+/** Where each column of the result stands among the fields of a row. */
+interface Places {
+  readonly schema: BatchSchema
+  /** By column of the result: the field, or -1. */
+  readonly fields: ReadonlyArray<number>
+}
+
+export class BatchBuilder {
+  private readonly form: RowForm
+  private readonly rows = new ByteWriter(64 * 1024)
+  private readonly starts: Array<number> = []
+  private readonly places: Array<Places | undefined> = []
+  private placesOf: BatchSchema | undefined
+  private given = 0
+
+  constructor(form: RowForm) {
+    this.form = form
+  }
+
+  /** Rows that are waiting. */
+  get length(): number {
+    return this.starts.length
+  }
+
+  /** Their bytes. */
+  get size(): number {
+    return this.rows.length
+  }
+
+  /** Takes a copy of a row. */
+  add(bytes: Uint8Array, start: number, end: number): void {
+    this.starts.push(this.rows.length)
+    this.rows.copy(bytes, start, end)
+  }
+
+  /** The rows so far as a batch, numbered behind those given before. */
+  build(): Batch {
+    const schema = this.form.schema!
+    const bytes = this.rows.bytes.slice(0, this.rows.length)
+    const fields = new Fields(bytes, this.starts, (layout) => this.fieldsOf(layout, schema), schema)
+    const rowCount = this.starts.length
+    const batch = new Batch({
+      schema,
+      columns: fields.columns(),
+      rowCount,
+      firstRow: this.given + 1,
+      byteSize: 2 * bytes.length + 8 * rowCount * schema.columns.length,
+    })
+    this.given += rowCount
+    this.rows.length = 0
+    this.starts.length = 0
+    return batch
+  }
+
+  private fieldsOf(layout: number, schema: BatchSchema): Places {
+    if (this.placesOf !== schema) {
+      this.places.length = 0
+      this.placesOf = schema
+    }
+    const known = this.places[layout]
+    if (known !== undefined) return known
+    const own = this.form.layout(layout)
+    const made = { schema: own, fields: schema.columns.map(({ name }) => columnIndex(own, name)) }
+    this.places[layout] = made
+    return made
+  }
+}
+
+/** The fields of the rows of one batch, found by going over them once. */
+class Fields {
+  private readonly reader = new ByteReader()
+  private readonly bytes: Uint8Array
+  private readonly schema: BatchSchema
+  private readonly count: number
+  private readonly width: number
+  /** By row and column: where the field's tag stands, or -1 where the row has none. */
+  private readonly at: Int32Array
+  /** By row and column: start and end of a text or token. */
+  private readonly spans: Uint32Array
+  private readonly forms: Uint8Array
+  private readonly types: Array<ReadonlyArray<ColumnType | undefined>> = []
+
+  constructor(bytes: Uint8Array, starts: ReadonlyArray<number>, placesOf: (layout: number) => Places, schema: BatchSchema) {
+    this.bytes = bytes
+    this.schema = schema
+    this.count = starts.length
+    this.width = schema.columns.length
+    this.at = new Int32Array(this.count * this.width).fill(-1)
+    this.spans = new Uint32Array(2 * this.count * this.width)
+    this.forms = new Uint8Array(this.width)
+    for (let row = 0; row < this.count; row++) this.scan(row, starts[row]!, placesOf)
+  }
+
+  private scan(row: number, start: number, placesOf: (layout: number) => Places): void {
+    const { reader, width } = this
+    reader.open(this.bytes, start)
+    const { schema, fields } = placesOf(reader.varint())
+    const isSame = schema === this.schema
+    if (!isSame) this.types[row] = fields.map((field) => schema.columns[field]?.type)
+    const count = schema.columns.length
+    for (let field = 0; field < count; field++) {
+      const column = isSame ? field : fields.indexOf(field)
+      this.field(column < 0 ? undefined : row * width + column, column)
+    }
+  }
+
+  /** Takes note of the field at the reader's place, and goes past it. */
+  private field(cell: number | undefined, column: number): void {
+    const { reader } = this
+    const { at } = reader
+    const tag = reader.byte()
+    const form = tag === Tag.null ? Form.unknown : isText(tag) ? Form.text : isToken(tag) ? Form.json : Form.values
+    if (form === Form.text || form === Form.json) {
+      const length = tag >= Tag.shortText ? tag - Tag.shortText : reader.varint()
+      const start = reader.skip(length)
+      if (cell !== undefined) {
+        this.spans[2 * cell] = start
+        this.spans[2 * cell + 1] = start + length
+      }
+    } else if (form === Form.values) skipValue(reader, tag)
+    if (cell === undefined) return
+    this.at[cell] = at
+    this.forms[column]! |= form
+  }
+
+  columns(): ReadonlyArray<Column> {
+    const { columns } = this.schema
+    const text = columns.flatMap((_, i) => (this.forms[i]! <= Form.text ? [i] : []))
+    const tokens = columns.flatMap((_, i) => (this.forms[i] === Form.json ? [i] : []))
+    const csv = text.length === 0 ? undefined : this.csv(text)
+    const json = tokens.length === 0 ? undefined : this.json(tokens)
+    return columns.map(({ name, type }, i) => {
+      const inText = text.indexOf(i)
+      if (inText >= 0) return new TextColumn(csv!, inText, name, type)
+      const inTokens = tokens.indexOf(i)
+      return inTokens >= 0 ? new TextColumn(json!, inTokens, name, type) : this.values(i, type)
+    })
+  }
+
+  private tag(cell: number): number {
+    const at = this.at[cell]!
+    return at < 0 ? Tag.null : this.bytes[at]!
+  }
+
+  private csv(chosen: ReadonlyArray<number>): CsvRows {
+    const { count, width, spans } = this
+    const columns = chosen.length
+    const offsets = new Uint32Array(count * columns + 1)
+    let size = count * columns * 2
+    for (let row = 0; row < count; row++)
+      for (const column of chosen) size += spans[2 * (row * width + column) + 1]! - spans[2 * (row * width + column)]!
+    const out = new ByteWriter(size)
+    let next = 0
+    for (let row = 0; row < count; row++) {
+      for (const column of chosen) {
+        const cell = row * width + column
+        if (this.tag(cell) === Tag.null) out.byte(NULL_BYTE)
+        else out.copy(this.bytes, spans[2 * cell]!, spans[2 * cell + 1]!)
+        out.byte(DELIMITER)
+        offsets[++next] = out.length
+      }
+    }
+    return {
+      format: "csv",
+      buffer: out.bytes.subarray(0, out.length),
+      offsets,
+      columns,
+      crlf: false,
+      quotes: false,
+      delimiter: DELIMITER,
+      quote: NO_QUOTE,
+      nulls: NULLS,
+    }
+  }
+
+  /** Tokens stay where they are among the rows' bytes. */
+  private json(chosen: ReadonlyArray<number>): JsonRows {
+    const { count, width, spans } = this
+    const columns = chosen.length
+    const own = new Uint32Array(2 * count * columns)
+    const kinds = new Uint8Array(count * columns)
+    let next = 0
+    for (let row = 0; row < count; row++) {
+      for (const column of chosen) {
+        const cell = row * width + column
+        const tag = this.tag(cell)
+        kinds[next] = tag === Tag.null ? 1 : tag - Tag.json
+        own[2 * next] = spans[2 * cell]!
+        own[2 * next + 1] = spans[2 * cell + 1]!
+        next++
+      }
+    }
+    return { format: "json", buffer: this.bytes, spans: own, kinds, columns }
+  }
+
+  private values(column: number, type: ColumnType): Column {
+    const values = Array.from({ length: this.count }, (_, row) => row)
+    const texts = this.forms[column]! & (Form.text | Form.json)
+    if (texts === 0)
+      return new ValuesColumn(
+        type,
+        values.map((row) => this.value(row, column, type)),
+      )
+    return new MixedColumn(
+      type,
+      (row) => this.value(row, column, type),
+      (row) => this.tag(row * this.width + column) === Tag.null,
+    )
+  }
+
+  private value(row: number, column: number, type: ColumnType): Value | null {
+    const cell = row * this.width + column
+    const tag = this.tag(cell)
+    if (tag === Tag.null) return null
+    const start = this.spans[2 * cell]!
+    const end = this.spans[2 * cell + 1]!
+    if (isText(tag)) return decodeBytes(this.bytes, start, end, type)
+    if (isToken(tag)) return decodeToken(this.bytes, tag - Tag.json, start, end, type)
+    this.reader.open(this.bytes, this.at[cell])
+    return convertValue(readValue(this.reader), this.types[row]?.[column] ?? type, type)
+  }
+}
+
+const isText = (tag: number): boolean => tag === Tag.text || tag >= Tag.shortText
+
+const isToken = (tag: number): boolean => tag >= Tag.json && tag < Tag.json + 16
+
+/** Text in some rows and values in others. Text that is none of the type is an error only for who reads it. */
+class MixedColumn implements Column {
+  readonly type: ColumnType
+  readonly value: (row: number) => Value | null
+  readonly isNull: (row: number) => boolean
+  constructor(type: ColumnType, value: (row: number) => Value | null, isNull: (row: number) => boolean) {
+    this.type = type
+    this.value = value
+    this.isNull = isNull
+  }
+}

@@ -1,0 +1,134 @@
+/** Takes the rows of batches with their keys, and deals with rows whose key cannot be read. */
+import { TransformError } from "../../contract/Errors.ts"
+import type { Batch } from "../../model/Batch.ts"
+import { type BatchSchema, columnIndex } from "../../model/ColumnType.ts"
+import { ValueError } from "../../model/Value.ts"
+import { batchValueError, describeSchema, pathOf, placeOf, sentence } from "../failure.ts"
+import type { StepScope } from "../scope.ts"
+import type { BlockingStep, KeyPart, OnRowError, StepsSpec } from "../Step.ts"
+import { PerSchema } from "../stage.ts"
+import { ByteWriter } from "./byteWriter.ts"
+import type { BlockingCheck } from "./kind.ts"
+import { isOrdered, keyWriter, type PutKey } from "./orderedBytes.ts"
+import { LayoutError, RowForm } from "./rowForm.ts"
+
+export interface KeyedRowsOptions {
+  readonly spec: StepsSpec
+  readonly index: number
+  /** Columns that are wanted as bytes; each list is one key. */
+  readonly keys: ReadonlyArray<ReadonlyArray<KeyPart>>
+  readonly planned: BatchSchema | undefined
+  /** Says what is wrong with columns that were not known when the pipeline was checked. */
+  readonly check: (schema: BatchSchema) => BlockingCheck
+}
+
+/** Called for each row; the keys and the row stand in the writers until the next one. */
+export type TakeRow = (row: number) => void
+
+export class KeyedRows {
+  readonly form: RowForm
+  readonly row = new ByteWriter()
+  readonly keys: ReadonlyArray<ByteWriter>
+  private readonly options: KeyedRowsOptions
+  private readonly checked: PerSchema<true>
+
+  constructor(options: KeyedRowsOptions) {
+    this.options = options
+    this.form = new RowForm(options.planned)
+    this.keys = options.keys.map(() => new ByteWriter())
+    this.checked = new PerSchema((schema) => this.checkSchema(schema))
+  }
+
+  private get place(): string {
+    return placeOf(this.options.spec, this.options.index)
+  }
+
+  private checkSchema(schema: BatchSchema): true {
+    const { spec, index, keys, check } = this.options
+    const issue = check(schema).issues[0]
+    const path = pathOf(spec.steps[index]!, index)
+    if (issue !== undefined)
+      throw new TransformError({
+        code: issue.code,
+        message: `${this.place}: ${sentence(issue.message)}${issue.hint === undefined ? "" : ` ${sentence(issue.hint)}`} The rows that came have the columns ${describeSchema(schema)}.`,
+        path,
+      })
+    const before = this.form.schema
+    const changed = keys.flat().find(({ column }) => {
+      const known = before?.columns[columnIndex(before, column)]
+      return known !== undefined && known.type !== schema.columns[columnIndex(schema, column)]!.type
+    })
+    if (changed === undefined) return true
+    const [from, to] = [before!, schema].map((one) => one.columns[columnIndex(one, changed.column)]!.type)
+    throw this.schemaChanged(`the column ${changed.column} was ${from} and is now ${to}`)
+  }
+
+  private schemaChanged(what: string): TransformError {
+    const { spec, index } = this.options
+    return new TransformError({
+      code: "SCHEMA_CHANGED",
+      message: `${this.place}: ${sentence(what)} Declare the column's type in the source or in the custom step before.`,
+      path: pathOf(spec.steps[index]!, index),
+    })
+  }
+
+  /** How to write the rows of one batch: keys, and the row itself where `withRows`. */
+  writers(batch: Batch): { readonly keys: ReadonlyArray<ReadonlyArray<PutKey>>; readonly row: PutKey } {
+    this.checked.get(batch.schema)
+    const keys = this.options.keys.map((parts) =>
+      parts.map((part) => keyWriter(batch.columns[columnIndex(batch.schema, part.column)]!, part)),
+    )
+    try {
+      return { keys, row: this.form.writer(batch) }
+    } catch (error) {
+      if (error instanceof LayoutError) throw this.schemaChanged(error.message)
+      throw error
+    }
+  }
+
+  /** Writes keys and row of one row. A value that cannot be read is the row's fault: false where it was reported. */
+  write(batch: Batch, row: number, writers: ReturnType<KeyedRows["writers"]>, onRowError: OnRowError | undefined): boolean {
+    try {
+      for (let i = 0; i < writers.keys.length; i++) {
+        const out = this.keys[i]!
+        out.length = 0
+        for (const put of writers.keys[i]!) put(out, row)
+      }
+      this.row.length = 0
+      writers.row(this.row, row)
+      return true
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error
+      const failure = this.valueError(batch, row, error)
+      if (onRowError === undefined) throw failure
+      onRowError({ row, step: this.options.index, error: failure })
+      return false
+    }
+  }
+
+  valueError(batch: Batch, row: number, error: ValueError): TransformError {
+    const { spec, index } = this.options
+    return batchValueError(this.place, batch.firstRow + row, batch, row, error, pathOf(spec.steps[index]!, index))
+  }
+}
+
+/** Finds out what is wrong with the columns that a step names. */
+export const checkColumns = (
+  scope: StepScope,
+  names: ReadonlyArray<{ readonly name: string; readonly path: string }>,
+  index: number,
+  step: BlockingStep,
+): void => {
+  for (const { name, path } of names) {
+    const column = scope.find(name)
+    if (column === undefined) scope.unknownColumn(name, index, path)
+    else if (!isOrdered(column.type))
+      scope.issue(
+        "EXPRESSION_TYPE",
+        index,
+        path,
+        `\`${name}\` is ${column.type}, which has no order and no equality, so ${step.type} cannot compare it.`,
+        `Take out what is to be compared first, as with map: { key: "${name} ->> 'id'" }.`,
+      )
+  }
+}

@@ -1,0 +1,20 @@
+/** The steps that need all rows, by their type. */
+import type { BatchSchema } from "../../model/ColumnType.ts"
+import type { BlockingStep, StepsSpec } from "../Step.ts"
+import type { BlockingHost, BlockingRun } from "./host.ts"
+import type { BlockingCheck, BlockingKind } from "./kind.ts"
+import { sortKind } from "./sort.ts"
+
+const KINDS: { readonly [Type in BlockingStep["type"]]: BlockingKind<Extract<BlockingStep, { readonly type: Type }>> } = { sort: sortKind }
+
+const kindOf = (step: BlockingStep): BlockingKind<BlockingStep> => KINDS[step.type]
+
+export const checkBlocking = (spec: StepsSpec, index: number, input: BatchSchema): BlockingCheck => {
+  const step = spec.steps[index] as BlockingStep
+  return kindOf(step).check(spec, index, step, input)
+}
+
+export const startBlocking = (spec: StepsSpec, index: number, input: BatchSchema | undefined, host: BlockingHost): BlockingRun => {
+  const step = spec.steps[index] as BlockingStep
+  return kindOf(step).start(spec, index, step, input, host)
+}

@@ -1,0 +1,77 @@
+/** `sort`: the rows in order. Rows that are equal in all keys keep the order in which they came. */
+import type { Batch } from "../../model/Batch.ts"
+import type { BatchSchema } from "../../model/ColumnType.ts"
+import { StepScope } from "../scope.ts"
+import type { OnRowError, SortStep, StepsSpec } from "../Step.ts"
+import { BatchBuilder } from "./batchBuilder.ts"
+import type { BlockingHost, BlockingRun } from "./host.ts"
+import type { BlockingCheck, BlockingKind } from "./kind.ts"
+import { checkColumns, KeyedRows } from "./keyedRows.ts"
+import { type SortedEntries, Sorter } from "./sorter.ts"
+import type { RowForm } from "./rowForm.ts"
+
+const check = (spec: StepsSpec, index: number, step: SortStep, input: BatchSchema): BlockingCheck => {
+  const scope = new StepScope(input.columns, spec)
+  const names = step.by.map(({ column }, i) => ({ name: column, path: step.by.length === 1 ? "by" : `by[${i}].column` }))
+  checkColumns(scope, names, index, step)
+  return { issues: scope.issues, output: input }
+}
+
+class SortRun implements BlockingRun {
+  private readonly rows: KeyedRows
+  private readonly sorter: Sorter
+  private readonly host: BlockingHost
+
+  constructor(spec: StepsSpec, index: number, step: SortStep, input: BatchSchema | undefined, host: BlockingHost) {
+    this.rows = new KeyedRows({ spec, index, keys: [step.by], planned: input, check: (schema) => check(spec, index, step, schema) })
+    this.sorter = new Sorter(host)
+    this.host = host
+  }
+
+  add(batch: Batch, onRowError?: OnRowError): void | Promise<void> {
+    return this.addFrom(batch, 0, this.rows.writers(batch), onRowError)
+  }
+
+  private addFrom(
+    batch: Batch,
+    from: number,
+    writers: ReturnType<KeyedRows["writers"]>,
+    onRowError: OnRowError | undefined,
+  ): void | Promise<void> {
+    const { rows, sorter } = this
+    const [key] = rows.keys
+    for (let i = from; i < batch.length; i++) {
+      if (!rows.write(batch, batch.physicalRow(i), writers, onRowError)) continue
+      sorter.add(key!, rows.row)
+      if (sorter.isFull) return sorter.spill().then(() => this.addFrom(batch, i + 1, writers, onRowError))
+    }
+  }
+
+  async *finish(): AsyncGenerator<Batch, void, undefined> {
+    yield* batchesOf(await this.sorter.sorted(), this.rows.form, this.host)
+  }
+}
+
+/** Sorted entries as batches. */
+export async function* batchesOf(
+  entries: SortedEntries,
+  form: RowForm,
+  { batchSize, memory }: BlockingHost,
+): AsyncGenerator<Batch, void, undefined> {
+  const builder = new BatchBuilder(form)
+  const most = Math.min(LARGEST_BATCH, memory)
+  for (let more = entries.next(); more === true || (more !== false && (await more)); more = entries.next()) {
+    const { entry } = entries
+    builder.add(entry.bytes, entry.keyEnd, entry.end)
+    if (builder.length >= batchSize || builder.size >= most) yield builder.build()
+  }
+  if (builder.length > 0) yield builder.build()
+}
+
+/** Bytes of rows in one batch, where rows are large. */
+const LARGEST_BATCH = 8 * 1024 * 1024
+
+export const sortKind: BlockingKind<SortStep> = {
+  check,
+  start: (spec, index, step, input, host) => new SortRun(spec, index, step, input, host),
+}

@@ -1,0 +1,293 @@
+/** Steps that need all rows, in whole runs: where they spill, what they count, what is left when a run ends. */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import {
+  createEngine,
+  defineSource,
+  defineTransform,
+  type Engine,
+  type PipelineDefinition,
+  type Plugin,
+  type Row,
+  RunError,
+} from "../src/index.ts"
+import { nodeFiles } from "../src/node/nodeFiles.ts"
+import { keepRows, rowsSource } from "./memoryPlugins.ts"
+
+let tempFolder = ""
+beforeEach(() => {
+  tempFolder = mkdtempSync(path.join(tmpdir(), "blocking-steps-"))
+})
+afterEach(() => rmSync(tempFolder, { recursive: true, force: true }))
+
+/** Knows its columns also where no row comes. */
+const idSource = (rows: ReadonlyArray<Row>) =>
+  defineSource<unknown, { at: number }>({
+    type: "rows",
+    columns: { id: "integer" },
+    async *read({ cursor, batchSize }) {
+      for (let at = cursor?.at ?? 0; at < rows.length; at += batchSize)
+        yield { rows: rows.slice(at, at + batchSize), cursor: { at: Math.min(rows.length, at + batchSize) } }
+    },
+  })
+
+const engineWith = (...plugins: ReadonlyArray<Plugin>): Engine => createEngine({ plugins, tempFolder })
+
+/** Numbers from 0 to before `count`, mixed by a fixed rule. */
+const mixed = (count: number): ReadonlyArray<{ readonly id: number; readonly text: string }> =>
+  Array.from({ length: count }, (_, i) => ({ id: (i * 7919) % count, text: `row ${i}`.padEnd(50, ".") }))
+
+const definition = (more: Partial<PipelineDefinition> = {}): PipelineDefinition => ({
+  name: "numbers",
+  sources: [{ type: "rows", batch_size: 100 }],
+  transforms: [{ type: "sort", by: "id" }],
+  destinations: [{ type: "keep" }],
+  ...more,
+})
+
+const small = { buffer_memory: "64kb" } as const
+
+/** Files opened in the temp folder so far, and what is in it now. */
+const watched = () => {
+  const files = nodeFiles()
+  const opened: Array<string> = []
+  return {
+    opened,
+    files: {
+      ...files,
+      openWrite: (file: string, mode: "create" | "append") => {
+        opened.push(file)
+        return files.openWrite(file, mode)
+      },
+    },
+  }
+}
+
+const failure = async (run: Promise<unknown>): Promise<RunError> => {
+  const error: unknown = await run.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(RunError)
+  return error as RunError
+}
+
+test("sorts in memory, without a file, and what is behind the sort sees the rows in order", async () => {
+  const kept = keepRows()
+  const { files, opened } = watched()
+  await using engine = createEngine({ plugins: [rowsSource(mixed(997)), kept.destination], tempFolder, files })
+  const run = await engine.run(
+    definition({
+      transforms: [
+        { type: "filter", condition: "id <> 5" },
+        { type: "sort", by: "id", order: "desc" },
+        { type: "map", fields: { twice: "id * 2" } },
+        { type: "filter", condition: "id <> 7" },
+        { type: "select", columns: ["twice"] },
+      ],
+    }),
+  )
+  const expected = Array.from({ length: 997 }, (_, i) => 996 - i).filter((id) => id !== 5 && id !== 7)
+  expect(kept.rows).toEqual(expected.map((id) => ({ twice: 2 * id })))
+  expect(run).toMatchObject({ rowsExtracted: 997, rowsFiltered: 2, rowsLoaded: 995, rowsRejected: 0 })
+  expect(run.progress.steps.map((step) => [step.rowsIn, step.rowsOut])).toEqual([
+    [997, 996],
+    [996, 996],
+    [996, 996],
+    [996, 995],
+    [995, 995],
+  ])
+  expect(opened).toEqual([])
+})
+
+test("spills past buffer_memory with the same result, and leaves no file", async () => {
+  const kept = keepRows()
+  const { files, opened } = watched()
+  await using engine = createEngine({ plugins: [rowsSource(mixed(5003)), kept.destination], tempFolder, files })
+  const run = await engine.run(definition({ defaults: small }))
+  expect(kept.rows).toEqual(mixed(5003).toSorted((a, b) => a.id - b.id))
+  expect(run).toMatchObject({ rowsExtracted: 5003, rowsLoaded: 5003, rowsFiltered: 0 })
+  expect(opened.filter((file) => file.startsWith(tempFolder))).toHaveLength(1)
+  expect(readdirSync(tempFolder)).toEqual([])
+})
+
+test("a step behind another takes its rows in their order: a stable sort after a sort", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(rowsSource(mixed(3001)), kept.destination)
+  await engine.run(
+    definition({
+      defaults: small,
+      transforms: [
+        { type: "map", fields: { rest: "id % 3" } },
+        { type: "sort", by: "id", order: "desc" },
+        { type: "sort", by: [{ column: "rest" }] },
+        { type: "select", columns: ["rest", "id"] },
+      ],
+    }),
+  )
+  const expected = Array.from({ length: 3001 }, (_, i) => 3000 - i).map((id) => ({ rest: id % 3, id }))
+  expect(kept.rows).toEqual(expected.toSorted((a, b) => a.rest - b.rest))
+  expect(readdirSync(tempFolder)).toEqual([])
+})
+
+test("no rows at all are no rows", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(idSource([]), kept.destination)
+  expect(await engine.run(definition())).toMatchObject({ status: "success", rowsLoaded: 0 })
+  expect(kept.rows).toEqual([])
+  expect(kept.commits).toHaveLength(1)
+})
+
+test("a run that fails behind the step leaves no file and nothing loaded", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(rowsSource(mixed(4000)), kept.destination)
+  const transforms = [
+    { type: "sort", by: "id" },
+    { type: "map", fields: { x: "1 / (id - 3500)" } },
+  ] as const
+  const error = await failure(engine.run(definition({ defaults: small, transforms })))
+  expect(error).toMatchObject({ code: "DIVISION_BY_ZERO" })
+  expect(error.message).toContain("row 3501")
+  expect(kept.rows).toEqual([])
+  expect(readdirSync(tempFolder)).toEqual([])
+})
+
+test("a run that is cancelled while rows are held, or while they come out, leaves no file", async () => {
+  for (const moment of ["in", "out"] as const) {
+    const cancel = new AbortController()
+    const { files, opened } = watched()
+    const hasSpilled = () => opened.some((file) => file.startsWith(tempFolder))
+    const kept = keepRows({ onWrite: () => cancel.abort() })
+    const source = defineSource({
+      type: "rows",
+      async *read() {
+        yield { rows: mixed(4000) }
+        if (moment === "out") return
+        while (!hasSpilled()) await new Promise(setImmediate)
+        cancel.abort()
+        yield { rows: mixed(4000) }
+      },
+    })
+    await using engine = createEngine({ plugins: [source, kept.destination], tempFolder, files })
+    const running = engine.run(definition({ defaults: small }), { signal: cancel.signal })
+    expect(await failure(running)).toMatchObject({ code: "RUN_CANCELLED" })
+    expect(hasSpilled()).toBe(true)
+    expect(readdirSync(tempFolder)).toEqual([])
+    expect(kept.rows).toEqual([])
+  }
+})
+
+test("a full disk while spilling is an error that names the step and says what to do", async () => {
+  const kept = keepRows()
+  const files = nodeFiles()
+  const full = {
+    ...files,
+    openWrite: async (file: string, mode: "create" | "append") => ({
+      ...(await files.openWrite(file, mode)),
+      write: () => Promise.reject(Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" })),
+    }),
+  }
+  await using engine = createEngine({ plugins: [rowsSource(mixed(4000)), kept.destination], tempFolder, files: full })
+  const error = await failure(engine.run(definition({ defaults: small })))
+  expect(error).toMatchObject({ code: "DISK_FULL" })
+  expect(error.message).toContain("numbers / transforms[0] (sort): no room is left in")
+  expect(readdirSync(tempFolder)).toEqual([])
+})
+
+test("a temp folder that cannot be written is an error that names it", async () => {
+  const kept = keepRows()
+  await using engine = createEngine({ plugins: [rowsSource(mixed(4000)), kept.destination], tempFolder: "/dev/null/below" })
+  const error = await failure(engine.run(definition({ defaults: small })))
+  expect(error).toMatchObject({ code: "SPILL_FAILED" })
+  expect(error.message).toContain("/dev/null/below")
+})
+
+test("a row whose key cannot be read fails the run, or is set aside under `skip`", async () => {
+  const rows = [{ id: "3" }, { id: "x" }, { id: "1" }]
+  const typed = defineSource({
+    type: "rows",
+    columns: { id: "integer" },
+    async *read() {
+      yield { rows }
+    },
+  })
+  const kept = keepRows()
+  await using engine = engineWith(typed, kept.destination)
+  const error = await failure(engine.run(definition()))
+  expect(error).toMatchObject({ code: "VALUE_TYPE" })
+  expect(error.message).toContain("numbers / transforms[0] (sort): row 2, column id:")
+  const letters = keepRows({ type: "letters" })
+  await using skipping = engineWith(typed, kept.destination, letters.destination)
+  const run = await skipping.run(definition({ error_handling: { strategy: "skip", dead_letter: { type: "letters" } } }))
+  expect(run).toMatchObject({ rowsExtracted: 3, rowsLoaded: 2, rowsRejected: 1, rowsFiltered: 0 })
+  expect(kept.rows.map((row) => row["id"])).toEqual([1, 3])
+  expect(letters.rows).toHaveLength(1)
+})
+
+test("cursors of an incremental run are kept only with the rows that the step held", async () => {
+  const kept = keepRows({ commitsEarly: true })
+  await using engine = engineWith(idSource(mixed(950)), kept.destination)
+  const incremental = definition({ sources: [{ type: "rows", batch_size: 100, incremental: {} }] })
+  await engine.run(incremental)
+  expect(kept.commits.map(({ checkpoint }) => Object.values(checkpoint.cursors))).toEqual([['{"at":950}']])
+  expect(kept.rows.map((row) => row["id"])).toEqual(Array.from({ length: 950 }, (_, i) => i))
+  expect(await engine.run(incremental)).toMatchObject({ rowsExtracted: 0 })
+})
+
+test("a preview shows the first rows in order, also of more rows than memory holds", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(rowsSource(mixed(5000)), kept.destination)
+  const preview = await engine.preview(definition({ defaults: small }), { limit: 3 })
+  expect(preview.rows.map((row) => row["id"])).toEqual([0, 1, 2])
+  expect(readdirSync(tempFolder)).toEqual([])
+})
+
+test("explain says that the step holds all rows, and in which order it puts them", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(rowsSource(mixed(5)), kept.destination)
+  const by = [
+    { column: "text", nulls: "first" },
+    { column: "id", order: "desc" },
+  ] as const
+  const explanation = await engine.explain(definition({ transforms: [{ type: "sort", by }] }))
+  expect(explanation.passes).toEqual([{ steps: [0], how: "holds all rows, spills past buffer_memory" }])
+  expect(explanation.steps[0]).toMatchObject({ type: "sort", what: "text nulls first, id desc" })
+})
+
+test("columns that only a custom step knows are checked when rows come", async () => {
+  const kept = keepRows()
+  const reshape = defineTransform({ type: "reshape", row: (row: Row) => ({ key: row["id"], big: Number(row["id"]) > 50 ? 0.5 : 1 }) })
+  await using engine = engineWith(rowsSource(mixed(200)), kept.destination, reshape)
+  await engine.run(definition({ transforms: [{ type: "reshape" }, { type: "sort", by: "key" }] }))
+  expect(kept.rows.map((row) => row["key"])).toEqual(Array.from({ length: 200 }, (_, i) => i))
+  const error = await failure(engine.run(definition({ transforms: [{ type: "reshape" }, { type: "sort", by: "kay" }] })))
+  expect(error).toMatchObject({ code: "UNKNOWN_COLUMN" })
+  expect(error.message).toContain("Did you mean `key`?")
+})
+
+test("a key that changes its type half way is an error that says so", async () => {
+  const kept = keepRows()
+  const reshape = defineTransform({ type: "reshape", row: (row: Row) => ({ key: Number(row["id"]) > 990 ? 0.5 : 1 }) })
+  await using engine = engineWith(rowsSource(Array.from({ length: 1000 }, (_, id) => ({ id }))), kept.destination, reshape)
+  const error = await failure(engine.run(definition({ transforms: [{ type: "reshape" }, { type: "sort", by: "key" }] })))
+  expect(error).toMatchObject({ code: "SCHEMA_CHANGED" })
+  expect(error.message).toContain("the column key was integer and is now double")
+})
+
+test("an unknown column and JSON as a key are found before a row is read", async () => {
+  const kept = keepRows()
+  const json = defineSource({
+    type: "rows",
+    columns: { doc: "json" },
+    async *read() {
+      yield { rows: [{ doc: { a: 1 } }] }
+    },
+  })
+  await using engine = engineWith(json, kept.destination)
+  const issuesOf = async (by: string): Promise<unknown> =>
+    (await failure(engine.run(definition({ transforms: [{ type: "sort", by }] })))).message
+  expect(await issuesOf("dok")).toContain("Did you mean `doc`?")
+  expect(await issuesOf("doc")).toContain("which has no order")
+})
