@@ -140,17 +140,8 @@ const toBatches = (rows: CsvRows, { columns, batchSize }: CsvDecoderOptions): Re
 
 /** Every row ends a line, and quoted fields may hold more line ends. */
 const linesOf = (bytes: Uint8Array, parts: ReadonlyArray<CsvRows>): number => {
-  if (parts.some((part) => part.buffer !== bytes)) return countLines(bytes, 0, bytes.length)
-  const rowEnds = totalRows(parts) - (bytes.at(-1) === 10 || bytes.length === 0 ? 0 : 1)
-  return parts.reduce((sum, part) => sum + quotedLines(part), rowEnds)
+  const isCounted = parts.every((part) => part.buffer === bytes && !part.quotes)
+  return isCounted ? totalRows(parts) - (bytes.at(-1) === LF || bytes.length === 0 ? 0 : 1) : textKernel().count(bytes, 0, bytes.length, LF)
 }
 
-const quotedLines = ({ buffer, offsets, quotes, quote }: CsvRows): number => {
-  if (!quotes) return 0
-  let lines = 0
-  for (let i = 1; i < offsets.length; i++) {
-    const start = offsets[i - 1]!
-    if (buffer[start] === quote) lines += countLines(buffer, start, offsets[i]! - 1)
-  }
-  return lines
-}
+const LF = 10

@@ -4,7 +4,7 @@
  * Null is the first of the null texts, unquoted; a text that would be read as null is quoted. A field of CSV that nobody touched is copied
  * as it stands, after a look at whether it is of its column's type. Throws `EncodeError` where it is not.
  */
-import type { Batch, Column } from "../model/Batch.ts"
+import { type Batch, type Column, ConstantColumn } from "../model/Batch.ts"
 import { type BatchSchema, columnIndex, type ColumnType, isSameSchema } from "../model/ColumnType.ts"
 import { formatValue, type Value } from "../model/Value.ts"
 import type { CsvDialect } from "./csvDialect.ts"
@@ -15,6 +15,9 @@ import { copiedBytes, type PutField, UnsupportedValue, writeRows } from "./encod
 import { copyBare, type CopyScalar, copyWords } from "./encodeScalars.ts"
 import { NO_QUOTE } from "./csvDialect.ts"
 import { decodeText } from "./decode.ts"
+import { textKernel } from "./kernel.ts"
+import { KernelRows, operationOf } from "./kernelEncode.ts"
+import type { TextKernel } from "./kernelTypes.ts"
 import { type CsvRows, JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
 
 export interface CsvEncoderOptions extends CsvDialect {
@@ -27,8 +30,9 @@ export interface CsvEncoderOptions extends CsvDialect {
 /** Names this encoder for the engine, which may load it in a worker thread. */
 export const csvEncoder = (options: CsvEncoderOptions) => ({ url: import.meta.url, name: "makeCsvEncoder", options })
 
-export const makeCsvEncoder = (options: CsvEncoderOptions): TextEncode => {
-  const writer = new CsvWriter(options)
+/** `kernel`: of this thread, unless a test compares them. */
+export const makeCsvEncoder = (options: CsvEncoderOptions, kernel: TextKernel = textKernel()): TextEncode => {
+  const writer = new CsvWriter(options, kernel)
   const outputs = new Outputs(options.lend ?? false)
   let known: { readonly schema: BatchSchema; readonly order: ReadonlyArray<number> } | undefined
   return (batch) => {
@@ -36,7 +40,10 @@ export const makeCsvEncoder = (options: CsvEncoderOptions): TextEncode => {
       known = { schema: batch.schema, order: orderOf(options, batch.schema) }
     const fields = known.order.map((index, i) => writer.column(batch, index, i))
     const rows = ordered(batch, known.order)
+    const operations = rows.columns.map((column, i) => writer.operation(column, rows.schema.columns[i]!.type))
     return outputs.write((out) => {
+      const length = writer.kernelRows.encode(out, rows, fields, operations)
+      if (length !== undefined) return length
       out.begin(copiedBytes(batch, writer.perRow))
       return writeRows(out, rows, fields, putLineEnd)
     })
@@ -45,7 +52,7 @@ export const makeCsvEncoder = (options: CsvEncoderOptions): TextEncode => {
 
 /** The header row. */
 export const encodeCsvHeader = (options: CsvEncoderOptions): Uint8Array<ArrayBuffer> => {
-  const writer = new CsvWriter({ ...options, nulls: [] })
+  const writer = new CsvWriter({ ...options, nulls: [] }, textKernel())
   const out = new TextOutput()
   out.begin(options.columns.length + 1)
   let at = 0
@@ -62,9 +69,13 @@ const orderOf = ({ columns }: CsvEncoderOptions, schema: BatchSchema): ReadonlyA
 const ordered = (batch: Batch, order: ReadonlyArray<number>): Batch =>
   order.every((index, i) => index === i) && order.length === batch.columns.length
     ? batch
-    : batch.withColumns({ columns: order.map((index) => batch.schema.columns[index] ?? NOTHING) }, [])
+    : batch.withColumns(
+        { columns: order.map((index) => batch.schema.columns[index] ?? NOTHING) },
+        order.map((index) => batch.columns[index] ?? NOTHING_COLUMN),
+      )
 
 const NOTHING = { name: "", type: "string", nullable: true } as const
+const NOTHING_COLUMN = new ConstantColumn("string", null)
 
 const putLineEnd = (out: TextOutput, at: number): number => {
   out.bytes[at] = LF
@@ -93,8 +104,9 @@ class CsvWriter {
   /** For each byte whether a field with it must be quoted. */
   private readonly special = new Uint8Array(256)
   private readonly specialText: RegExp
+  readonly kernelRows: KernelRows
 
-  constructor({ delimiter, quote, nulls, columns }: CsvEncoderOptions) {
+  constructor({ delimiter, quote, nulls, columns }: CsvEncoderOptions, kernel: TextKernel) {
     this.delimiter = delimiter
     this.quote = quote
     this.quoted = quote !== NO_QUOTE
@@ -106,6 +118,22 @@ class CsvWriter {
     for (const byte of [delimiter, quote, LF, CR]) this.special[byte] = 1
     const marks = [delimiter, ...(this.quoted ? [quote] : [])].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`)
     this.specialText = new RegExp(`[\r\n${marks.join("")}]`)
+    const frame = { target: "csv", null: NO_TEXT, end: LINE_END, delimiter, quote, quotesEmpty: nulls.length > 0 } as const
+    const before = Uint8Array.of(delimiter)
+    this.kernelRows = new KernelRows(
+      kernel,
+      frame,
+      columns.map((_, i) => (i === 0 ? NO_TEXT : before)),
+      this.perRow,
+    )
+  }
+
+  /** What the kernel does with a column: where only the empty field is null, and the text is JSON or CSV of this dialect. */
+  operation(column: Column, type: ColumnType): number | undefined {
+    if (!(column instanceof TextColumn) || column.type !== type || this.nulls.size !== 1 || this.nullText !== "") return undefined
+    const { rows } = column
+    const fits = rows.format === "json" || (rows.delimiter === this.delimiter && rows.quote === this.quote && hasOnlyEmptyNull(rows))
+    return fits ? operationOf[type] : undefined
   }
 
   /** What writes column `index` of the batch as the `position`-th field of a row. */
@@ -217,6 +245,11 @@ class CsvWriter {
     }
   }
 }
+
+const NO_TEXT = new Uint8Array(0)
+const LINE_END = Uint8Array.of(LF)
+
+const hasOnlyEmptyNull = ({ nulls }: CsvRows): boolean => nulls.length === 1 && nulls[0]!.length === 0
 
 type Check = (out: TextOutput, at: number, row: number, start: number, end: number) => void
 

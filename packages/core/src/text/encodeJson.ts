@@ -26,6 +26,9 @@ import {
 } from "./encodeOutput.ts"
 import { copiedBytes, type PutField, writeRows } from "./encodeRows.ts"
 import { copyBare, copyWords } from "./encodeScalars.ts"
+import { KernelRows, operationOf } from "./kernelEncode.ts"
+import { textKernel } from "./kernel.ts"
+import { EncodeOperation, type TextKernel } from "./kernelTypes.ts"
 import { JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
 
 export interface JsonEncoderOptions {
@@ -43,18 +46,29 @@ export type TextEncode = (batch: Batch) => Uint8Array<ArrayBuffer>
 /** Names this encoder for the engine, which may load it in a worker thread. */
 export const jsonEncoder = (options: JsonEncoderOptions) => ({ url: import.meta.url, name: "makeJsonEncoder", options })
 
-export const makeJsonEncoder = (options: JsonEncoderOptions): TextEncode => {
+/** `kernel`: of this thread, unless a test compares them. */
+export const makeJsonEncoder = (options: JsonEncoderOptions, kernel: TextKernel = textKernel()): TextEncode => {
   const outputs = new Outputs(options.lend ?? false)
   let frame: Frame | undefined
   return (batch) => {
-    if (frame === undefined || !isSameSchema(frame.schema, batch.schema)) frame = makeFrame(batch.schema, options)
-    const { keys, putEnd, perRow } = frame
+    if (frame === undefined || !isSameSchema(frame.schema, batch.schema)) frame = makeFrame(batch.schema, options, kernel)
+    const { keys, putEnd, perRow, kernelRows } = frame
     const fields = batch.columns.map((column, i) => putColumn(column, keys[i]!))
+    const operations = batch.columns.map((column, i) => kernelOperation(column, keys[i]!))
     return outputs.write((out) => {
+      const length = kernelRows.encode(out, batch, fields, operations)
+      if (length !== undefined) return length
       out.begin(copiedBytes(batch, perRow))
       return writeRows(out, batch, fields, putEnd)
     })
   }
+}
+
+/** What the kernel does with a column, as `fromCsv` and `fromJson` would. */
+const kernelOperation = (column: Column, { type, layout }: Key): number | undefined => {
+  if (!(column instanceof TextColumn) || column.type !== type) return undefined
+  if (type === "json") return column.rows.format === "json" && layout.indent < 0 ? EncodeOperation.json : undefined
+  return operationOf[type]
 }
 
 /** What is the same for all batches of one schema. */
@@ -64,7 +78,10 @@ interface Frame {
   readonly putEnd: PutField
   /** Bytes that each row takes beside its values. */
   readonly perRow: number
+  readonly kernelRows: KernelRows
 }
+
+const jsonFrame = { target: "json", null: Buffer.from("null"), delimiter: 0, quote: 0, quotesEmpty: false } as const
 
 /** What stands before a value, with the column's type. */
 interface Key {
@@ -76,21 +93,25 @@ interface Key {
   readonly null: Literal
 }
 
-const makeFrame = (schema: BatchSchema, { layout }: JsonEncoderOptions): Frame => {
+const makeFrame = (schema: BatchSchema, { layout }: JsonEncoderOptions, kernel: TextKernel): Frame => {
   const pretty = layout === "pretty"
   const [before, between, after] = pretty
     ? [",\n  {\n    ", ",\n    ", "\n  }"]
     : layout === "array"
       ? [",\n{", ",", "}"]
       : ["{", ",", "}\n"]
-  const keys = schema.columns.map(({ name, type }, i): Key => {
-    const bare = `${i === 0 ? before : between}${JSON.stringify(name)}:${pretty ? " " : ""}`
+  const texts = schema.columns.map(({ name }, i) => `${i === 0 ? before : between}${JSON.stringify(name)}:${pretty ? " " : ""}`)
+  const keys = schema.columns.map(({ type }, i): Key => {
+    const bare = texts[i]!
     return { type, layout: { indent: pretty ? 2 : -1 }, bare: literal(bare), quoted: literal(`${bare}"`), null: literal(`${bare}null`) }
   })
   // An object without keys is on one line in pretty JSON too.
-  const end = literal(schema.columns.length > 0 ? after : pretty ? ",\n  {}" : before + after)
+  const endText = schema.columns.length > 0 ? after : pretty ? ",\n  {}" : before + after
+  const end = literal(endText)
   const perRow = keys.reduce((sum, key) => sum + key.null.length + 2, end.length)
-  return { schema, keys, putEnd: (out, at) => putLiteral(out, at, end), perRow }
+  const keyBytes = texts.map((text) => Buffer.from(text))
+  const kernelRows = new KernelRows(kernel, { ...jsonFrame, end: Buffer.from(endText) }, keyBytes, perRow)
+  return { schema, keys, putEnd: (out, at) => putLiteral(out, at, end), perRow, kernelRows }
 }
 
 const putColumn = (column: Column, key: Key): PutField => {

@@ -2,8 +2,8 @@
  * The bytes that an encoder writes into: one growing buffer, used again for every batch.
  *
  * Writers get the place to write at and give the place after what they wrote. Before a batch is written there is room for every field that
- * is copied as it stands; who writes more than that asks with `reserve`. Words of eight bytes are written whole, so what stands behind a place
- * is never relied on.
+ * is copied as it stands; who writes more than that asks with `reserve`. Words of eight bytes are written whole, so what stands behind a
+ * place is never relied on.
  */
 export class TextOutput {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(64 * 1024)

@@ -81,7 +81,7 @@ const twoDigits = (bytes: Uint8Array, at: number): number => {
   return high >= 0 && high <= 9 && low >= 0 && low <= 9 ? 10 * high + low : 99
 }
 
-/** `2025-01-28`; the last days of a month need a calendar. */
+/** `2025-01-28`. */
 const isPlainDate = (bytes: Uint8Array, at: number): boolean => {
   const month = twoDigits(bytes, at + 5)
   const day = twoDigits(bytes, at + 8)
@@ -93,8 +93,13 @@ const isPlainDate = (bytes: Uint8Array, at: number): boolean => {
     month >= 1 &&
     month <= 12 &&
     day >= 1 &&
-    (day <= 28 || (day <= 30 && month !== 2) || (day === 31 && has31(month)))
+    (day <= 28 || (month === 2 ? day === 29 && isLeapYear(bytes, at) : day <= 30 || (day === 31 && has31(month))))
   )
+}
+
+const isLeapYear = (bytes: Uint8Array, at: number): boolean => {
+  const year = twoDigits(bytes, at + 2)
+  return (year === 0 ? twoDigits(bytes, at) : year) % 4 === 0
 }
 
 const has31 = (month: number): boolean =>

@@ -3,7 +3,7 @@
  *
  * `textKernel()` is WebAssembly with SIMD where the host has it, plain JavaScript elsewhere, with the same results byte for byte.
  */
-import { scanCsv, splitCsv } from "./kernelCsv.ts"
+import { countByte, scanCsv, splitCsv } from "./kernelCsv.ts"
 import { scanJsonArray, scanNdjson } from "./kernelJson.ts"
 import type { TextKernel } from "./kernelTypes.ts"
 import { makeWasmKernel } from "./kernelWasm.ts"
@@ -23,7 +23,7 @@ export type {
   TextKernel,
 } from "./kernelTypes.ts"
 
-export const javascriptKernel: TextKernel = { name: "javascript", scanCsv, splitCsv, scanNdjson, scanJsonArray }
+export const javascriptKernel: TextKernel = { name: "javascript", scanCsv, splitCsv, scanNdjson, scanJsonArray, count: countByte }
 
 /** The kernel of this thread, and why it is not the quick one, where it is not. */
 export interface KernelChoice {

@@ -216,3 +216,9 @@ export const splitBackwards = (bytes: Uint8Array, from: number, to: number, quot
   }
   return { boundary: -1, insideQuotes }
 }
+
+export const countByte = (bytes: Uint8Array, from: number, to: number, byte: number): number => {
+  let count = 0
+  for (let at = bytes.indexOf(byte, from); at >= 0 && at < to; at = bytes.indexOf(byte, at + 1)) count++
+  return count
+}

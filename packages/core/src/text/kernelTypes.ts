@@ -5,6 +5,9 @@
  * stops with a `problem`, and everything before the problem's row is in the result.
  */
 
+import type { TextOutput } from "./encodeOutput.ts"
+import type { TextRows } from "./textLayout.ts"
+
 export interface CsvOptions {
   /** One byte each, neither LF nor CR, and not the same. `quote` 0xff, which UTF-8 never holds, means that nothing is quoted. */
   readonly delimiter: number
@@ -109,6 +112,62 @@ export interface JsonArrayScan extends JsonScan {
  */
 export type JsonKeys = ReadonlyArray<Uint8Array>
 
+/** What the kernel does with a column: the numbers stand in packages/core/kernel/encode.ts too. */
+export const EncodeOperation = {
+  prepared: 0,
+  string: 1,
+  integer: 2,
+  decimal: 3,
+  boolean: 4,
+  date: 5,
+  time: 6,
+  timestamp: 7,
+  timestamptz: 8,
+  uuid: 9,
+  json: 10,
+} as const
+
+/** A column that is copied: a field of the text with `key` before it. */
+export interface CopiedColumn {
+  readonly operation: number
+  readonly key: Uint8Array
+  readonly field: number
+}
+
+/** A column whose fields are there as they are to be written, keys included: the `i`-th of the selected rows ends at `ends[i]`. */
+export interface PreparedColumn {
+  readonly text: Uint8Array
+  readonly ends: Uint32Array
+}
+
+export type EncodeColumn = CopiedColumn | PreparedColumn
+
+/** The rows to write, in the stretch of their buffer from `from` to `to`. `selection` says which of the `rowCount`; all without one. */
+export interface EncodeText {
+  readonly rows: TextRows
+  readonly rowCount: number
+  readonly length: number
+  readonly selection: Int32Array | undefined
+  readonly from: number
+  readonly to: number
+}
+
+/** The format that is written. */
+export interface EncodeFrame {
+  readonly target: "json" | "csv"
+  /** What is written for null, and behind a row. */
+  readonly null: Uint8Array
+  readonly end: Uint8Array
+  /** Of CSV; `quote` is 0xff where nothing is quoted. */
+  readonly delimiter: number
+  readonly quote: number
+  /** Whether an empty text needs quotes, because an empty field is null. */
+  readonly quotesEmpty: boolean
+}
+
+/** What was written, or the column that the kernel cannot judge, with nothing said about what was written. */
+export type Encoded = { readonly length: number } | { readonly column: number }
+
 export interface TextKernel {
   readonly name: "wasm" | "javascript"
   /** Finds the fields of the rows in `bytes` from `from`, where a row begins, to `to`. */
@@ -117,10 +176,13 @@ export interface TextKernel {
   readonly splitCsv: (bytes: Uint8Array, from: number, to: number, quote: number, insideQuotes: boolean) => CsvSplit
   /**
    * Finds the values of one object per line. Lines without text are no rows. A line that is not complete is left for later, whatever is in
-   * it, so
-   * the line of a problem is all there.
+   * it, so the line of a problem is all there.
    */
   readonly scanNdjson: (bytes: Uint8Array, from: number, to: number, keys: JsonKeys, options: NdjsonOptions) => JsonScan
   /** Finds the values of the objects in an array, to the end of the text or of the array. */
   readonly scanJsonArray: (bytes: Uint8Array, from: number, to: number, keys: JsonKeys, options: JsonArrayOptions) => JsonArrayScan
+  /** Number of `byte` in the text. */
+  readonly count: (bytes: Uint8Array, from: number, to: number, byte: number) => number
+  /** Writes rows of text at the start of `out`. Plain JavaScript has none: the writers in src/text/encode*.ts do it field by field. */
+  readonly encode?: (text: EncodeText, columns: ReadonlyArray<EncodeColumn>, frame: EncodeFrame, out: TextOutput) => Encoded
 }

@@ -2,18 +2,33 @@
  * The kernels in WebAssembly. One instance per thread, made at first use; memory holds the keys, then the text, then what was found, and
  * nothing in it outlives a call but the keys.
  */
+import type { TextOutput } from "./encodeOutput.ts"
 import { kernelBinary } from "./kernelBinary.ts"
 import { type CsvState, finishCsv, splitBackwards } from "./kernelCsv.ts"
+import { EncodeLayout } from "./kernelEncodeLayout.ts"
 import { copyKinds, copySpans } from "./kernelJson.ts"
 import { keyTable } from "./kernelKeys.ts"
 import { CsvStatus, jsonProblem, JsonStatus } from "./kernelProblem.ts"
-import type { CsvOptions, CsvScan, JsonKeys, JsonReuse, JsonScan, TextKernel } from "./kernelTypes.ts"
+import type {
+  CsvOptions,
+  CsvScan,
+  Encoded,
+  EncodeColumn,
+  EncodeFrame,
+  EncodeText,
+  JsonKeys,
+  JsonReuse,
+  JsonScan,
+  TextKernel,
+} from "./kernelTypes.ts"
 
 const PAGE = 65_536
 /** CSV goes through in slices that stay in the processor's cache. A multiple of 64. */
 const SLICE = 65_536
 /** Bytes after the text that the kernel may read. */
 const PADDING = 128
+/** The stretch that rows are written into before they are copied out; it stays in the processor's cache. */
+const OUTPUT = 4 * PAGE
 /** An instance that grew beyond this for one huge row is not kept. */
 const KEEP = 512 * PAGE
 
@@ -37,6 +52,11 @@ interface Exports {
   readonly jsonConsumed: () => number
   readonly jsonClosed: () => number
   readonly jsonProblemAt: () => number
+  readonly encodeStart: (settings: number) => void
+  readonly encodeRows: (first: number, last: number, at: number, end: number) => number
+  readonly encodeRow: () => number
+  readonly encodeEnd: () => number
+  readonly encodeColumn: () => number
 }
 
 /** The part of the global that is used; it is missing where the host forbids it. */
@@ -69,6 +89,8 @@ export const makeWasmKernel = (): TextKernel => {
       use((instance) => instance.scanJson(bytes, from, to, keys, { ...options, array: false, first: true })),
     scanJsonArray: (bytes, from, to, keys, options) =>
       use((instance) => ({ ...instance.scanJson(bytes, from, to, keys, { ...options, array: true }), closed: instance.isClosed() })),
+    count: (bytes, from, to, byte) => use((instance) => instance.countByte(bytes, from, to, byte)),
+    encode: (text, columns, frame, out) => use((instance) => instance.encode(text, columns, frame, out)),
   }
 }
 
@@ -191,6 +213,33 @@ class WasmInstance {
     }
   }
 
+  /** Lays down what the kernel needs, and empties the stretch that it writes into whenever that is full. */
+  encode(text: EncodeText, columns: ReadonlyArray<EncodeColumn>, frame: EncodeFrame, out: TextOutput): Encoded {
+    const { kernel } = this
+    const layout = new EncodeLayout(text, columns, frame, this.input)
+    let room = OUTPUT
+    this.reserve(layout.size + room + PADDING)
+    layout.write(this.bytes, this.words)
+    kernel.encodeStart(layout.settings)
+    const start = layout.size
+    let length = 0
+    for (let first = 0; ;) {
+      const status = kernel.encodeRows(first, text.length, start, start + room)
+      if (status === EncodeStatus.notPlain) return { column: kernel.encodeColumn() >>> 0 }
+      const end = kernel.encodeEnd() >>> 0
+      out.reserve(length, end - start)
+      out.bytes.set(this.bytes.subarray(start, end), length)
+      length += end - start
+      if (status === EncodeStatus.done) return { length }
+      const row = kernel.encodeRow() >>> 0
+      if (row === first) {
+        room *= 2
+        this.reserve(start + room + PADDING)
+      }
+      first = row
+    }
+  }
+
   isClosed(): boolean {
     return this.kernel.jsonClosed() !== 0
   }
@@ -224,5 +273,8 @@ class WasmInstance {
     this.words = new Uint32Array(this.kernel.memory.buffer)
   }
 }
+
+/** What a call of `encodeRows` ended with, as in packages/core/kernel/encode.ts. */
+const EncodeStatus = { done: 0, full: 1, notPlain: 2 } as const
 
 const align = (place: number): number => Math.ceil(place / 64) * 64
