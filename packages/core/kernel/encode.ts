@@ -1,5 +1,6 @@
 /**
- * Writes rows of CSV or JSON text as rows of CSV or JSON, where fields can be copied: as they stand, or with the escapes of the other format.
+ * Writes rows of CSV or JSON text as rows of CSV or JSON, where fields can be copied: as they stand, or with the escapes of the other
+ * format.
  *
  * The caller lays down text, places of fields and one operation per output column. A field that cannot be judged here (a number that is not
  * in its plain form, an escape by code) stops the work with its column; the caller then gives that column as prepared text. What is written

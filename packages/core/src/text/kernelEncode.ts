@@ -59,8 +59,8 @@ export class KernelRows {
   }
 
   /**
-   * Writes the batch and gives the length, or undefined where the kernel is of no use or a value is wrong. `operations`: what the kernel may
-   * do with each column, undefined for one that `fields` writes.
+   * Writes the batch and gives the length, or undefined where the kernel is of no use or a value is wrong. `operations`: what the kernel
+   * may do with each column, undefined for one that `fields` writes.
    */
   encode(
     out: TextOutput,
