@@ -28,9 +28,13 @@ const codes: ReadonlyMap<number, { readonly code?: ErrorCode; readonly retryable
   [10, { retryable: true, hint: "The disk could not be read or written." }],
   [11, { retryable: false, hint: "The file is damaged." }],
   [13, { code: "DISK_FULL", retryable: false, hint: "Make room on the disk, and run again." }],
-  [14, { retryable: false, hint: "The file cannot be opened: look at its path and its permissions." }],
+  [14, { code: "OUTPUT_NOT_WRITABLE", retryable: false, hint: "The file cannot be opened: look at its path and its permissions." }],
   [26, { retryable: false, hint: "The file is no SQLite database." }],
 ])
+
+/** Whether SQLite itself failed, and not the file system before it was asked. */
+export const isSqliteError = (cause: unknown): cause is { readonly errcode: unknown } =>
+  typeof cause === "object" && cause !== null && "errcode" in cause
 
 export interface SqliteFailure {
   readonly code: ErrorCode | undefined
@@ -40,7 +44,7 @@ export interface SqliteFailure {
 
 export const describeSqlite = (cause: unknown): SqliteFailure => {
   const message = cause instanceof Error ? cause.message : String(cause)
-  const errcode = typeof cause === "object" && cause !== null && "errcode" in cause ? Number(cause.errcode) : undefined
+  const errcode = isSqliteError(cause) ? Number(cause.errcode) : undefined
   // The lower byte is the primary code; the rest says more.
   const known = errcode === undefined ? undefined : codes.get(errcode & 0xff)
   return { code: known?.code, message: known === undefined ? message : `${message}. ${known.hint}`, retryable: known?.retryable ?? false }

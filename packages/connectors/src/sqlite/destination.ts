@@ -13,7 +13,8 @@ import {
 } from "@deltaflow/core"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { describeSqlite, openDatabase, quoteName } from "./database.ts"
+import { writeFailure } from "../files/failures.ts"
+import { describeSqlite, isSqliteError, openDatabase, quoteName } from "./database.ts"
 import { declaredType, toSqlite } from "./types.ts"
 
 export const SqliteDestinationConfig = Schema.Struct({
@@ -241,13 +242,15 @@ const upsertClause = (key: ReadonlyArray<string>, columns: ReadonlyArray<ColumnS
 }
 
 const failed =
-  (context: PluginContext) =>
+  (context: PluginContext & { readonly config: Config }) =>
   (cause: unknown): DestinationError => {
     if (cause instanceof DestinationError) return cause
+    // What went wrong before SQLite was asked is told as for any file.
+    if (!isSqliteError(cause)) return writeFailure(context.config.path, context.name, cause)
     const { code, message, retryable } = describeSqlite(cause)
     return new DestinationError({
       code: code ?? "DESTINATION_FAILED",
-      message: `${context.name}: ${message}`,
+      message: `${context.name} (${context.config.path}): ${message}`,
       path: [context.name],
       retryable,
       cause,

@@ -6,6 +6,7 @@ import {
   type ColumnSchema,
   type PushedCondition,
   type Pushdown,
+  resolveInside,
   type Source,
   SourceError,
   type SourceRead,
@@ -17,7 +18,8 @@ import {
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { describeSqlite, openDatabase, quoteName, type SqliteValue } from "./database.ts"
+import { readFailure } from "../files/failures.ts"
+import { describeSqlite, isSqliteError, openDatabase, quoteName, type SqliteValue } from "./database.ts"
 import { columnType, fromSqlite, storedType, toSqlite } from "./types.ts"
 
 export const SqliteSourceConfig = Schema.Struct({
@@ -55,6 +57,8 @@ export const sqliteSource: Source<Config> = {
   supportsIncremental: true,
   open: (request) =>
     Effect.gen(function* () {
+      const isThere = yield* Effect.tryPromise({ try: () => findDatabase(request), catch: failed(request) })
+      if (!isThere) return withoutRows(request)
       const database = yield* Effect.acquireRelease(
         Effect.tryPromise({ try: () => openDatabase(request, request.config.path, "read"), catch: failed(request) }),
         (opened) => Effect.sync(() => opened.close()),
@@ -62,6 +66,20 @@ export const sqliteSource: Source<Config> = {
       return yield* Effect.try({ try: () => makeReader(database, request), catch: failed(request) })
     }),
 }
+
+/** Whether the file is there; false only where it may be missing. */
+const findDatabase = async ({ projectRoot, config, files, allowOutside, optional, name }: SourceRequest<Config>): Promise<boolean> => {
+  const found = await files.stat(await resolveInside(projectRoot, config.path, files, allowOutside))
+  if (found !== undefined || optional === true) return found !== undefined
+  const message = `${name}: there is no file ${config.path} in ${projectRoot}. Check path, or set optional: true.`
+  throw new SourceError({ code: "FILE_NOT_FOUND", message, path: [name, "path"] })
+}
+
+const withoutRows = ({ columns = {}, config }: SourceRequest<Config>): SourceReader => ({
+  schema: { columns: Object.entries(columns).map(([name, type]): ColumnSchema => ({ name, type, nullable: true })) },
+  notes: [`there is no file ${config.path}, so there are no rows`],
+  read: () => ({ rows: { kind: "batches", stream: Stream.empty } }),
+})
 
 const makeReader = (database: DatabaseSync, request: SourceRequest<Config>): SourceReader => {
   // One snapshot for the sample, the schema and the rows.
@@ -330,6 +348,7 @@ const failed =
   (request: SourceRequest<Config>) =>
   (cause: unknown): SourceError => {
     if (cause instanceof SourceError) return cause
+    if (!isSqliteError(cause)) return readFailure(request.config.path, request.name, cause)
     const { message, retryable } = describeSqlite(cause)
     return new SourceError({
       code: "SOURCE_FAILED",

@@ -1,3 +1,4 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
@@ -104,6 +105,17 @@ describe("the sqlite destination", () => {
     await expect(into([{ id: 3, other: 1 }], { write_mode: "append", schema_changes: "fail" })).rejects.toMatchObject({
       code: "SCHEMA_CHANGED",
     })
+  })
+
+  it("says where it cannot write: a file in the place of a folder, a folder in the place of the file, no database", async () => {
+    writeFileSync(path.join(root, "blocked"), "x")
+    mkdirSync(path.join(root, "folder"))
+    for (const place of ["blocked/test.db", "folder"]) {
+      const failure = into([{ id: 1 }], { path: place })
+      await expect(failure).rejects.toMatchObject({ code: "OUTPUT_NOT_WRITABLE", message: expect.stringContaining(place) as string })
+    }
+    await expect(into([{ id: 1 }], { path: "blocked" })).rejects.toThrow("The file is no SQLite database.")
+    expect(readFileSync(path.join(root, "blocked"), "utf8")).toBe("x")
   })
 
   it("leaves the old rows when the run fails half way", async () => {
@@ -257,10 +269,12 @@ describe("the sqlite source", () => {
     expect((await outOf({ table: name })).rows).toEqual([{ [name]: 1 }])
   })
 
-  it("says which file is missing", async () => {
+  it("says which file is missing, unless it may be", async () => {
     await expect(outOf({ table: "t", path: "none.db" })).rejects.toMatchObject({
-      code: "SOURCE_FAILED",
-      message: expect.stringContaining("none.db"),
+      code: "FILE_NOT_FOUND",
+      message: expect.stringContaining("there is no file none.db in ") as string,
     })
+    const { rows, run } = await outOf({ table: "t", path: "none.db", optional: true, columns: { id: "integer" } })
+    expect([rows, run.rowsExtracted]).toEqual([[], 0])
   })
 })
