@@ -40,7 +40,6 @@ export class Live {
   }
 
   private draw(): void {
-    if (this.progress === undefined) return
     if (!this.terminal.isLive) return this.terminal.say(this.oneLine(this.progress))
     this.clear()
     const mark = this.terminal.style("cyan", FRAMES[this.frame++ % FRAMES.length]!)
@@ -54,17 +53,21 @@ export class Live {
     this.shown = 0
   }
 
-  private lines(progress: RunProgress): ReadonlyArray<string> {
+  private lines(progress: RunProgress | undefined): ReadonlyArray<string> {
+    if (progress === undefined) return [OPENING]
     return [
       ...progress.sources.map(
         (source) => `Source: ${source.name} (${count(source.rows)} rows${this.rate(source.rows)}${this.left(source)})`,
       ),
-      ...progress.steps.map((step) => `Transform: ${step.name} (${count(step.rowsOut)} rows)`),
-      ...progress.destinations.map((destination) => `Destination: ${destination.label} (${count(destination.rows)} rows)`),
+      ...progress.steps.map((step) => `Transform: ${step.name} (${count(step.rowsOut)} rows${this.rate(step.rowsOut)})`),
+      ...progress.destinations.map(
+        (destination) => `Destination: ${destination.label} (${count(destination.rows)} rows${this.rate(destination.rows)})`,
+      ),
     ]
   }
 
-  private oneLine(progress: RunProgress): string {
+  private oneLine(progress: RunProgress | undefined): string {
+    if (progress === undefined) return OPENING
     const rejected = progress.rejected === 0 ? "" : `, ${count(progress.rejected)} rejected`
     return `${count(progress.read)} rows read${this.rate(progress.read)}, ${count(progress.loaded)} written${rejected}`
   }
@@ -82,9 +85,18 @@ export class Live {
           ? bytes / totalBytes
           : undefined
     if (part === undefined || part <= 0.01 || part >= 1) return ""
-    const seconds = ((performance.now() - this.started) / 1000) * (1 / part - 1)
-    return `, ${Math.round(part * 100)} %, ${Math.ceil(seconds)} s left`
+    const seconds = Math.ceil(((performance.now() - this.started) / 1000) * (1 / part - 1))
+    return `, ${Math.round(part * 100)} %, ${shownSeconds(seconds)} left`
   }
+}
+
+const OPENING = "Opening the sources"
+
+/** `8 s`, `4 min`, `2 h 10 min`: a guess needs no seconds beside its minutes. */
+const shownSeconds = (seconds: number): string => {
+  if (seconds < 120) return `${seconds} s`
+  const minutes = Math.ceil(seconds / 60)
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
 /** `1,234,567`, by hand: the locale's own formatter costs a tenth of a second at its first use. */

@@ -48,13 +48,19 @@ export class Terminal {
     this.err.write(text)
   }
 
+  /** Colour in talk. */
   style(style: Style, text: string): string {
-    return this.hasColour ? styleText(style, text, { validateStream: false }) : text
+    return this.hasColour(this.isLive) ? styleText(style, text, { validateStream: false }) : text
   }
 
-  private get hasColour(): boolean {
+  /** Colour in data, which may go to a file while the talk is on a terminal. */
+  dataStyle(style: Style, text: string): string {
+    return this.hasColour(this.out.isTTY && this.isLive) ? styleText(style, text, { validateStream: false }) : text
+  }
+
+  private hasColour(isTerminal: boolean): boolean {
     if (isOn(this.env["NO_COLOR"])) return false
-    return isOn(this.env["FORCE_COLOR"]) || this.isLive
+    return isOn(this.env["FORCE_COLOR"]) || isTerminal
   }
 }
 

@@ -15,6 +15,14 @@ export const reportError = (
   return error instanceof DefinitionError ? 2 : 1
 }
 
+/** Gives the exit code. */
+export const reportUnknownRun = (terminal: Terminal, id: string, json: boolean): number => {
+  const message = `there is no run ${id} in this project's store. See deltaflow runs.`
+  if (json) terminal.data(JSON.stringify({ error: { code: "UNKNOWN_RUN", message } }))
+  else terminal.say(`${terminal.style("red", "error")}: ${message}`)
+  return 1
+}
+
 export const reportIssues = (terminal: Terminal, issues: ReadonlyArray<Issue>): void => {
   issues.forEach((issue, i) => {
     if (i > 0) terminal.say()

@@ -31,6 +31,16 @@ export default function addDomain(row) {
 }
 `
 
+const test = `// Run with: node --test
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import addDomain from "../transforms/add-domain.mjs"
+
+test("takes the domain from the address", () => {
+  assert.deepEqual(addDomain({ email: "ada@example.com" }), { email: "ada@example.com", domain: "example.com" })
+})
+`
+
 const pipeline = (name: string, destination: string): string => `# yaml-language-server: $schema=./.deltaflow/schema.json
 name: ${name}
 version: "1.0"
@@ -60,6 +70,7 @@ const readme = (output: string): string => `# Pipelines
 - \`deltaflow preview deltaflow.yml --step 1\` shows the rows after the first step, and writes nothing.
 - \`deltaflow explain deltaflow.yml\` shows what is read and what each step gives.
 - \`deltaflow validate\` checks the pipeline; \`deltaflow doctor\` checks everything around it.
+- \`node --test\` tests the step in \`transforms/\`.
 
 More pipelines go into \`pipelines/\`, one file each.
 `
@@ -69,6 +80,7 @@ const project = (name: string, destination: string, output: string): Template =>
     "deltaflow.yml": pipeline(name, destination),
     "data/users.csv": users,
     "transforms/add-domain.mjs": transform,
+    "tests/add-domain.test.mjs": test,
     ".env.example": environment,
     ".gitignore": ignored,
     "README.md": readme(output),

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -37,6 +38,10 @@ describe("init", () => {
     expect(ran.code).toBe(0)
     expect(existsSync(path.join(mine, output))).toBe(true)
     expect((await deltaflow(mine, ["validate"])).code).toBe(0)
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env
+    const tested = spawnSync(process.execPath, ["--test"], { cwd: mine, env, encoding: "utf8" })
+    expect(tested.stdout).toMatch(/pass 1\n/)
+    expect(tested.status).toBe(0)
     const text = readFileSync(path.join(mine, "deltaflow.yml"), "utf8")
     expect(text.split("\n")[0]).toBe("# yaml-language-server: $schema=./.deltaflow/schema.json")
     expect(JSON.parse(readFileSync(path.join(mine, ".deltaflow/schema.json"), "utf8"))).toMatchObject({ type: "object" })
@@ -170,6 +175,32 @@ Pipeline completed in 0.3s
     expect(stderr).toBe("")
   })
 
+  it("says where the time went with --profile, as a table beside the data and as JSON", async () => {
+    const root = folderWith(project)
+    const { code, stdout, stderr } = await deltaflow(root, ["run", "--profile"])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "" })
+    const rows = stderr.split("\n").filter((line) => line.endsWith(" %"))
+    expect(rows.map((row) => row.slice(0, 37).trim().split(/ {2,}/).slice(0, 2))).toEqual([
+      ["start", "opening and planning"],
+      ["extract", "sample_data"],
+      ["transform", "filter"],
+      ["transform", "rename"],
+      ["load", "filtered_users.json"],
+    ])
+    const { run } = JSON.parse((await deltaflow(root, ["run", "--profile", "--json"])).stdout.trim().split("\n").at(-1)!) as {
+      run: { profile: ReadonlyArray<{ name: string; rows: number | null; duration_ms: number; share: number }> }
+    }
+    expect(run.profile.map(({ name, rows }) => [name, rows])).toEqual([
+      ["opening and planning", null],
+      ["sample_data", 5],
+      ["filter", 3],
+      ["rename", 3],
+      ["filtered_users.json", 3],
+    ])
+    expect(run.profile.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 2)
+    expect(run.profile.every(({ duration_ms: time }) => time >= 0)).toBe(true)
+  })
+
   it("fails with the name of an input that is not there", async () => {
     const { code, stderr } = await deltaflow(folderWith({ "deltaflow.yml": quickstart }), ["run"])
     expect(stderr).toMatch(/error\[FILE_NOT_FOUND\]: .*data\/users\.csv/)
@@ -253,6 +284,9 @@ describe("history and state", () => {
 
   it.each([["runs", "show"], ["logs"]])("says that there is no such run: %s", async (...verb) => {
     const { code, stderr } = await deltaflow(folderWith(project), [...verb, "run_nope"])
+    const asJson = await deltaflow(folderWith(project), [...verb, "run_nope", "--json"])
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ error: { code: "UNKNOWN_RUN" } })
+    expect(asJson).toMatchObject({ code: 1, stderr: "" })
     expect(stderr).toContain("there is no run run_nope")
     expect(code).toBe(1)
   })

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { expect, it, vi } from "vitest"
-import { start } from "./child.ts"
+import { say, start } from "./child.ts"
 import { folderWith, project, quickstart, users } from "./inProcess.ts"
 
 // A process starts in half a second, and in ten on a machine that has other work.
@@ -55,8 +55,64 @@ it("stops at once at the second Ctrl-C, where the next checkpoint never comes", 
   await hears("stderr", "Press Ctrl-C again")
   child.kill("SIGINT")
   expect(await ended).toBe(130)
-  expect(said.stderr).toContain("Interrupted")
-  expect(existsSync(path.join(root, "output"))).toBe(true)
+  expect(said.stderr).toContain("Interrupted: nothing was written. Go on with: deltaflow run --retry")
+  expect(readdirSync(path.join(root, "output"))).toEqual(["filtered_users.json"])
+  expect(readFileSync(path.join(root, "output/filtered_users.json"), "utf8")).toBe("the old output")
+})
+
+/** Waits at row 25 until the test has made a file. */
+const waiting = `import { existsSync } from "node:fs"
+export default async (row) => {
+  if (row.id === 25 && !existsSync("go")) process.stdout.write("waiting\\n")
+  while (row.id === 25 && !existsSync("go")) await new Promise((resolve) => setTimeout(resolve, 10))
+  return row
+}
+`
+
+it("keeps what was written up to the next checkpoint at Ctrl-C, and the retry brings the rest, once", async () => {
+  const lines = (from: number, to: number): string =>
+    Array.from({ length: to - from + 1 }, (_, i) => `${JSON.stringify({ id: from + i })}\n`).join("")
+  const root = folderWith({
+    "in/1.ndjson": lines(1, 20),
+    "in/2.ndjson": lines(21, 40),
+    "in/3.ndjson": lines(41, 60),
+    "steps/wait.mjs": waiting,
+    "orders.yml": `name: orders
+sources: [{ type: ndjson, path: "in/*.ndjson", incremental: true, batch_size: 10 }]
+transforms: [{ type: custom, module: steps/wait.mjs, concurrency: 1 }]
+destinations: [{ type: ndjson, path: out/orders.ndjson, write_mode: append }]
+`,
+  })
+  const { child, said, ended, hears } = start(root, ["run", "orders.yml"])
+  await hears("stdout", "waiting")
+  child.kill("SIGINT")
+  await hears("stderr", "Stopping at the next checkpoint")
+  writeFileSync(path.join(root, "go"), "")
+  expect(await ended).toBe(130)
+  const [, kept] = /Interrupted: (\d+) rows written, and they stay\. Go on with: deltaflow run orders\.yml --retry/.exec(said.stderr) ?? []
+  const ids = (): ReadonlyArray<number> =>
+    readFileSync(path.join(root, "out/orders.ndjson"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { id: number }).id)
+  expect(ids()).toEqual(Array.from({ length: Number(kept) }, (_, i) => i + 1))
+  expect(Number(kept)).toBeGreaterThanOrEqual(20)
+  expect(Number(kept)).toBeLessThan(60)
+  const retry = await say(root, ["run", "orders.yml", "--retry"])
+  expect(retry.stderr).toContain(`(${60 - Number(kept)} rows written)`)
+  expect(ids()).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
+  expect(readdirSync(path.join(root, "out"))).toEqual(["orders.ndjson"])
+})
+
+it("ends with code 130 where Ctrl-C comes with --json, the events and the result being whole", async () => {
+  const root = folderWith(hanging(""))
+  const { child, said, ended, hears } = start(root, ["run", "--json"])
+  await hears("stdout", "hanging")
+  child.kill("SIGINT")
+  expect(await ended).toBe(130)
+  const lines = said.stdout.split("\n").filter((line) => line.startsWith("{"))
+  expect(lines.map((line) => JSON.parse(line) as { event?: string }).at(-2)?.event).toBe("pipeline.cancelled")
+  expect(JSON.parse(lines.at(-1)!)).toMatchObject({ run: { status: "cancelled", error: { code: "RUN_CANCELLED" } } })
 })
 
 it("ends quietly when the reader of its output goes away", async () => {

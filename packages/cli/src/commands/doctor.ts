@@ -50,8 +50,8 @@ const MARK = { ok: ["green", "✓"], warn: ["yellow", "!"], fail: ["red", "✗"]
 const say = (terminal: Terminal, findings: ReadonlyArray<NamedFinding>): void => {
   for (const { check, level, message, fix } of findings) {
     const [colour, mark] = MARK[level]
-    terminal.data(`${terminal.style(colour, mark)} ${check}: ${message}`)
-    if (fix !== undefined) terminal.data(`    ${terminal.style("cyan", "fix")}: ${fix}`)
+    terminal.data(`${terminal.dataStyle(colour, mark)} ${check}: ${message}`)
+    if (fix !== undefined) terminal.data(`    ${terminal.dataStyle("cyan", "fix")}: ${fix}`)
   }
   const count = (level: Level): number => findings.filter((finding) => finding.level === level).length
   terminal.say(`\n${count("ok")} well, ${count("warn")} to look at, ${count("fail")} wrong`)

@@ -8,6 +8,8 @@ export const run: RunCommand = async (invocation) => {
   const { engine, project } = session
   const pipeline = onePipeline(invocation, project)
   const explanation = await lookingAt(project, pipeline, engine.explain(pipeline))
-  invocation.terminal.data(isSet(invocation, "json") ? JSON.stringify(explanation) : explainText(explanation).join("\n"))
+  const { terminal } = invocation
+  terminal.data(isSet(invocation, "json") ? JSON.stringify(explanation) : explainText(explanation).join("\n"))
+  if (!isSet(invocation, "json")) terminal.say("\nWhat each step costs is measured by deltaflow run --profile.")
   return 0
 }

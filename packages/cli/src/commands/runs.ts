@@ -6,6 +6,7 @@ import { mermaidGantt } from "../gantt/mermaid.ts"
 import { svgGantt } from "../gantt/svg.ts"
 import { textGantt } from "../gantt/text.ts"
 import { count } from "../Live.ts"
+import { reportUnknownRun } from "../report.ts"
 import { durationOf, isoTime, runAsJson, runCells, runColumns, runsAsCsv, shownDuration } from "../runRows.ts"
 import { openSession } from "../session.ts"
 import { table } from "../table.ts"
@@ -71,12 +72,7 @@ const listed = (invocation: Invocation, runs: ReadonlyArray<Run>, form: string):
 
 const showRun = (invocation: Invocation, run: Run | undefined, id: string): number => {
   const { terminal } = invocation
-  if (run === undefined) {
-    const message = `there is no run ${id} in this project's store. See deltaflow runs.`
-    if (isSet(invocation, "json")) terminal.data(JSON.stringify({ error: { code: "UNKNOWN_RUN", message } }))
-    else terminal.say(`${terminal.style("red", "error")}: ${message}`)
-    return 1
-  }
+  if (run === undefined) return reportUnknownRun(terminal, id, isSet(invocation, "json"))
   terminal.data(isSet(invocation, "json") ? JSON.stringify(runAsJson(run)) : runText(run))
   return 0
 }

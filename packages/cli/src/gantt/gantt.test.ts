@@ -33,7 +33,7 @@ describe("mermaid", () => {
 })
 
 describe("text", () => {
-  const plain = { style: (_: unknown, text: string) => text }
+  const plain = { dataStyle: (_: unknown, text: string) => text }
 
   it("puts bars where their time is, within the width", () => {
     const lines = textGantt(chart, plain, 80).split("\n")
