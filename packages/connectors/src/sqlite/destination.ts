@@ -58,9 +58,29 @@ export const sqliteDestination: Destination<Config> = {
 const CHECKPOINTS = "_deltaflow_checkpoints"
 
 const openForWriting = async (request: LoadRequest<Config>): Promise<DatabaseSync> => {
+  await checkDatabase(request)
   const database = await openDatabase(request, request.config.path, "write")
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
   return database
+}
+
+const MAGIC = "SQLite format 3\0"
+
+/** SQLite takes a small file of any kind for an empty database, and would write over it. */
+const checkDatabase = async ({ files, projectRoot, allowOutside, config, name }: LoadRequest<Config>): Promise<void> => {
+  const absolute = await resolveInside(projectRoot, config.path, files, allowOutside)
+  const found = await files.stat(absolute)
+  if (found?.kind !== "file" || found.size === 0) return
+  const handle = await files.openRead(absolute)
+  try {
+    const start = Buffer.alloc(MAGIC.length)
+    await handle.read(start, 0)
+    if (start.toString("latin1") === MAGIC) return
+  } finally {
+    await handle.close()
+  }
+  const message = `${name}: ${config.path} is no SQLite database. Name another file, or remove this one.`
+  throw new DestinationError({ code: "OUTPUT_NOT_WRITABLE", message, path: [name, "path"] })
 }
 
 const readCheckpoint = async (context: PluginContext & { readonly config: Config }): Promise<Checkpoint | undefined> => {

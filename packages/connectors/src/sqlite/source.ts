@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import {
   Batch,
@@ -19,6 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { readFailure } from "../files/failures.ts"
+import { checkCursorColumns, CursorFollower, type SqliteCursor } from "./cursor.ts"
 import { describeSqlite, isSqliteError, openDatabase, quoteName, type SqliteValue } from "./database.ts"
 import { columnType, fromSqlite, storedType, toSqlite } from "./types.ts"
 
@@ -35,12 +35,6 @@ export const SqliteSourceConfig = Schema.Struct({
 )
 
 type Config = typeof SqliteSourceConfig.Type
-
-/** Stored between runs: only ever add optional fields. `seen` tells apart the rows that share the last value. */
-interface SqliteCursor {
-  readonly value: string | number | bigint
-  readonly seen: ReadonlyArray<string>
-}
 
 /**
  * Rows of a SQLite table, view or query, read in one snapshot.
@@ -92,25 +86,6 @@ const makeReader = (database: DatabaseSync, request: SourceRequest<Config>): Sou
     notes: schema.columns.map((column) => `${column.name}: ${column.type}`),
     read: (offer) => readRows(database, base, schema, request, offer),
   }
-}
-
-/** Without a column to go by, or with a key that is not there, rows would be given twice or left out in silence. */
-const checkCursorColumns = ({ columns }: BatchSchema, { name, incremental, config }: SourceRequest<Config>): void => {
-  if (incremental === undefined) return
-  const { column, key = [] } = incremental
-  if (column === undefined) {
-    const message = `${name}: incremental reading of SQLite goes by a column whose values grow. Name it: incremental: { column: … }.`
-    throw new SourceError({ code: "INVALID_VALUE", message, path: [name, "incremental", "column"] })
-  }
-  const missing = [column, ...key].find((wanted) => columns.every((found) => found.name !== wanted))
-  if (missing === undefined) return
-  const names = columns.map((found) => found.name).join(", ")
-  throw new SourceError({
-    code: "UNKNOWN_COLUMN",
-    message: `${name}: incremental names ${JSON.stringify(missing)}, which ${config.table ?? "the query"} does not have. It has ${names}.`,
-    path: [name, "incremental", missing === column ? "column" : "key"],
-    column: missing,
-  })
 }
 
 /** Rows that are looked at for the type of a column that declares none. */
@@ -235,57 +210,6 @@ const warnOfNulls = (database: DatabaseSync, base: string, column: string | unde
     request.log.warn(`${request.name}: ${String(count)} rows have no value in the cursor column ${column}, so they are not read`, {
       rows: String(count),
     })
-}
-
-/** Follows the cursor, and leaves out rows that an earlier run has given. */
-class CursorFollower {
-  private readonly index: number
-  private readonly keys: ReadonlyArray<number>
-  private readonly before: ReadonlySet<string>
-  private readonly lookback: boolean
-  private value: SqliteCursor["value"] | undefined
-  private seen: Set<string>
-
-  constructor(shape: BatchSchema, column: string, request: SourceRequest<Config>, cursor: SqliteCursor | undefined) {
-    this.index = shape.columns.findIndex((item) => item.name === column)
-    this.keys = (request.incremental?.key ?? []).map((key) => shape.columns.findIndex((item) => item.name === key))
-    this.before = new Set(cursor?.seen)
-    this.value = cursor?.value
-    this.seen = new Set(cursor?.seen)
-    this.lookback = request.incremental?.lookback !== undefined
-  }
-
-  /** Whether the row is new; remembers it. */
-  take(row: Array<SqliteValue>): boolean {
-    const value = row[this.index] as SqliteCursor["value"]
-    const mark = this.markOf(row)
-    if (this.before.has(mark)) return false
-    if (this.value === undefined || this.compare(value, this.value) > 0) {
-      this.value = value
-      // With a lookback rows from before the cursor come again, so their marks are kept as well.
-      if (!this.lookback) this.seen = new Set()
-    }
-    this.seen.add(mark)
-    return true
-  }
-
-  cursor(): SqliteCursor | undefined {
-    return this.value === undefined ? undefined : { value: this.value, seen: [...this.seen] }
-  }
-
-  private compare(a: SqliteCursor["value"], b: SqliteCursor["value"]): number {
-    return a < b ? -1 : a > b ? 1 : 0
-  }
-
-  private markOf(row: Array<SqliteValue>): string {
-    const values = this.keys.length === 0 ? row : [row[this.index]!, ...this.keys.map((key) => row[key]!)]
-    const text = JSON.stringify(
-      values.map((value) =>
-        typeof value === "bigint" ? `i${value}` : value instanceof Uint8Array ? `b${Buffer.from(value).toString("hex")}` : value,
-      ),
-    )
-    return createHash("sha256").update(text).digest("base64").slice(0, 22)
-  }
 }
 
 const nextBatch = (

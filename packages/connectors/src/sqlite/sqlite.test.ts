@@ -114,7 +114,7 @@ describe("the sqlite destination", () => {
       const failure = into([{ id: 1 }], { path: place })
       await expect(failure).rejects.toMatchObject({ code: "OUTPUT_NOT_WRITABLE", message: expect.stringContaining(place) as string })
     }
-    await expect(into([{ id: 1 }], { path: "blocked" })).rejects.toThrow("The file is no SQLite database.")
+    await expect(into([{ id: 1 }], { path: "blocked" })).rejects.toThrow("blocked is no SQLite database. Name another file")
     expect(readFileSync(path.join(root, "blocked"), "utf8")).toBe("x")
   })
 
