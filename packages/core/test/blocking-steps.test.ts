@@ -291,3 +291,22 @@ test("an unknown column and JSON as a key are found before a row is read", async
   expect(await issuesOf("dok")).toContain("Did you mean `doc`?")
   expect(await issuesOf("doc")).toContain("which has no order")
 })
+
+test("rows that deduplicate leaves out count as filtered by it, spilled or not", async () => {
+  for (const defaults of [{}, small]) {
+    const kept = keepRows()
+    await using engine = engineWith(rowsSource(mixed(4001)), kept.destination)
+    const transforms = [
+      { type: "map", fields: { group: "id / 3" } },
+      { type: "deduplicate", key: "group", keep: "latest", by: "id" },
+      { type: "select", columns: ["id"] },
+    ] as const
+    const run = await engine.run(definition({ defaults, transforms }))
+    const highest = mixed(4001)
+      .map(({ id }) => id)
+      .filter((id) => id % 3 === 2 || id === 4000)
+    expect(kept.rows).toEqual(highest.map((id) => ({ id })))
+    expect(run).toMatchObject({ rowsExtracted: 4001, rowsLoaded: highest.length, rowsFiltered: 4001 - highest.length, rowsRejected: 0 })
+    expect(readdirSync(tempFolder)).toEqual([])
+  }
+})

@@ -7,6 +7,7 @@ import { DefinitionError } from "../contract/Errors.ts"
 import type { ModuleReference } from "../contract/Plugin.ts"
 import { stringifyJson } from "../model/Json.ts"
 import type { BuiltinStep, DecodedDestination, DecodedPipeline, DecodedSource, DecodedStep } from "../pipeline/DecodedPipeline.ts"
+import { listOfNames } from "../pipeline/decodeConnectors.ts"
 import { decodeDefinition } from "../pipeline/decodeDefinition.ts"
 import type { PipelineDefinition } from "../pipeline/Definition.ts"
 import { loadPipelineText } from "../pipeline/PipelineFile.ts"
@@ -157,6 +158,10 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
     case "rename":
     case "select":
       return step
+    case "deduplicate": {
+      const { key, keep = "first", by } = step
+      return { ...named(step.name), type: "deduplicate", key: listOfNames(key), keep, ...(by === undefined ? {} : { by }) }
+    }
     case "sort":
       return { ...named(step.name), type: "sort", by: sortKeys(step) }
     case "custom": {

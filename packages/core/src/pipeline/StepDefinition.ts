@@ -56,7 +56,11 @@ export const DeduplicateStep = step("deduplicate", "Keeps one row of those that 
     Schema.Literals(["latest", "earliest", "first"]),
     "Which row stays: the one with the highest `by`, the lowest `by`, or the first that came. Default: `first`.",
   ),
-  by: optional(Text, "Column that `latest` and `earliest` compare."),
+  by: optional(
+    Text,
+    "Column that `latest` and `earliest` compare. A row without a value there stays only where no other has one; of equal rows `latest` takes the " +
+      "last and `earliest` the first.",
+  ),
 })
 
 const SortOrder = Schema.Literals(["asc", "desc"])
@@ -119,7 +123,7 @@ export const builtinSteps = [
 ] as const
 
 /** Steps of the format that this version cannot run yet. */
-export const unsupportedSteps: ReadonlySet<string> = new Set(["aggregate", "deduplicate", "join", "sql", "unnest", "flatten"])
+export const unsupportedSteps: ReadonlySet<string> = new Set(["aggregate", "join", "sql", "unnest", "flatten"])
 
 /** A step whose type is a transform that the host registered; its other keys are the transform's config. */
 export const PluginStep = Schema.StructWithRest(

@@ -206,6 +206,24 @@ describe("a definition", () => {
     for (const schedule of ["*/5 * * * *", "0 0 6 * * MON-FRI", "0 0 1 jan *", "0 0 L * *"]) expect(await codesOf({ schedule })).toEqual([])
   })
 
+  it("asks for the column that deduplicate compares, and only where it compares", async () => {
+    const deduplicate = (more: object) => codesOf({ transforms: [{ type: "deduplicate", key: "a", ...more }] })
+    expect(await deduplicate({})).toEqual([])
+    expect(await deduplicate({ keep: "latest", by: "b" })).toEqual([])
+    expect(await deduplicate({ keep: "latest" })).toEqual([["MISSING_KEY", "transforms[0].by"]])
+    expect(await deduplicate({ by: "b" })).toEqual([["INVALID_VALUE", "transforms[0].by"]])
+    expect(await deduplicate({ keep: "first", by: "b" })).toEqual([["INVALID_VALUE", "transforms[0].by"]])
+  })
+
+  it("refuses steps that need all rows where a run sees only what is new", async () => {
+    const sources = [{ type: "csv", path: "a.csv", incremental: true }]
+    const transforms = [
+      { type: "sort", by: "a" },
+      { type: "deduplicate", key: "a" },
+    ]
+    expect(await codesOf({ sources, transforms })).toEqual([["UNSUPPORTED_FEATURE", "transforms[1].type"]])
+  })
+
   it("does not take an order beside a list of columns to sort by", async () => {
     const sort = (more: object) => codesOf({ transforms: [{ type: "sort", ...more }] })
     expect(await sort({ by: "a", order: "desc" })).toEqual([])
@@ -213,7 +231,7 @@ describe("a definition", () => {
     expect(await sort({ by: [{ column: "a" }], order: "desc" })).toEqual([["INVALID_VALUE", "transforms[0].order"]])
   })
 
-  it.each(["aggregate", "deduplicate", "join", "sql", "unnest", "flatten"])(
+  it.each(["aggregate", "join", "sql", "unnest", "flatten"])(
     "says that the step %s is not there yet, and still checks it",
     async (type) => {
       const issues = await codesOf({ transforms: [{ type, nonsense: 1 }] })

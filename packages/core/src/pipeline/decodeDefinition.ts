@@ -14,7 +14,7 @@ import {
   type Plugin,
   sharedNames,
 } from "./decodeConnectors.ts"
-import type { DecodedDefaults, DecodedDependency, DecodedErrorHandling, DecodedPipeline } from "./DecodedPipeline.ts"
+import type { DecodedDefaults, DecodedSource, DecodedDependency, DecodedErrorHandling, DecodedPipeline } from "./DecodedPipeline.ts"
 import { asList, asMapping, type Decoded, decodeKeys } from "./decodeKeys.ts"
 import { decodeStep } from "./decodeSteps.ts"
 import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Definition.ts"
@@ -106,7 +106,13 @@ const decodePipeline = async (
   const defaults = withBuiltin(settings.defaults)
   const moving = await decodeMoving(root, defaults, context)
   const errorHandling = await decodeErrorHandling(root["error_handling"] ?? {}, defaults, context)
-  context.report([...nameProblems(root), ...featureProblems(root, keys), ...dependencyProblems(keys), ...(await timeProblems(keys))])
+  context.report([
+    ...nameProblems(root),
+    ...featureProblems(root, keys),
+    ...incrementalProblems(root, moving.sources),
+    ...dependencyProblems(keys),
+    ...(await timeProblems(keys)),
+  ])
   const { overrides = {}, inherited = {} } = options
   return {
     ...describePipeline(keys, origin),
@@ -210,6 +216,27 @@ const featureProblems = (root: Root, keys: Keys): ReadonlyArray<Problem> => [
     ? [{ ...notYet("the section `schema`", ["schema"]), at: "key" as const }]
     : []),
 ]
+
+/** Steps whose result over what is new is not what it is over all rows. */
+const NEEDS_ALL_ROWS: ReadonlySet<unknown> = new Set(["deduplicate"])
+
+const incrementalProblems = (root: Root, sources: ReadonlyArray<DecodedSource>): ReadonlyArray<Problem> => {
+  const source = sources.find(({ incremental }) => incremental !== undefined)
+  const steps = Array.isArray(root["transforms"]) ? (root["transforms"] as ReadonlyArray<unknown>) : []
+  if (source === undefined) return []
+  return steps.flatMap((step, i): ReadonlyArray<Problem> => {
+    const type = isMapping(step) ? step["type"] : undefined
+    if (!NEEDS_ALL_ROWS.has(type)) return []
+    return [
+      {
+        code: "UNSUPPORTED_FEATURE",
+        message: `the step \`${String(type)}\` needs all rows, and each run would see only what is new: the source ${source.name} is incremental. This version does not keep what the step knows from run to run.`,
+        path: ["transforms", i, "type"],
+        hint: "Take `incremental` out of the source, or the step out of the pipeline.",
+      },
+    ]
+  })
+}
 
 const dependenciesOf = ({ depends_on, trigger }: Keys): ReadonlyArray<DecodedDependency> => {
   const short = listOfNames(depends_on).map((name): DecodedDependency => ({ name, status: "success" }))

@@ -45,10 +45,26 @@ const decodeBuiltin = (
 
 /** What is wrong with keys of a step that are right by themselves. */
 const stepProblems = (step: BuiltinStep, path: Path): ReadonlyArray<Problem> => {
-  if (step.type !== "sort" || !Array.isArray(step.by) || step.order === undefined) return []
-  const message = "`order` goes with a single column in `by`; in a list each column has its own."
-  return [{ code: "INVALID_VALUE", message, path: [...path, "order"], hint: "Write by: [{ column: …, order: desc }]." }]
+  if (step.type === "sort" && Array.isArray(step.by) && step.order !== undefined) return [listWithOrder(path)]
+  if (step.type !== "deduplicate") return []
+  const { keep = "first", by } = step
+  if (keep === "first" && by !== undefined) return [firstWithBy(path, step.keep === undefined)]
+  return keep !== "first" && by === undefined ? [missingKey([...path, "by"], `the column that \`keep: ${keep}\` compares.`)] : []
 }
+
+const listWithOrder = (path: Path): Problem => ({
+  code: "INVALID_VALUE",
+  message: "`order` goes with a single column in `by`; in a list each column has its own.",
+  path: [...path, "order"],
+  hint: "Write by: [{ column: …, order: desc }].",
+})
+
+const firstWithBy = (path: Path, isDefault: boolean): Problem => ({
+  code: "INVALID_VALUE",
+  message: `\`by\` goes with \`keep: latest\` or \`keep: earliest\`; \`first\`${isDefault ? ", the default," : ""} takes the first row that came.`,
+  path: [...path, "by"],
+  hint: "Add keep: latest, or take `by` out.",
+})
 
 const decodePluginStep = async (
   plugin: Extract<Plugin, { kind: "transform" }>,

@@ -149,6 +149,8 @@ const describeStep = (step: Step): string => {
         .join(", ")
     case "select":
       return step.columns.join(", ")
+    case "deduplicate":
+      return `${step.keep}${step.by === undefined ? "" : ` by ${step.by}`} of each ${step.key.join(", ")}`
     case "sort":
       return step.by.map(describeKey).join(", ")
     case "custom":

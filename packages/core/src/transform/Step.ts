@@ -78,12 +78,24 @@ export interface SortStep {
   readonly by: ReadonlyArray<KeyPart>
 }
 
+/** Keeps one row of those that share a key. */
+export interface DeduplicateStep {
+  readonly type: "deduplicate"
+  readonly name?: string
+  readonly key: ReadonlyArray<string>
+  readonly keep: "latest" | "earliest" | "first"
+  /** What `latest` and `earliest` compare; undefined for `first`. */
+  readonly by?: string
+}
+
 /** Steps that give no row before they have seen the last one. */
-export type BlockingStep = SortStep
+export type BlockingStep = SortStep | DeduplicateStep
+
+const BLOCKING: ReadonlySet<Step["type"]> = new Set(["sort", "deduplicate"] satisfies ReadonlyArray<BlockingStep["type"]>)
 
 export type Step = RowStep | BlockingStep
 
-export const isBlocking = (step: Step): step is BlockingStep => step.type === "sort"
+export const isBlocking = (step: Step): step is BlockingStep => BLOCKING.has(step.type)
 
 export const isTransparent = (step: Step): step is TransparentStep => step.type !== "custom" && !isBlocking(step)
 
@@ -213,6 +225,7 @@ export const expressionsOf = (step: Step): ReadonlyArray<string> => {
     case "select":
     case "custom":
     case "sort":
+    case "deduplicate":
       return []
   }
 }

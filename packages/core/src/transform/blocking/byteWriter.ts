@@ -11,10 +11,16 @@ export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>
   view: DataView
   length = 0
+  /** With `end`, what was written is a piece of bytes. */
+  readonly start = 0
 
   constructor(size = 1024) {
     this.bytes = new Uint8Array(size)
     this.view = new DataView(this.bytes.buffer)
+  }
+
+  get end(): number {
+    return this.length
   }
 
   /** Makes room for `size` more bytes and gives the place where they go. */

@@ -1,6 +1,29 @@
 /** Rows with their keys, one after the other: in memory, and in a spill file in the same form. */
 import { type ByteReader, ByteWriter, compareRanges, varintSize } from "./byteWriter.ts"
 
+/** Some bytes among others. */
+export interface Piece {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+/** A piece that moves. */
+export class Span implements Piece {
+  bytes: Uint8Array = new Uint8Array()
+  start = 0
+  end = 0
+
+  set(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+  }
+}
+
+/** Negative, zero or positive, as `a` is before, equal to or behind `b`. */
+export const comparePieces = (a: Piece, b: Piece): number => compareRanges(a.bytes, a.start, a.end, b.bytes, b.start, b.end)
+
 /**
  * One row with its key, standing in bytes that stay as they are only until the next one is asked for. As bytes: the lengths of key and row,
  * the key, the row.
@@ -8,24 +31,20 @@ import { type ByteReader, ByteWriter, compareRanges, varintSize } from "./byteWr
 export class Entry {
   bytes: Uint8Array = new Uint8Array()
   start = 0
-  keyStart = 0
-  /** Also where the row starts. */
-  keyEnd = 0
   end = 0
+  readonly key = new Span()
+  readonly row = new Span()
 
   /** Reads the entry at the reader's place. */
   read(reader: ByteReader): void {
     this.start = reader.at
     const key = reader.varint()
     const row = reader.varint()
-    this.bytes = reader.bytes
-    this.keyStart = reader.at
-    this.keyEnd = this.keyStart + key
-    this.end = this.keyEnd + row
-  }
-
-  static compare(a: Entry, b: Entry): number {
-    return compareRanges(a.bytes, a.keyStart, a.keyEnd, b.bytes, b.keyStart, b.keyEnd)
+    const { bytes, at } = reader
+    this.bytes = bytes
+    this.end = at + key + row
+    this.key.set(bytes, at, at + key)
+    this.row.set(bytes, at + key, this.end)
   }
 }
 
@@ -34,11 +53,11 @@ export const HEAD = 12
 
 export const entrySize = (key: number, row: number): number => varintSize(key) + varintSize(row) + key + row
 
-export const putEntry = (out: ByteWriter, key: ByteWriter, row: ByteWriter): void => {
-  out.varint(key.length)
-  out.varint(row.length)
-  out.copy(key.bytes, 0, key.length)
-  out.copy(row.bytes, 0, row.length)
+export const putEntry = (out: ByteWriter, key: Piece, row: Piece): void => {
+  out.varint(key.end - key.start)
+  out.varint(row.end - row.start)
+  out.copy(key.bytes, key.start, key.end)
+  out.copy(row.bytes, row.start, row.end)
 }
 
 /** Bits of a place that count bytes within a slab; the others count slabs. */
@@ -63,11 +82,30 @@ export class Slabs {
   }
 
   /** Keeps an entry and gives its place. */
-  add(key: ByteWriter, row: ByteWriter): number {
-    const out = this.room(entrySize(key.length, row.length))
+  add(key: Piece, row: Piece): number {
+    const out = this.room(entrySize(key.end - key.start, row.end - row.start))
     const place = (this.slabs.length - 1) * SLAB + out.length
     putEntry(out, key, row)
     return place
+  }
+
+  /** Keeps bytes as they are and gives their place. `room` bytes are set aside for them, their own length or more. */
+  put(bytes: Uint8Array, start: number, end: number, room: number): number {
+    const out = this.room(room)
+    const at = out.length
+    out.copy(bytes, start, end)
+    out.length = at + room
+    return (this.slabs.length - 1) * SLAB + at
+  }
+
+  /** The slab of a place. */
+  slab(place: number): Uint8Array {
+    return this.slabs[Math.floor(place / SLAB)]!
+  }
+
+  /** Where in its slab a place is. */
+  offset(place: number): number {
+    return place % SLAB
   }
 
   /** Sets the reader to a place. */

@@ -22,8 +22,11 @@ export interface KeyedRowsOptions {
   readonly check: (schema: BatchSchema) => BlockingCheck
 }
 
-/** Called for each row; the keys and the row stand in the writers until the next one. */
-export type TakeRow = (row: number) => void
+/** How the rows of one batch are written. */
+export interface Writers {
+  readonly keys: ReadonlyArray<ReadonlyArray<PutKey>>
+  readonly row: PutKey
+}
 
 export class KeyedRows {
   readonly form: RowForm
@@ -72,8 +75,8 @@ export class KeyedRows {
     })
   }
 
-  /** How to write the rows of one batch: keys, and the row itself where `withRows`. */
-  writers(batch: Batch): { readonly keys: ReadonlyArray<ReadonlyArray<PutKey>>; readonly row: PutKey } {
+  /** How to write the rows of one batch. */
+  writers(batch: Batch): Writers {
     this.checked.get(batch.schema)
     const keys = this.options.keys.map((parts) =>
       parts.map((part) => keyWriter(batch.columns[columnIndex(batch.schema, part.column)]!, part)),
@@ -87,26 +90,43 @@ export class KeyedRows {
   }
 
   /** Writes keys and row of one row. A value that cannot be read is the row's fault: false where it was reported. */
-  write(batch: Batch, row: number, writers: ReturnType<KeyedRows["writers"]>, onRowError: OnRowError | undefined): boolean {
+  write(batch: Batch, row: number, writers: Writers, onRowError: OnRowError | undefined): boolean {
+    return this.writeKeys(batch, row, writers, onRowError) && this.writeRow(batch, row, writers, onRowError)
+  }
+
+  writeKeys(batch: Batch, row: number, { keys }: Writers, onRowError: OnRowError | undefined): boolean {
     try {
-      for (let i = 0; i < writers.keys.length; i++) {
+      for (let i = 0; i < keys.length; i++) {
         const out = this.keys[i]!
+        const parts = keys[i]!
         out.length = 0
-        for (const put of writers.keys[i]!) put(out, row)
+        for (let part = 0; part < parts.length; part++) parts[part]!(out, row)
       }
+      return true
+    } catch (error) {
+      return this.failed(batch, row, error, onRowError)
+    }
+  }
+
+  writeRow(batch: Batch, row: number, writers: Writers, onRowError: OnRowError | undefined): boolean {
+    try {
       this.row.length = 0
       writers.row(this.row, row)
       return true
     } catch (error) {
-      if (!(error instanceof ValueError)) throw error
-      const failure = this.valueError(batch, row, error)
-      if (onRowError === undefined) throw failure
-      onRowError({ row, step: this.options.index, error: failure })
-      return false
+      return this.failed(batch, row, error, onRowError)
     }
   }
 
-  valueError(batch: Batch, row: number, error: ValueError): TransformError {
+  private failed(batch: Batch, row: number, error: unknown, onRowError: OnRowError | undefined): false {
+    if (!(error instanceof ValueError)) throw error
+    const failure = this.valueError(batch, row, error)
+    if (onRowError === undefined) throw failure
+    onRowError({ row, step: this.options.index, error: failure })
+    return false
+  }
+
+  private valueError(batch: Batch, row: number, error: ValueError): TransformError {
     const { spec, index } = this.options
     return batchValueError(this.place, batch.firstRow + row, batch, row, error, pathOf(spec.steps[index]!, index))
   }

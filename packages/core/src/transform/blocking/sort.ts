@@ -3,12 +3,11 @@ import type { Batch } from "../../model/Batch.ts"
 import type { BatchSchema } from "../../model/ColumnType.ts"
 import { StepScope } from "../scope.ts"
 import type { OnRowError, SortStep, StepsSpec } from "../Step.ts"
-import { BatchBuilder } from "./batchBuilder.ts"
 import type { BlockingHost, BlockingRun } from "./host.ts"
 import type { BlockingCheck, BlockingKind } from "./kind.ts"
-import { checkColumns, KeyedRows } from "./keyedRows.ts"
-import { type SortedEntries, Sorter } from "./sorter.ts"
-import type { RowForm } from "./rowForm.ts"
+import { checkColumns, KeyedRows, type Writers } from "./keyedRows.ts"
+import { batchesOf } from "./output.ts"
+import { Sorter } from "./sorter.ts"
 
 const check = (spec: StepsSpec, index: number, step: SortStep, input: BatchSchema): BlockingCheck => {
   const scope = new StepScope(input.columns, spec)
@@ -32,12 +31,7 @@ class SortRun implements BlockingRun {
     return this.addFrom(batch, 0, this.rows.writers(batch), onRowError)
   }
 
-  private addFrom(
-    batch: Batch,
-    from: number,
-    writers: ReturnType<KeyedRows["writers"]>,
-    onRowError: OnRowError | undefined,
-  ): void | Promise<void> {
+  private addFrom(batch: Batch, from: number, writers: Writers, onRowError: OnRowError | undefined): void | Promise<void> {
     const { rows, sorter } = this
     const [key] = rows.keys
     for (let i = from; i < batch.length; i++) {
@@ -51,25 +45,6 @@ class SortRun implements BlockingRun {
     yield* batchesOf(await this.sorter.sorted(), this.rows.form, this.host)
   }
 }
-
-/** Sorted entries as batches. */
-export async function* batchesOf(
-  entries: SortedEntries,
-  form: RowForm,
-  { batchSize, memory }: BlockingHost,
-): AsyncGenerator<Batch, void, undefined> {
-  const builder = new BatchBuilder(form)
-  const most = Math.min(LARGEST_BATCH, memory)
-  for (let more = entries.next(); more === true || (more !== false && (await more)); more = entries.next()) {
-    const { entry } = entries
-    builder.add(entry.bytes, entry.keyEnd, entry.end)
-    if (builder.length >= batchSize || builder.size >= most) yield builder.build()
-  }
-  if (builder.length > 0) yield builder.build()
-}
-
-/** Bytes of rows in one batch, where rows are large. */
-const LARGEST_BATCH = 8 * 1024 * 1024
 
 export const sortKind: BlockingKind<SortStep> = {
   check,

@@ -2,8 +2,8 @@
  * Puts entries in the order of their keys, in memory as long as they fit and by runs in a spill file past that. Entries with the same key
  * keep their order.
  */
-import { ByteReader, ByteWriter, compareRanges } from "./byteWriter.ts"
-import { Entry, HEAD, Slabs } from "./entries.ts"
+import { ByteReader, ByteWriter } from "./byteWriter.ts"
+import { comparePieces, Entry, HEAD, type Piece, Slabs } from "./entries.ts"
 import type { Range, SpillFile } from "./spill.ts"
 
 export interface SorterOptions {
@@ -32,9 +32,9 @@ export class Sorter {
     this.options = options
   }
 
-  add(key: ByteWriter, row: ByteWriter): void {
+  add(key: Piece, row: Piece): void {
     this.places.push(this.slabs.add(key, row))
-    this.prefixes.push(prefixOf(key.bytes, 0, key.length))
+    this.prefixes.push(prefixOf(key.bytes, key.start, key.end))
   }
 
   /** Whether `spill` must be called before more is added. */
@@ -114,7 +114,7 @@ export class Sorter {
       left.read(reader)
       slabs.open(reader, places[b]!)
       right.read(reader)
-      return Entry.compare(left, right) || a - b
+      return comparePieces(left.key, right.key) || a - b
     }
     order.sort((a, b) => prefixes[a]! - prefixes[b]! || rest(a, b))
     return order
@@ -269,9 +269,7 @@ class Merge implements SortedEntries {
   }
 
   private isBefore(a: number, b: number): boolean {
-    const left = this.readers[a]!.entry
-    const right = this.readers[b]!.entry
-    const order = compareRanges(left.bytes, left.keyStart, left.keyEnd, right.bytes, right.keyStart, right.keyEnd)
+    const order = comparePieces(this.readers[a]!.entry.key, this.readers[b]!.entry.key)
     return order < 0 || (order === 0 && a < b)
   }
 }
