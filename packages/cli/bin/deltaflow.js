@@ -12,10 +12,7 @@ function start() {
       return import("../dist/main.js")
     })
     .then(function (command) {
-      return command.main(process.argv.slice(2), process.env)
-    })
-    .then(function (code) {
-      process.exitCode = code
+      return command.main(process.argv.slice(2), process.env).then(command.leave)
     })
     .catch(function (cause) {
       process.stderr.write("deltaflow: could not start: " + ((cause && cause.stack) || cause) + "\n")

@@ -93,5 +93,19 @@ const checkOperands = (command: CommandSpec, operands: ReadonlyArray<string>): v
   if (operands.length < (command.least ?? 0)) throw new UsageError(`something is missing. ${usage}`)
 }
 
-// The published command calls `main` itself; this is for starting the source.
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2), process.env)
+const GRACE_MS = 500
+
+/**
+ * Ends the process with this code as soon as everything has been written. A module of the user's that left a timer or a connection open does
+ * not keep the command from ending.
+ */
+export const leave = (code: number): void => {
+  process.exitCode = code
+  const timer = setInterval(() => {
+    if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit(code)
+  }, GRACE_MS)
+  timer.unref()
+}
+
+// The published command calls `main` and `leave` itself; this is for starting the source.
+if (import.meta.main) leave(await main(process.argv.slice(2), process.env))

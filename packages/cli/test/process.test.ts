@@ -25,6 +25,15 @@ it("runs the quickstart", async () => {
   expect(said.stdout).toBe("")
 })
 
+it("ends though a module of the user's left something open", async () => {
+  const root = folderWith({
+    ...project,
+    "deltaflow.yml": quickstart.replace("transforms:", "transforms:\n  - type: custom\n    module: steps/open.mjs"),
+    "steps/open.mjs": "setInterval(() => undefined, 1000)\nexport default (row) => row\n",
+  })
+  expect(await say(root, ["run"])).toMatchObject({ code: 0, stderr: expect.stringContaining("(3 rows written)") as string })
+})
+
 it("reads stdin and writes stdout, with the talk beside", async () => {
   const { child, said, ended } = start(folderWith({}), ["run", "--from", "-", "--to", "-", "--where", "age >= 18"])
   child.stdin.end('{"name":"Ada","age":36}\n{"name":"Bo","age":17}\n')
