@@ -1,7 +1,18 @@
 /** The laws that plugins and stores keep, as tests for any runner, and what tests of one's own are made with. */
 export { type Effort, type Law, type Runner, runLaws } from "./Law.ts"
 export { type MakeStore, storeLaws, type StoreLawsOptions, type StoreUnderTest } from "./StoreConformance.ts"
-export { type FaultLog, type FaultPlan, type FaultyFiles, faultyFiles, type FaultyStore, faultyStore, type Operation } from "./faults.ts"
+export {
+  faultyDestination,
+  type FaultLog,
+  type FaultPlan,
+  Faults,
+  type FaultyFiles,
+  faultyFiles,
+  faultySource,
+  type FaultyStore,
+  faultyStore,
+  type Operation,
+} from "./faults.ts"
 export { memoryFiles, type MemoryFiles } from "./memoryFiles.ts"
 export {
   columnName,

@@ -89,8 +89,8 @@ export const writeFailure = (label: string, name: string, cause: unknown): Desti
   }
   return new DestinationError({
     ...fields,
-    code: "DESTINATION_FAILED",
+    // What the system refuses is no fault of a row: no other row would fare better.
+    code: code === "" ? "DESTINATION_FAILED" : "OUTPUT_NOT_WRITABLE",
     message: `${label}: it could not be written: ${messageOf(cause)}.`,
-    retryable: false,
   })
 }

@@ -136,6 +136,7 @@ class TextLoad {
   private begun = false
   private hasRows = false
   private ended = false
+  private lastCall: Promise<unknown> = Promise.resolve()
   private known: BatchSchema
 
   constructor(request: LoadRequest<PathConfig>, target: Target, layout: TextLayout, file: OutputFile | AppendedFile, isNew: boolean) {
@@ -171,6 +172,8 @@ class TextLoad {
   /** What cannot be cleaned up is told and left: the run has ended by now, one way or the other. */
   async close(isSuccess: boolean): Promise<void> {
     try {
+      // A run that is interrupted leaves a call that goes on; the file is not closed under it.
+      await Promise.allSettled([this.lastCall])
       await this.file.close(isSuccess && this.ended)
     } catch (cause) {
       this.request.log.warn(writeFailure(this.target.label, this.request.name, cause).message)
@@ -178,7 +181,12 @@ class TextLoad {
   }
 
   private attempt<A>(run: () => Promise<A>): Effect.Effect<A, DestinationError> {
-    return Effect.tryPromise({ try: run, catch: (cause) => writeFailure(this.target.label, this.request.name, cause) })
+    const call = () => {
+      const called = run()
+      this.lastCall = called
+      return called
+    }
+    return Effect.tryPromise({ try: call, catch: (cause) => writeFailure(this.target.label, this.request.name, cause) })
   }
 
   private async write(batch: Batch): Promise<void> {

@@ -105,6 +105,8 @@ export interface SourceReader {
   readonly schema: BatchSchema
   /** Lines for `explain`: what was inferred from how many rows, what is read. */
   readonly notes?: ReadonlyArray<string>
+  /** Whether it is known that no row will come. Then no column need be known either, and no step is held to be wrong for it. */
+  readonly isEmpty?: boolean
   /** Rows in all, where the source knows; for progress. */
   readonly totalRows?: number
   /** Bytes in all, where the source knows; for progress. */

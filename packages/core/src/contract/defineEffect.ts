@@ -64,7 +64,7 @@ const openRows = <Config, Cursor>(
     const first = yield* Pull.catchDone(pull, () => Effect.succeed(undefined))
     const schema: BatchSchema = first?.[0].batch.schema ?? declaredSchema({ ...options.columns, ...request.columns })
     const all = first === undefined ? Stream.empty : Stream.concat(Stream.fromIterable(first), Stream.fromPull(Effect.succeed(pull)))
-    return { schema, read: () => ({ rows: { kind: "batches", stream: all } }) } satisfies SourceReader
+    return { schema, isEmpty: first === undefined, read: () => ({ rows: { kind: "batches", stream: all } }) } satisfies SourceReader
   })
 
 const isRows = (yielded: Yielded): yielded is ReadonlyArray<object> => Array.isArray(yielded)

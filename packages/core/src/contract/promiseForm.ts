@@ -43,19 +43,34 @@ export const toDestination = <Config>({ checkpoint, open, ...traits }: Destinati
     open: (request) =>
       Effect.gen(function* () {
         let committed = false
+        let lastCall: Promise<unknown> = Promise.resolve()
+        const calling = <A>(run: () => Promise<A> | A) =>
+          called(() => {
+            const call = (async () => await run())()
+            lastCall = call
+            return call
+          })
         const load = yield* Effect.acquireRelease(
           called(() => open(request)),
-          (opened) => closing(request, () => opened.close?.(committed)),
+          (opened) =>
+            // A run that is interrupted leaves a call that goes on; nothing is closed under it before it had time to end.
+            Effect.andThen(
+              Effect.timeoutOption(
+                Effect.promise(() => Promise.allSettled([lastCall])),
+                GRACE_MS,
+              ),
+              closing(request, () => opened.close?.(committed)),
+            ),
         )
         const { commitsEarly, label, location } = load
         return {
           ...(commitsEarly === undefined ? {} : { commitsEarly }),
           ...(label === undefined ? {} : { label }),
           ...(location === undefined ? {} : { location }),
-          write: (rows, batch) => called(() => load.write(rows, batch)),
+          write: (rows, batch) => calling(() => load.write(rows, batch)),
           commit: (checkpointNow, final) =>
             Effect.tap(
-              called(() => load.commit?.(checkpointNow, final)),
+              calling(() => load.commit?.(checkpointNow, final)),
               () => Effect.sync(() => void (committed ||= final)),
             ),
         } satisfies RowsLoad
@@ -64,3 +79,6 @@ export const toDestination = <Config>({ checkpoint, open, ...traits }: Destinati
 
 const called = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: async () => await run(), catch: asThrown })
+
+/** How long a call that nobody waits for any more may go on before the load is closed, milliseconds. */
+const GRACE_MS = 1000

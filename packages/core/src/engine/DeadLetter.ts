@@ -1,12 +1,14 @@
 /** Where rejected rows go: any destination, opened when the first row is rejected. A dead letter that cannot be written fails the run. */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Load } from "../contract/Destination.ts"
 import { type PipelineError, EngineError } from "../contract/Errors.ts"
 import { Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
+import { limitOpening, limitTime, timeLimit } from "./limitTime.ts"
 import type { LoadsOptions, Rejection } from "./Loads.ts"
 import type { ResolvedDestination } from "./Resolved.ts"
+import { withOwnScope } from "./scopedForRun.ts"
 
 /** The row that was set aside is kept as JSON, because rows of several shapes may end here. */
 export const deadLetterSchema: BatchSchema = {
@@ -39,7 +41,7 @@ export class DeadLetter {
     if (destination === undefined) return Effect.void
     return Effect.gen({ self: this }, function* () {
       const load = yield* this.opened(destination)
-      yield* load.write(this.batch(rejections))
+      yield* load.write(this.batch(rejections)).pipe(this.limited(destination, "did not take a row", limitTime))
       this.dirty = true
     }).pipe(Effect.mapError(deadLetterFailed(destination)))
   }
@@ -47,6 +49,11 @@ export class DeadLetter {
   /** Makes what was rejected durable before the cursor moves past it, where the destination allows a commit before the end. */
   flush(): Effect.Effect<void, PipelineError> {
     return this.load?.commitsEarly === true && this.dirty ? this.save(false) : Effect.void
+  }
+
+  /** Whether it holds rows that only the final commit makes durable. */
+  get waitsForEnd(): boolean {
+    return this.dirty && this.load?.commitsEarly === false
   }
 
   commit(): Effect.Effect<void, PipelineError> {
@@ -64,7 +71,15 @@ export class DeadLetter {
       batchId: ++this.batchId,
     }
     this.dirty = false
-    return Effect.asVoid(this.load!.commit(checkpoint, final)).pipe(Effect.mapError(deadLetterFailed(destination)))
+    return Effect.asVoid(this.load!.commit(checkpoint, final)).pipe(
+      this.limited(destination, "did not commit", limitTime),
+      Effect.mapError(deadLetterFailed(destination)),
+    )
+  }
+
+  private limited(destination: ResolvedDestination, what: string, limit: typeof limitTime) {
+    const { pipeline } = this.options
+    return limit(pipeline.timeout, () => timeLimit(pipeline, destination, what))
   }
 
   private opened(destination: ResolvedDestination): Effect.Effect<Load, PipelineError> {
@@ -80,10 +95,13 @@ export class DeadLetter {
         schemaChanges: "fail",
         epoch: options.lease().epoch,
         state: undefined,
+        // The store has no place for it, so what was committed here stays whatever becomes of the run.
+        keepsState: false,
         fullRefresh: false,
       })
       .pipe(
-        Scope.provide(this.scope),
+        withOwnScope(this.scope),
+        this.limited(destination, "did not open", limitOpening),
         Effect.tap((load) => Effect.sync(() => void (this.load = load))),
       )
   }

@@ -20,6 +20,7 @@ import { memoryStore } from "../store/memory.ts"
 import { EventHub } from "./Events.ts"
 import { closeOrphan, type Execution, executeRun, type Finished, leaseName, type RunEnvironment, type StopSwitch } from "./Execution.ts"
 import { dryRun } from "./DryRun.ts"
+import { limitedStore } from "./limitedStore.ts"
 import { explainExecution, previewRows } from "./Looking.ts"
 import type { EngineService, RunResult, StartedRun } from "./EngineService.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
@@ -38,12 +39,13 @@ export const makeEngine = (options: EngineOptions): Effect.Effect<EngineShape, S
   Effect.gen(function* () {
     yield* Effect.promise(loadPromiseForm)
     const now = options.now ?? Date.now
-    const store =
+    const store = limitedStore(
       options.store ??
-      (yield* Effect.acquireRelease(
-        Effect.sync(() => memoryStore({ now })),
-        (it) => it.close(),
-      ))
+        (yield* Effect.acquireRelease(
+          Effect.sync(() => memoryStore({ now })),
+          (it) => it.close(),
+        )),
+    )
     const hub = new EventHub()
     const live = new EngineRuns(options, store, hub, now)
     yield* Effect.addFinalizer(() =>
@@ -153,9 +155,9 @@ class EngineRuns {
   private looking<A>(
     pipeline: PipelineInput,
     options: Pick<RunOptions, "variables">,
-    look: (execution: Execution) => Effect.Effect<A, PipelineError, Scope.Scope>,
+    look: (execution: Execution) => Effect.Effect<A, PipelineError>,
   ): Effect.Effect<A, PipelineError> {
-    return Effect.flatMap(this.decode(pipeline, options), (resolved) => Effect.scoped(look(this.execution(resolved, options))))
+    return Effect.flatMap(this.decode(pipeline, options), (resolved) => look(this.execution(resolved, options)))
   }
 
   private decode(pipeline: PipelineInput, { variables }: Pick<RunOptions, "variables">): Effect.Effect<DecodedPipeline, DefinitionError> {
@@ -208,6 +210,7 @@ class EngineRuns {
       mask: (text) => this.secrets.mask(text),
       maskAll: (data) => this.secrets.maskAll(data),
       publish: (event) => this.hub.publish(event),
+      log: shared.log,
       context: (name, signal, startedAt, runtimeValues): PluginContext => ({
         ...shared,
         pipeline: run.pipeline,

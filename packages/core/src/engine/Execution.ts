@@ -5,13 +5,15 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import { type PipelineError, EngineError, SourceError, TransformError, DestinationError, type StoreError } from "../contract/Errors.ts"
-import type { PluginContext } from "../contract/Plugin.ts"
+import type { Log, PluginContext } from "../contract/Plugin.ts"
 import { type EngineEvent, type Lease, type Run, type RunFailure, type Store, type StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newEventId } from "../model/Ids.ts"
 import type { CustomFunction } from "../transform/Step.ts"
 import { Counters } from "./Counters.ts"
+import { CLOSE_MS, limitOpening, timeLimit } from "./limitTime.ts"
 import { backoffDelay, leaseLost, makeLoads } from "./Loads.ts"
 import type { RunOptions, RunProgress } from "./Options.ts"
 import { openSources, runPass } from "./Pass.ts"
@@ -19,6 +21,7 @@ import { preparePlan, prepareWorkers } from "./Prepare.ts"
 import { isIncremental, type ResolvedDestination, type ResolvedPipeline } from "./Resolved.ts"
 import { RunState } from "./RunState.ts"
 import type { SpillPlace } from "./Steps.ts"
+import { scopedForRun } from "./scopedForRun.ts"
 import { paceOf, type StageNews } from "./stageEvents.ts"
 
 /** What the engine lends to a run. */
@@ -28,6 +31,7 @@ export interface RunEnvironment {
   readonly mask: (text: string) => string
   readonly maskAll: (data: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>
   readonly publish: (event: EngineEvent) => void
+  readonly log: Log
   readonly context: (name: string, signal: AbortSignal, startedAt: number, runtime: Readonly<Record<string, unknown>>) => PluginContext
   /** For rows that do not fit into memory. */
   readonly spill: SpillPlace
@@ -65,11 +69,11 @@ export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effec
   Effect.gen(function* () {
     const { pipeline, run, environment } = execution
     const state = newRunState(execution)
-    const lease = yield* environment.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS)
-    if (lease === undefined) return yield* finishRun(execution, state, stop, Exit.fail(leaseHeld(pipeline.name)), environment.now())
-    const holder: LeaseHolder = { lease }
     const startedAt = environment.now()
     const body = Effect.gen(function* () {
+      const lease = yield* environment.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS)
+      if (lease === undefined) return yield* Effect.fail(leaseHeld(pipeline.name))
+      const holder: LeaseHolder = { lease }
       yield* closeOrphans(execution)
       state.counters.begin("extract")
       const started = [runEvent(execution, "pipeline.started", {}), ...stageEvents(execution, state.stages.begun())]
@@ -79,9 +83,20 @@ export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effec
     })
     const exit = yield* Effect.exit(Effect.interruptible(body))
     const finished = yield* finishRun(execution, state, stop, exit, startedAt)
-    yield* environment.store.releaseLease(holder.lease)
+    yield* releaseOwnLease(execution)
     return finished
   }).pipe(Effect.uninterruptible)
+
+/** Also where the call that took it seemed to fail. A lease that cannot be released expires by itself. */
+const releaseOwnLease = ({ environment, pipeline, run }: Execution): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const lease = yield* environment.store.getLease(leaseName(pipeline.name))
+    if (lease?.owner === run.id) yield* environment.store.releaseLease(lease)
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.sync(() => environment.log.warn(`${pipeline.name}: the lease could not be released: ${error.message}`, { code: error.code })),
+    ),
+  )
 
 export const newRunState = ({ pipeline, run, options }: Execution): RunState => {
   const counters = new Counters({
@@ -114,7 +129,11 @@ const withKeepAlive = <A>(
 ): Effect.Effect<A, PipelineError> => {
   const renew = Effect.gen(function* () {
     yield* Effect.sleep(LEASE_MS / 3)
-    const renewed = yield* execution.environment.store.renewLease(holder.lease, LEASE_MS)
+    // One call that fails is no reason to end a run: the lease holds for two more.
+    const renewed = yield* Effect.retry(execution.environment.store.renewLease(holder.lease, LEASE_MS), {
+      times: 2,
+      schedule: Schedule.spaced(LEASE_MS / 15),
+    })
     if (renewed === undefined) return yield* Effect.fail(leaseLost(execution.pipeline.name))
     holder.lease = renewed
   })
@@ -302,7 +321,9 @@ const checkpointOf = (
     const own =
       destination.plugin.checkpoint === undefined
         ? undefined
-        : yield* destination.plugin.checkpoint({ ...context, pipeline: pipeline.name, runId: execution.run.id, config: destination.config })
+        : yield* destination.plugin
+            .checkpoint({ ...context, pipeline: pipeline.name, runId: execution.run.id, config: destination.config })
+            .pipe(limitOpening(pipeline.timeout, () => timeLimit(pipeline, destination, "did not say where it stands")))
     if (mine !== undefined) yield* sameDefinition(pipeline, mine)
     if (own !== undefined && own.epoch >= holder.lease.epoch) yield* raiseEpoch(execution, holder, own.epoch + 1)
     // A reset of the state is stored with a higher epoch than what the destination has.
@@ -358,43 +379,53 @@ const onePass = (
   group: PassGroup,
   stored: ReadonlyArray<StoredCheckpoint>,
 ): Effect.Effect<void, PipelineError> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const { pipeline, environment, options } = execution
-      const controller = yield* Effect.acquireRelease(
-        Effect.sync(() => new AbortController()),
-        (it) => Effect.sync(() => it.abort()),
-      )
-      stop.onStop = () => void (state.stopping = true)
-      state.stopping = stop.stopping
-      const runtime = runtimeValues(execution, stored)
-      const context = (name: string): PluginContext => environment.context(name, controller.signal, startedAt, runtime)
-      const opened = yield* openSources(pipeline, group.cursors, context)
-      const isMeasured = options.profile === true
-      const onTime = (step: number, milliseconds: number): void => void (state.counters.steps[step]!.durationMs += milliseconds)
-      const plan = yield* preparePlan(execution, { opened, context: context(pipeline.name), ...(isMeasured ? { onTime } : {}) })
-      const loads = yield* makeLoads({
-        pipeline,
-        destinations: group.destinations,
-        cursors: group.cursors,
-        states: new Map(stored.map((checkpoint) => [checkpoint.destination, checkpoint.state])),
-        context,
-        store: environment.store,
-        lease: () => holder.lease,
-        state,
-        fullRefresh: options.fullRefresh ?? false,
-        incremental: isIncremental(pipeline),
-        schema: plan.output,
-        now: environment.now,
-        mask: environment.mask,
-        onRetry: (attempt, delay, error) => announceRetry(execution, attempt, delay, error),
-      })
-      // With the columns known, outputs open before the first row is read: a folder that cannot be written is found at once.
-      const open = plan.output === undefined ? [] : yield* loads.open(plan.output)
-      const startWorkers = prepareWorkers(execution, opened, plan, open)
-      const { spill } = environment
-      yield* runPass({ pipeline, opened, plan, loads, state, startWorkers, spill, overlaps: !isMeasured })
-    }),
+  scopedForRun(
+    (signal) =>
+      Effect.gen(function* () {
+        const { pipeline, environment, options } = execution
+        stop.onStop = () => void (state.stopping = true)
+        state.stopping = stop.stopping
+        const runtime = runtimeValues(execution, stored)
+        const context = (name: string): PluginContext => environment.context(name, signal, startedAt, runtime)
+        const opened = yield* openSources(pipeline, group.cursors, context)
+        const isMeasured = options.profile === true
+        const onTime = (step: number, milliseconds: number): void => void (state.counters.steps[step]!.durationMs += milliseconds)
+        const planning = { opened, context: context(pipeline.name), ...(isMeasured ? { onTime } : {}) }
+        const plan = yield* Effect.catchTag(preparePlan(execution, planning), "DefinitionError", (error) =>
+          // An increment without rows may not know its columns, and there is nothing that the steps could do.
+          opened.every(({ reader }) => reader.isEmpty === true)
+            ? preparePlan({ ...execution, pipeline: { ...pipeline, steps: [] } }, planning)
+            : Effect.fail(error),
+        )
+        const loads = yield* makeLoads({
+          pipeline,
+          destinations: group.destinations,
+          cursors: group.cursors,
+          states: new Map(stored.map((checkpoint) => [checkpoint.destination, checkpoint.state])),
+          context,
+          store: environment.store,
+          lease: () => holder.lease,
+          state,
+          fullRefresh: options.fullRefresh ?? false,
+          incremental: isIncremental(pipeline),
+          schema: plan.output,
+          now: environment.now,
+          mask: environment.mask,
+          onRetry: (attempt, delay, error) => announceRetry(execution, attempt, delay, error),
+        })
+        // With the columns known, outputs open before the first row is read: a folder that cannot be written is found at once.
+        const open = plan.output === undefined ? [] : yield* loads.open(plan.output)
+        const startWorkers = prepareWorkers(execution, opened, plan, open)
+        const { spill } = environment
+        yield* runPass({ pipeline, opened, plan, loads, state, startWorkers, spill, overlaps: !isMeasured })
+      }),
+    () => slowToClose(execution),
+  )
+
+/** The next run finds what was left behind, as after a crash. */
+export const slowToClose = ({ environment, pipeline }: Execution): void =>
+  environment.log.warn(
+    `${pipeline.name}: something did not close within ${CLOSE_MS / 1000} s and was left open. See what the disk waits for.`,
   )
 
 /** `:last_run` of a source without a cursor column is the start of the last successful run. */
@@ -443,11 +474,29 @@ export const finishRun = (
     const type = status === "success" ? "pipeline.completed" : status === "cancelled" ? "pipeline.cancelled" : "pipeline.failed"
     const stages = stageEvents(execution, state.stages.ended(status, failure?.stage ?? null))
     const last = runEvent(execution, type, failure === null ? data : { ...data, code: failure.code, message: failure.message })
-    yield* transition(execution, change, [...stages, last])
+    const stored = yield* storeEnd(execution, change, [...stages, last])
     state.report()
-    const stored = yield* environment.store.getRun(run.id)
-    return { run: stored ?? { ...run, ...change }, progress: counters.progress(run.id), error }
+    return { run: stored, progress: counters.progress(run.id), error }
   })
+
+/** Stores the end of the run, more than once where that fails: without it the run would be taken for one that was lost. */
+const storeEnd = (
+  execution: Execution,
+  change: Partial<Omit<Run, "id" | "pipeline">>,
+  events: ReadonlyArray<EngineEvent>,
+): Effect.Effect<Run, StoreError> =>
+  Effect.gen(function* () {
+    const { environment, run } = execution
+    const changed = yield* Effect.retry(transition(execution, change, events), { times: 3, schedule: Schedule.spaced(END_RETRY_MS) })
+    if (changed) return { ...run, ...change }
+    const stored = (yield* environment.store.getRun(run.id)) ?? { ...run, ...change }
+    // A call that seemed to fail may have taken effect.
+    const isOurs = stored.status === change.status && stored.completedAt === change.completedAt
+    if (isOurs) for (const event of events) environment.publish(event)
+    return stored
+  })
+
+const END_RETRY_MS = 200
 
 /** What is durable so far. */
 const countsOf = ({ durable }: RunState) => ({

@@ -1,17 +1,18 @@
 /** The third stage: the destinations of one pass, written in step, with bad rows set aside and checkpoints at cursors. */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Checkpoint, Load } from "../contract/Destination.ts"
-import { type PipelineError, DestinationError, EngineError } from "../contract/Errors.ts"
+import { type DestinationError, EngineError, type PipelineError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import type { Lease, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { type Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
 import { DeadLetter } from "./DeadLetter.ts"
-import { limitTime } from "./limitTime.ts"
+import { limitOpening, limitTime, timeLimit } from "./limitTime.ts"
 import type { ErrorHandling, ResolvedDestination, ResolvedPipeline } from "./Resolved.ts"
 import type { RunState } from "./RunState.ts"
+import { withOwnScope } from "./scopedForRun.ts"
 
 /** A row that was set aside, with the reason. */
 export interface Rejection {
@@ -106,29 +107,27 @@ class LoadsWriter {
   private openOne(destination: ResolvedDestination, schema: BatchSchema): Effect.Effect<Opened, PipelineError> {
     const { options } = this
     const index = options.pipeline.destinations.indexOf(destination)
-    return destination.plugin
-      .open({
-        ...options.context(destination.name),
-        config: destination.config,
-        schema,
-        writeMode: destination.writeMode,
-        key: destination.key,
-        schemaChanges: destination.schemaChanges,
-        epoch: options.lease().epoch,
-        state: options.states.get(destination.name),
-        fullRefresh: options.fullRefresh,
-      })
-      .pipe(
-        Scope.provide(this.scope),
-        limitTime(options.pipeline.timeout, () => timeLimit(options.pipeline, destination, "did not open")),
-        retrying(options, destination),
-        Effect.map((load) => {
-          const count = options.state.counters.destinations[index]!
-          count.label = load.label
-          count.location = load.location
-          return { destination, load, index, lastCommit: options.now(), batchId: 0 }
-        }),
-      )
+    const open = destination.plugin.open({
+      ...options.context(destination.name),
+      config: destination.config,
+      schema,
+      writeMode: destination.writeMode,
+      key: destination.key,
+      schemaChanges: destination.schemaChanges,
+      epoch: options.lease().epoch,
+      state: options.states.get(destination.name),
+      fullRefresh: options.fullRefresh,
+    })
+    return withOwnScope(this.scope)(open).pipe(
+      limitOpening(options.pipeline.timeout, () => timeLimit(options.pipeline, destination, "did not open")),
+      retrying(options, destination),
+      Effect.map((load) => {
+        const count = options.state.counters.destinations[index]!
+        count.label = load.label
+        count.location = load.location
+        return { destination, load, index, lastCommit: options.now(), batchId: 0 }
+      }),
+    )
   }
 
   write(item: LoadItem): Effect.Effect<void, PipelineError> {
@@ -207,8 +206,9 @@ class LoadsWriter {
     )
   }
 
+  /** While rejected rows wait for the end in a dead letter that has no commit before, the cursor may not move past them. */
   private commitsNow(): boolean {
-    return this.options.incremental && !this.options.fullRefresh
+    return this.options.incremental && !this.options.fullRefresh && !this.deadLetter.waitsForEnd
   }
 
   private commitDue(): Effect.Effect<void, PipelineError> {
@@ -224,8 +224,9 @@ class LoadsWriter {
       // Without a row nothing has opened the loads yet, but an empty result still replaces the old one.
       const loads = this.loads ?? (yield* this.opened(schema ?? { columns: [] }))
       const ready = state.stopping ? loads.filter((one) => one.load.commitsEarly && this.options.incremental) : loads
-      yield* Effect.forEach(ready, (one) => this.commit(one, true), { discard: true })
+      // Rejected rows before the cursor that lies behind them.
       yield* this.deadLetter.commit()
+      yield* Effect.forEach(ready, (one) => this.commit(one, true), { discard: true })
       if (ready.length === loads.length) state.committed()
     })
   }
@@ -289,7 +290,10 @@ export const leaseLost = (pipeline: string): EngineError =>
     path: [pipeline],
   })
 
-/** Errors that one row can cause. A full disk or a missing folder would be the same for each of them. */
+/**
+ * Errors that one row can cause. A full disk or a missing folder would be the same for each of them, and what may work later is no fault of
+ * a row.
+ */
 const ROW_CODES: ReadonlySet<string> = new Set([
   "VALUE_NOT_SUPPORTED",
   "VALUE_TYPE",
@@ -298,7 +302,7 @@ const ROW_CODES: ReadonlySet<string> = new Set([
   "DESTINATION_FAILED",
 ])
 
-const isAboutRows = (error: PipelineError): boolean => ROW_CODES.has(error.code)
+const isAboutRows = (error: PipelineError): boolean => ROW_CODES.has(error.code) && !error.retryable
 
 /** Where the row that the error names is among those still in, so that it is found at once; never an empty half. */
 const splitAt = (batch: Batch, rowNumber: number): number => {
@@ -324,13 +328,6 @@ const readableValue = (batch: Batch, column: number, physicalRow: number): unkno
     return error instanceof Error ? error.message : String(error)
   }
 }
-
-const timeLimit = (pipeline: ResolvedPipeline, destination: ResolvedDestination, what: string): DestinationError =>
-  new DestinationError({
-    code: "STEP_TIMEOUT",
-    message: `${pipeline.name} / ${destination.name}: the destination ${what} within ${pipeline.timeout / 1000} s. Raise timeout, or see what it waits for.`,
-    path: [pipeline.name, destination.name],
-  })
 
 /** Milliseconds before the `attempt`-th repeat, from 1. */
 export const backoffDelay = ({ backoff, retryDelay }: ErrorHandling, attempt: number): number =>

@@ -10,65 +10,81 @@ import type { Row } from "../model/Value.ts"
 import { explainPlan, type Explanation } from "../pipeline/explain.ts"
 import type { Plan } from "../pipeline/Plan.ts"
 import type { Preview, PreviewOptions } from "./EngineService.ts"
-import { type Execution, newRunState, runtimeValues } from "./Execution.ts"
+import { type Execution, newRunState, runtimeValues, slowToClose } from "./Execution.ts"
 import { extract, type ExtractOptions } from "./Extract.ts"
 import { type OpenedSource, openSources, passMemory, throughSteps } from "./Pass.ts"
 import { preparePlan } from "./Prepare.ts"
 import { guaranteeOf } from "./Resolve.ts"
 import type { StepsOptions } from "./Steps.ts"
+import { scopedForRun } from "./scopedForRun.ts"
 
-export interface Look {
+interface Look {
   readonly opened: ReadonlyArray<OpenedSource>
   readonly plan: Plan
 }
 
 /** Opens all sources from their start and makes the plan. */
-export const openForLooking = (execution: Execution, limit?: number): Effect.Effect<Look, PipelineError, Scope.Scope> =>
+const openForLooking = (execution: Execution, signal: AbortSignal, limit?: number): Effect.Effect<Look, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
     const { pipeline, environment } = execution
-    const controller = yield* Effect.acquireRelease(
-      Effect.sync(() => new AbortController()),
-      (it) => Effect.sync(() => it.abort()),
-    )
     const startedAt = environment.now()
-    const context = (name: string) => environment.context(name, controller.signal, startedAt, runtimeValues(execution, []))
+    const context = (name: string) => environment.context(name, signal, startedAt, runtimeValues(execution, []))
     const opened = yield* openSources(pipeline, {}, context)
     const plan = yield* preparePlan(execution, { opened, context: context(pipeline.name), ...(limit === undefined ? {} : { limit }) })
     return { opened, plan }
   })
 
-export const explainExecution = (execution: Execution): Effect.Effect<Explanation, PipelineError, Scope.Scope> =>
-  Effect.map(openForLooking(execution), ({ opened, plan }) => {
-    const { pipeline } = execution
-    // Reading is only prepared here: a source says what it takes of the offer without giving a row.
-    const reads = opened.map(({ reader }, i) => reader.read(plan.offers[i] ?? {}))
-    return explainPlan({
-      pipeline: pipeline.name,
-      plan,
-      sources: opened.map(({ source, reader }, i) => ({
-        name: source.name,
-        type: source.plugin.type,
-        notes: [...(reader.notes ?? []), ...(reads[i]!.notes ?? [])],
-        accepted: reads[i]!.accepted ?? {},
-      })),
-      destinations: pipeline.destinations.map((destination) => ({
-        name: destination.name,
-        type: destination.plugin.type,
-        writeMode: destination.writeMode,
-        guarantee: guaranteeOf(destination),
-      })),
-    })
+/** Opens everything that is read and makes the plan, and no more. */
+export const openOnly = (execution: Execution): Effect.Effect<void, PipelineError> =>
+  scopedForRun(
+    (signal) => Effect.asVoid(openForLooking(execution, signal)),
+    () => slowToClose(execution),
+  )
+
+export const explainExecution = (execution: Execution): Effect.Effect<Explanation, PipelineError> =>
+  scopedForRun(
+    (signal) => Effect.map(openForLooking(execution, signal), (look) => explained(execution, look)),
+    () => slowToClose(execution),
+  )
+
+const explained = (execution: Execution, { opened, plan }: Look): Explanation => {
+  const { pipeline } = execution
+  // Reading is only prepared here: a source says what it takes of the offer without giving a row.
+  const reads = opened.map(({ reader }, i) => reader.read(plan.offers[i] ?? {}))
+  return explainPlan({
+    pipeline: pipeline.name,
+    plan,
+    sources: opened.map(({ source, reader }, i) => ({
+      name: source.name,
+      type: source.plugin.type,
+      notes: [...(reader.notes ?? []), ...(reads[i]!.notes ?? [])],
+      accepted: reads[i]!.accepted ?? {},
+    })),
+    destinations: pipeline.destinations.map((destination) => ({
+      name: destination.name,
+      type: destination.plugin.type,
+      writeMode: destination.writeMode,
+      guarantee: guaranteeOf(destination),
+    })),
   })
+}
 
 /** The first rows after a step. Reading stops as soon as there are enough. */
-export const previewRows = (
+export const previewRows = (execution: Execution, options: PreviewOptions): Effect.Effect<Preview, PipelineError> =>
+  scopedForRun(
+    (signal) => firstRows(execution, options, signal),
+    () => slowToClose(execution),
+  )
+
+const firstRows = (
   execution: Execution,
   { limit = 20, step }: PreviewOptions,
+  signal: AbortSignal,
 ): Effect.Effect<Preview, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
     const steps = step === undefined ? execution.pipeline.steps : execution.pipeline.steps.slice(0, step)
     const cut: Execution = { ...execution, pipeline: { ...execution.pipeline, steps, workers: 1 } }
-    const { opened, plan } = yield* openForLooking(cut, limit)
+    const { opened, plan } = yield* openForLooking(cut, signal, limit)
     const rows: Array<Row> = []
     let schema: BatchSchema | undefined
     const options = lookOptions(cut, opened, plan)

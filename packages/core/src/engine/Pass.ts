@@ -13,10 +13,11 @@ import { decodeCursor } from "../model/Cursor.ts"
 import { queueMemory, throughBlocking } from "./Blocking.ts"
 import { extract, type Extracted, type ExtractOptions } from "./Extract.ts"
 import type { Loads } from "./Loads.ts"
-import { limitTime } from "./limitTime.ts"
+import { limitOpening } from "./limitTime.ts"
 import { makeMemory, type Memory } from "./Memory.ts"
 import { type StepsOptions, transformBatch, type Transformed } from "./Steps.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
+import { withOwnScope } from "./scopedForRun.ts"
 
 export interface OpenedSource {
   readonly source: ResolvedSource
@@ -36,17 +37,16 @@ export const openSources = (
       const started = performance.now()
       const stored = cursors[source.name]
       const cursor = stored === undefined ? undefined : yield* readCursor(source, stored)
-      const reader = yield* source.plugin
-        .open({
-          ...context(source.name),
-          config: source.config,
-          batchSize: source.batchSize,
-          columns: source.columns,
-          cursor,
-          incremental: source.incremental,
-          optional: source.optional,
-        })
-        .pipe(limitTime(source.timeout, () => openTimeout(source)))
+      const open = source.plugin.open({
+        ...context(source.name),
+        config: source.config,
+        batchSize: source.batchSize,
+        columns: source.columns,
+        cursor,
+        incremental: source.incremental,
+        optional: source.optional,
+      })
+      const reader = yield* withOwnScope(yield* Effect.scope)(open).pipe(limitOpening(source.timeout, () => openTimeout(source)))
       return { source, reader, openMs: performance.now() - started }
     }),
   )

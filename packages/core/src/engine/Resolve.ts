@@ -10,7 +10,7 @@ import type { BuiltinStep, DecodedDestination, DecodedPipeline, DecodedSource, D
 import { listOfNames } from "../pipeline/decodeConnectors.ts"
 import { decodeDefinition } from "../pipeline/decodeDefinition.ts"
 import type { PipelineDefinition } from "../pipeline/Definition.ts"
-import { loadPipelineText } from "../pipeline/PipelineFile.ts"
+import { loadPipelineText } from "../pipeline/onDemand.ts"
 import { type Secrets } from "../pipeline/Secrets.ts"
 import { fillRuntime, type RuntimeTexts } from "../pipeline/variables.ts"
 import type { CustomFunction, KeyPart, LocalReference, Step } from "../transform/Step.ts"
