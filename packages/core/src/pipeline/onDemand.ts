@@ -1,16 +1,24 @@
 /**
- * What reads and prints the text of definitions, for `index.ts`. YAML and the schemas of a definition take as long to load as everything
- * else together, so they are loaded by the first call.
+ * What reads and prints the text of definitions. YAML and the schemas of a definition take as long to load as everything else together, so
+ * they are loaded by the first call.
  */
 import type { Issue } from "../contract/Errors.ts"
 import type { DecodedPipeline } from "./DecodedPipeline.ts"
+import type { DecodeResult } from "./decodeDefinition.ts"
 import type { PipelineDefinition } from "./Definition.ts"
+import type { TextOptions } from "./PipelineFile.ts"
 import type { Project, ProjectOptions } from "./Project.ts"
 
 /** Reads a project. What is wrong in its files is in `issues`. */
 export const loadProject = async (options: ProjectOptions): Promise<Project> => {
   const module = await import("./Project.ts")
   return await module.loadProject(options)
+}
+
+/** Decodes a definition that is YAML or JSON text. */
+export const loadPipelineText = async (text: string, options: TextOptions): Promise<DecodeResult> => {
+  const module = await import("./PipelineFile.ts")
+  return await module.loadPipelineText(text, options)
 }
 
 /** The pipelines of a project that can run. */
