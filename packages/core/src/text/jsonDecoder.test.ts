@@ -78,6 +78,10 @@ describe("NDJSON", () => {
     expect(text.spellings).toEqual({ café: "caf\\u00e9" })
     expect(text.batches[0]!.schema.columns.map((one) => one.name)).toEqual(["café", 'a"b', "__proto__"])
     expect(rowsOf('{"caf\\u00e9":7}\n', { columns: [column("café", "integer")], spellings: text.spellings })).toEqual([{ café: 7 }])
+    for (const name of ["__proto__", "constructor", "hasOwnProperty"]) {
+      const row = rowsOf(`{"${name}":1}\n`, { columns: [column(name, "integer")], spellings: text.spellings })[0]!
+      expect(Object.entries(row)).toEqual([[name, 1]])
+    }
   })
 
   it("keeps numbers exact", () => {

@@ -116,7 +116,8 @@ class JsonReader {
   constructor(options: JsonDecoderOptions) {
     this.options = options
     const names = options.columns.map((column) => column.name)
-    const spellings = names.map((name) => options.spellings?.[name] ?? plainSpelling(name))
+    const { spellings: known = {} } = options
+    const spellings = names.map((name) => (Object.hasOwn(known, name) ? known[name]! : plainSpelling(name)))
     this.base = new KeySet(
       names,
       spellings,
