@@ -67,7 +67,7 @@ export const commands: ReadonlyArray<CommandSpec> = [
   {
     name: "preview",
     operands: "FILE",
-    summary: "Show rows after a step as a table. Nothing is written.",
+    summary: "Show rows after a step, or what they would change in a destination with a key. Nothing is written.",
     options: {
       ...project,
       limit: { type: "string", value: "N", summary: "Rows at most. Default: 20." },

@@ -96,8 +96,8 @@ const checkOperands = (command: CommandSpec, operands: ReadonlyArray<string>): v
 const GRACE_MS = 500
 
 /**
- * Ends the process with this code as soon as everything has been written. A module of the user's that left a timer or a connection open does
- * not keep the command from ending.
+ * Ends the process with this code as soon as everything has been written. A module of the user's that left a timer or a connection open
+ * does not keep the command from ending.
  */
 export const leave = (code: number): void => {
   process.exitCode = code

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it, vi } from "vitest"
@@ -248,6 +248,50 @@ Pipeline completed in 0.3s
     const { code, stderr } = await deltaflow(root, ["run"])
     expect(stderr.match(/Loaded pipeline: \S+/g)).toEqual(["Loaded pipeline: hello-world", "Loaded pipeline: a-second"])
     expect(code).toBe(0)
+  })
+
+  it("goes on with the other pipelines where one fails, but not with those that wait for it", async () => {
+    const named = (name: string, input: string, more = ""): string =>
+      `${quickstart.replace("hello-world", name).replace("data/users.csv", input).replace("filtered_users", name)}${more}`
+    const root = folderWith({
+      "data/users.csv": users,
+      "pipelines/a.yml": named("a-fails", "data/none.csv"),
+      "pipelines/b.yml": named("b-waits", "data/users.csv", "depends_on: a-fails\n"),
+      "pipelines/c.yml": named("c-waits-too", "data/users.csv", "depends_on: b-waits\n"),
+      "pipelines/d.yml": named("d-is-free", "data/users.csv"),
+      "pipelines/e.yml": named(
+        "e-clears-up",
+        "data/users.csv",
+        "trigger: { type: pipeline, depends_on: [{ name: a-fails, status: failed }] }\n",
+      ),
+    })
+    const { code, stderr } = await deltaflow(root, ["run"])
+    expect(code).toBe(1)
+    expect(stderr).toContain("! b-waits is left out: a-fails did not end as it waits for.")
+    expect(stderr).toContain("! c-waits-too is left out: b-waits")
+    expect(existsSync(path.join(root, "output/d-is-free.json"))).toBe(true)
+    expect(existsSync(path.join(root, "output/e-clears-up.json"))).toBe(true)
+    expect(existsSync(path.join(root, "output/b-waits.json"))).toBe(false)
+    const { stdout } = await deltaflow(root, ["run", "--json"])
+    const skipped = stdout.split("\n").filter((line) => line.startsWith('{"skipped"'))
+    expect(skipped.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { skipped: { pipeline: "b-waits", depends_on: "a-fails" } },
+      { skipped: { pipeline: "c-waits-too", depends_on: "b-waits" } },
+    ])
+  })
+
+  it("is a plain run with --retry where there is nothing to go on with, and a retry where the last run failed", async () => {
+    const root = folderWith({ "deltaflow.yml": quickstart })
+    const last = async () => (JSON.parse((await deltaflow(root, ["runs", "--json"])).stdout) as ReadonlyArray<Record<string, unknown>>)[0]!
+    expect((await deltaflow(root, ["run", "--retry"])).code).toBe(1)
+    const failed = await last()
+    expect(failed).toMatchObject({ trigger: "manual", retry_of: null })
+    mkdirSync(path.join(root, "data"))
+    writeFileSync(path.join(root, "data/users.csv"), users)
+    expect((await deltaflow(root, ["run", "--retry"])).code).toBe(0)
+    expect(await last()).toMatchObject({ status: "success", trigger: "retry", retry_of: failed["id"] })
+    expect((await deltaflow(root, ["run", "--retry"])).code).toBe(0)
+    expect(await last()).toMatchObject({ status: "success", trigger: "manual", retry_of: null })
   })
 
   it("moves rows between files without a project", async () => {

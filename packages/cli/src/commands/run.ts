@@ -24,14 +24,47 @@ export const run: RunCommand = async (invocation) => {
     const pipelines = quick ? [quickPipeline(invocation)] : chosenPipelines(invocation, session.project)
     if (pipelines.length === 0)
       throw new UsageError("there is no pipeline to run here. Make a project with deltaflow init, or name a file.")
-    for (const pipeline of pipelines) {
-      const code = await runOne(invocation, session, pipeline, interrupts)
-      if (code !== 0) return code
-    }
-    return 0
+    return await runAll(invocation, session, pipelines, interrupts)
   } finally {
     interrupts.stop()
   }
+}
+
+/** One that fails keeps only those from running that wait for its success. Gives the first code that is not 0. */
+const runAll = async (
+  invocation: Invocation,
+  session: Session,
+  pipelines: ReadonlyArray<Runnable>,
+  interrupts: Interrupts,
+): Promise<number> => {
+  const codes = new Map<string, number>()
+  for (const pipeline of pipelines) {
+    const obstacle = obstacleOf(pipeline, codes)
+    if (obstacle !== undefined) {
+      saySkipped(invocation, pipeline.name, obstacle)
+      codes.set(pipeline.name, 1)
+      continue
+    }
+    const code = await runOne(invocation, session, pipeline, interrupts)
+    if (interrupts.count > 0 && code !== 0) return code
+    codes.set(pipeline.name, code)
+  }
+  return [...codes.values()].find((code) => code !== 0) ?? 0
+}
+
+/** The pipeline that has ended in another way than this one waits for. What did not run here is not asked for. */
+const obstacleOf = (pipeline: Runnable, codes: ReadonlyMap<string, number>): string | undefined => {
+  const dependencies = "dependsOn" in pipeline ? pipeline.dependsOn : []
+  return dependencies.find(({ name, status }) => {
+    const code = codes.get(name)
+    return code !== undefined && status !== "completed" && (status === "success") !== (code === 0)
+  })?.name
+}
+
+const saySkipped = (invocation: Invocation, pipeline: string, obstacle: string): void => {
+  const { terminal } = invocation
+  if (isSet(invocation, "json")) terminal.data(JSON.stringify({ skipped: { pipeline, depends_on: obstacle } }))
+  else terminal.say(`${terminal.style("yellow", "!")} ${pipeline} is left out: ${obstacle} did not end as it waits for.\n`)
 }
 
 const runOne = async (invocation: Invocation, session: Session, pipeline: Runnable, interrupts: Interrupts): Promise<number> => {
