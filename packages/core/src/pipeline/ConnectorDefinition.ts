@@ -39,7 +39,8 @@ export const destinationFields = {
   write_mode: optional(
     Schema.Literals(writeModes),
     "`append` adds rows, `replace` swaps everything at once, `upsert` replaces rows of the same `key`, " +
-      "`merge` follows the rules of `when`, `scd2` keeps history. Default: the connector's first.",
+      "`merge` follows the rules of `when`, `scd2` keeps history. Default: `upsert` with a `key`, else `append` where a run brings only " +
+      "what is new, as far as the connector has them; else the connector's first.",
   ),
   key: optional(Names, "Columns that tell rows apart, for `upsert`, `merge` and `scd2`."),
   when: optional(listOf(MergeRule, "a list of rules"), "Rules of `merge`, in order; the first that holds is applied."),

@@ -41,7 +41,11 @@ export const ErrorHandling = Schema.Struct({
     "How the wait grows: 10s exponential waits 10, 20, 40. Default: `exponential`.",
   ),
   max_errors: optional(Count, "`skip`: rejected rows that a run may have; one more fails it. Default: no limit."),
-  dead_letter: optional(Destination, "Destination of rejected rows, with the error, the step and the time."),
+  dead_letter: optional(
+    Destination,
+    "Destination of rejected rows, with the error, the step and the time; rows are added to it where it can append. Default with `skip`: " +
+      "`.deltaflow/rejected/<pipeline>/<run>.ndjson`.",
+  ),
 })
 
 /** What a column must be after the transforms. */

@@ -51,11 +51,15 @@ export const decodeSource = async (
   }
 }
 
+/** What its rows are to a destination: all there are, only what is new since the last run, or one by one what was set aside. */
+export type Coming = "all" | "increment" | "rejected"
+
 /** One entry of `destinations`, or the dead letter. Undefined where something is wrong, which is reported. */
 export const decodeDestination = async (
   value: unknown,
   path: Path,
   name: string,
+  coming: Coming,
   context: ConnectorContext,
 ): Promise<DecodedDestination | undefined> => {
   const entry = asMapping(value, path, "a destination: a mapping with a type", context)
@@ -63,8 +67,10 @@ export const decodeDestination = async (
   const keys = decodeKeys(destinationFields, entry, path, context, { others: "allowed" })
   const plugin = findPlugin("destination", keys.type, [...path, "type"], context)
   if (plugin === undefined) return undefined
-  const writeMode = keys.write_mode ?? plugin.writeModes[0] ?? "append"
+  const key = listOfNames(keys.key)
+  const writeMode = keys.write_mode ?? defaultWriteMode(plugin, key, coming)
   context.report([...writeModeProblems(plugin, keys, path), ...futureProblems(entry, path)])
+  if (keys.write_mode === undefined && coming === "increment" && writeMode === "replace") context.report([losesOlder(plugin, path)])
   const config = await decodeConfig(plugin, entry, destinationFields, path, context)
   if (!config.ok) return undefined
   const delivery = deliveryOf(plugin, config.value, writeMode)
@@ -74,7 +80,7 @@ export const decodeDestination = async (
     plugin,
     config: config.value,
     writeMode,
-    key: listOfNames(keys.key),
+    key,
     schemaChanges: keys.schema_changes ?? "evolve",
     delivery,
     flushInterval: keys.flush_interval ?? FLUSH_INTERVAL,
@@ -149,6 +155,21 @@ const incrementalProblems = (plugin: Source, keys: Decoded<typeof sourceFields>,
   const message = `the source \`${plugin.type}\` cannot read only what is new. Leave \`incremental\` out.`
   return [{ code: "INVALID_VALUE", message, path: [...path, "incremental"], at: "key" }]
 }
+
+/** Nothing that an earlier run wrote goes away unless it is asked for: rows that come alone are added to what is there. */
+const defaultWriteMode = (plugin: Destination, key: ReadonlyArray<string>, coming: Coming): WriteMode => {
+  if (key.length > 0 && plugin.writeModes.includes("upsert")) return "upsert"
+  if (coming !== "all" && plugin.writeModes.includes("append")) return "append"
+  return plugin.writeModes[0] ?? "append"
+}
+
+const losesOlder = (plugin: Destination, path: Path): Problem => ({
+  ...missingKey([...path, "write_mode"], undefined),
+  message:
+    `the destination \`${plugin.type}\` only replaces what is there, and with \`incremental\` a run brings only what is new: ` +
+    "the rows of earlier runs would be gone.",
+  hint: "Write to a destination that can append or upsert, or say `write_mode: replace` to keep only the newest rows.",
+})
 
 const keyedModes: ReadonlySet<WriteMode> = new Set(["upsert", "merge", "scd2"])
 
