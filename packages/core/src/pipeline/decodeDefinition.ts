@@ -21,7 +21,7 @@ import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Defini
 import { type InheritedSettings, mergeSettings } from "./inherit.ts"
 import { isMapping, type Path, valueAt } from "./path.ts"
 import { plainCopy } from "./plainCopy.ts"
-import { exceptAt, type Origin, type Problem, toIssues, wrongValue } from "./problem.ts"
+import { exceptAt, missingKey, type Origin, type Problem, toIssues, wrongValue } from "./problem.ts"
 import { cronProblems, timezoneProblems } from "./schedule.ts"
 import { secretsOfDefinition } from "./secretFields.ts"
 import { Secrets } from "./Secrets.ts"
@@ -151,11 +151,16 @@ const describePipeline = (keys: Keys, { written, used }: Written) => ({
 })
 
 /** Sources, steps and destinations: what moves rows. */
-const decodeMoving = async (root: Root, defaults: DecodedDefaults, context: ConnectorContext) => ({
-  sources: await decodeEach(root, "sources", context, (entry, path, name) => decodeSource(entry, path, name, defaults, context)),
-  steps: await decodeEach(root, "transforms", context, (entry, path) => decodeStep(entry, path, context)),
-  destinations: await decodeEach(root, "destinations", context, (entry, path, name) => decodeDestination(entry, path, name, context)),
-})
+const decodeMoving = async (root: Root, defaults: DecodedDefaults, context: ConnectorContext) => {
+  const sources = await decodeEach(root, "sources", context, (entry, path, name) => decodeSource(entry, path, name, defaults, context))
+  const steps = await decodeEach(root, "transforms", context, (entry, path) => decodeStep(entry, path, context))
+  const isIncremental = sources.length > 0 && sources.every((source) => source.incremental !== undefined)
+  const coming = isIncremental ? "increment" : "all"
+  const destinations = await decodeEach(root, "destinations", context, (entry, path, name) =>
+    decodeDestination(entry, path, name, coming, context),
+  )
+  return { sources, steps, destinations }
+}
 
 type Root = Readonly<Record<string, unknown>>
 
@@ -192,15 +197,28 @@ const decodeErrorHandling = async (value: unknown, defaults: DecodedDefaults, co
   const entry =
     asMapping(value, path, "a mapping with strategy, max_retries, retry_delay, backoff, max_errors and dead_letter", context) ?? {}
   const keys = decodeKeys(ErrorHandling.fields, entry, path, context, { elsewhere: ["dead_letter"] })
-  const letter = entry["dead_letter"]
+  const letter = entry["dead_letter"] ?? (keys.strategy === "skip" ? defaultDeadLetter(context) : undefined)
   return {
     strategy: keys.strategy ?? "fail",
     maxRetries: keys.max_retries ?? defaults.retryCount,
     retryDelay: keys.retry_delay ?? defaults.retryDelay,
     backoff: keys.backoff ?? "exponential",
     maxErrors: keys.max_errors ?? Number.POSITIVE_INFINITY,
-    deadLetter: letter === undefined ? undefined : await decodeDestination(letter, [...path, "dead_letter"], "dead_letter", context),
+    deadLetter:
+      letter === undefined ? undefined : await decodeDestination(letter, [...path, "dead_letter"], "dead_letter", "rejected", context),
   }
+}
+
+/** Rows that are set aside are kept, also where nobody said where. */
+const defaultDeadLetter = (context: ConnectorContext): unknown => {
+  const isKnown = context.plugins.some((plugin) => plugin.kind === "destination" && plugin.type === "ndjson")
+  if (isKnown) return { type: "ndjson", path: ".deltaflow/rejected/${pipeline_name}/${run_id}.ndjson" }
+  const problem = missingKey(["error_handling", "dead_letter"], undefined)
+  const message = "`strategy: skip` needs `dead_letter`: the destination that rejected rows go to."
+  context.report([
+    { ...problem, message, hint: "Without it they go to `.deltaflow/rejected/`, where the engine has the destination `ndjson`." },
+  ])
+  return undefined
 }
 
 const nameProblems = (root: Root): ReadonlyArray<Problem> =>
@@ -218,7 +236,7 @@ const featureProblems = (root: Root, keys: Keys): ReadonlyArray<Problem> => [
 ]
 
 /** Steps whose result over what is new is not what it is over all rows. */
-const NEEDS_ALL_ROWS: ReadonlySet<unknown> = new Set(["deduplicate"])
+const NEEDS_ALL_ROWS: ReadonlySet<unknown> = new Set(["aggregate", "deduplicate"])
 
 const incrementalProblems = (root: Root, sources: ReadonlyArray<DecodedSource>): ReadonlyArray<Problem> => {
   const source = sources.find(({ incremental }) => incremental !== undefined)
