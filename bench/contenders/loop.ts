@@ -15,7 +15,7 @@ import {
   type TextDecode,
   type TextEncode,
 } from "@deltaflow/core/text"
-import type * as Parse from "../../packages/core/src/expression/Parse.ts"
+import type * as Expressions from "../../packages/core/src/expression/load.ts"
 import type { ColumnSchema } from "../../packages/core/src/model/ColumnType.ts"
 import type * as Segment from "../../packages/core/src/transform/Segment.ts"
 import type { CompiledSteps, RowStep } from "../../packages/core/src/transform/Step.ts"
@@ -41,7 +41,7 @@ const internal = async <Module>(path: string): Promise<Module> => {
 }
 
 async function compile(steps: ReadonlyArray<RowStep>): Promise<CompiledSteps> {
-  const { loadExpressionParser } = await internal<typeof Parse>("./expression/Parse")
+  const { loadExpressionParser } = await internal<typeof Expressions>("./expression/load")
   const { compileSteps, codeGenerationWorks } = await internal<typeof Segment>("./transform/Segment")
   await loadExpressionParser()
   const spec = { steps, input: { columns }, runtime: {}, now: Date.now(), backend: codeGenerationWorks() ? "code" : "closure" } as const

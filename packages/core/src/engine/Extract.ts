@@ -26,6 +26,8 @@ interface Item {
   /** The source's cursor once these rows are durable, encoded. */
   readonly cursor: { readonly source: string; readonly encoded: string } | undefined
   readonly rowsIn: number
+  /** Gives the memory of the rows back. Called once they are loaded, where nothing else holds them. */
+  readonly release?: (() => void) | undefined
 }
 
 export type Extracted =
@@ -88,6 +90,7 @@ type Raw =
       readonly cursor: CursorValue | undefined
       readonly bytesRead: number
       readonly permits?: number
+      readonly release?: (() => void) | undefined
     }
   | {
       readonly kind: "encoded"
@@ -123,7 +126,7 @@ const admit = (
     }
     const batch = options.plan.conform(raw.batch, index)
     const permits = raw.permits ?? (yield* memory.take(batch.byteSize))
-    return { kind: "batch", permits, cursor, rowsIn, batch } as const
+    return { kind: "batch", permits, cursor, rowsIn, batch, release: raw.release } as const
   })
 
 const encode = (opened: OpenedSource, cursor: CursorValue): Effect.Effect<string, SourceError> =>
@@ -189,15 +192,21 @@ const fromChunks = (
           Stream.flatMap(Stream.fromIterable),
         )
       return chunks.pipe(
-        Stream.mapEffect(({ chunk, permits }) => Effect.map(workers.run(chunk.bytes), (result) => ({ chunk, permits, result })), {
-          concurrency: workers.size + 1,
-        }),
+        Stream.mapEffect(
+          ({ chunk, permits }) => Effect.map(workers.run(chunk.bytes, isOwned(chunk)), (result) => ({ chunk, permits, result })),
+          {
+            concurrency: workers.size + 1,
+          },
+        ),
         Stream.mapEffect(({ chunk, permits, result }) => fromWorker(rows, chunk, permits, result, decodeLocally)),
         Stream.flatMap(Stream.fromIterable),
       )
     }),
   )
 }
+
+/** Who takes a buffer back put nothing else into it. */
+const isOwned = ({ bytes, release }: SourceChunk): boolean => release !== undefined && bytes.buffer instanceof ArrayBuffer
 
 /** Threads pay from some size on. */
 const isLarge = (opened: OpenedSource): boolean => (opened.reader.totalBytes ?? 0) >= WORKER_BYTES
@@ -212,6 +221,7 @@ const fromWorker = (
   // A worker that could not do the chunk gives it back: here row and line numbers are known, and bad rows can be set aside.
   if (result instanceof Uint8Array) return decodeLocally({ ...chunk, bytes: result }, permits)
   rows.decoded(chunk, { rows: result.rowsIn, lines: result.lines })
+  chunk.release?.(result.chunk)
   return Effect.succeed([{ kind: "encoded", result, cursor: chunk.cursor, bytesRead: result.bytesRead, permits }])
 }
 
@@ -226,7 +236,11 @@ const decodeHere = (
     try: () => {
       const decoded = decode(chunk.bytes)
       const firstRow = rows.decoded(chunk, decoded)
-      return numbered(decoded.batches, opened.reader.schema, firstRow, chunk, permits)
+      const release = (): void => {
+        decoded.release?.()
+        chunk.release?.(chunk.bytes.buffer)
+      }
+      return numbered(decoded.batches, opened.reader.schema, firstRow, chunk, { permits, release })
     },
     catch: (cause) => {
       if (isDecodeError(cause)) return rows.located(chunk, cause)
@@ -235,17 +249,23 @@ const decodeHere = (
     },
   }).pipe(Effect.withSpan("decode", { attributes: { source: opened.source.name } }))
 
+/** What goes with a chunk's last batch. */
+interface ChunkEnd {
+  readonly permits: number
+  readonly release: () => void
+}
+
 /** The chunk's room is given back with its last batch, which also carries the cursor. */
 const numbered = (
   batches: ReadonlyArray<Batch>,
   schema: BatchSchema,
   firstRow: number,
   chunk: SourceChunk,
-  permits: number,
+  { permits, release }: ChunkEnd,
 ): ReadonlyArray<Raw> => {
   if (batches.length === 0) {
     // A chunk without rows still moves the cursor, and its room must be given back.
-    return [{ kind: "batch", batch: Batch.empty(schema), cursor: chunk.cursor, bytesRead: chunk.bytes.byteLength, permits }]
+    return [{ kind: "batch", batch: Batch.empty(schema), cursor: chunk.cursor, bytesRead: chunk.bytes.byteLength, permits, release }]
   }
   let next = firstRow
   return batches.map((batch, i): Raw => {
@@ -258,6 +278,7 @@ const numbered = (
       cursor: isLast ? chunk.cursor : undefined,
       bytesRead: isLast ? chunk.bytes.byteLength : 0,
       permits: isLast ? permits : 0,
+      release: isLast ? release : undefined,
     }
   })
 }

@@ -59,6 +59,8 @@ export interface Loads {
   readonly write: (item: LoadItem) => Effect.Effect<void, PipelineError>
   /** The final commit of all destinations. After a graceful stop only what may be committed early is. */
   readonly finish: Effect.Effect<void, PipelineError>
+  /** Whether no load refers to rows that it has written. */
+  readonly releases: () => boolean
   /** Opens the loads where they were not yet, and gives them. */
   readonly open: (schema: BatchSchema) => Effect.Effect<ReadonlyArray<Load>, PipelineError>
 }
@@ -79,6 +81,7 @@ export const makeLoads = (options: LoadsOptions): Effect.Effect<Loads, PipelineE
     return {
       write: (item) => writer.write(item),
       finish: Effect.suspend(() => writer.finish()),
+      releases: () => writer.releases(),
       open: (schema) => Effect.map(writer.opened(schema), (all) => all.map((one) => one.load)),
     }
   })
@@ -128,6 +131,10 @@ class LoadsWriter {
         return { destination, load, index, lastCommit: options.now(), batchId: 0 }
       }),
     )
+  }
+
+  releases(): boolean {
+    return this.loads?.every(({ load }) => load.releases === true) ?? false
   }
 
   write(item: LoadItem): Effect.Effect<void, PipelineError> {

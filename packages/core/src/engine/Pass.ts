@@ -104,10 +104,20 @@ export const throughSteps = (
   )
 
 /** Batches that may wait between two stages. Memory is bounded by `buffer_memory`; this only keeps the queues short. */
-const QUEUE = 4
+const QUEUE = 1
 
 const load = (options: PassOptions, item: Transformed, memory: Memory): Effect.Effect<void, PipelineError> =>
-  options.loads.write(item).pipe(Effect.ensuring(memory.release(item.permits)))
+  options.loads.write(item).pipe(
+    Effect.tap(() => Effect.sync(() => forget(item, options.loads.releases()))),
+    Effect.ensuring(memory.release(item.permits)),
+  )
+
+/** Lets go of rows that were loaded. */
+const forget = (item: Transformed, isReleased: boolean): void => {
+  if (!isReleased) return
+  item.batch?.release()
+  item.release?.()
+}
 
 const transform = (options: StepsOptions, item: Extracted): Effect.Effect<Transformed, PipelineError> => {
   const { state } = options

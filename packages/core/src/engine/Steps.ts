@@ -32,6 +32,7 @@ export interface StepsOptions {
 /** Rows on their way to the load, with the room that they take. */
 export interface Transformed extends LoadItem {
   readonly permits: number
+  readonly release?: (() => void) | undefined
 }
 
 /** Runs row-wise steps, of which `first` is the first, over one batch, and counts. */

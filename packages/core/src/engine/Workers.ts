@@ -29,6 +29,8 @@ export interface WorkerResult {
   readonly passed: ReadonlyArray<number>
   readonly schema: BatchSchema
   readonly bytesRead: number
+  /** The buffer of the chunk, which nobody needs any more. */
+  readonly chunk: ArrayBufferLike
 }
 
 /** What a worker is sent and sends back. */
@@ -43,8 +45,8 @@ export type WorkerAnswer =
 
 export interface Workers {
   readonly size: number
-  /** The result, or the chunk's bytes where the worker could not do it. */
-  readonly run: (bytes: Uint8Array) => Effect.Effect<WorkerResult | Uint8Array, EngineError>
+  /** The result, or the chunk's bytes where the worker could not do it. `isOwned`: nothing else lies in the buffer of the bytes. */
+  readonly run: (bytes: Uint8Array, isOwned: boolean) => Effect.Effect<WorkerResult | Uint8Array, EngineError>
 }
 
 /** Rows do not live long, so a small nursery is enough; V8's own would hold tens of megabytes in each thread. */
@@ -62,7 +64,7 @@ export const makeWorkers = (size: number, setup: WorkerSetup): Effect.Effect<Wor
       Effect.sync(() => new WorkerPool(size, setup)),
       (pool) => Effect.promise(() => pool.close()),
     ),
-    (pool) => ({ size, run: (bytes) => pool.run(bytes) }),
+    (pool) => ({ size, run: (bytes, isOwned) => pool.run(bytes, isOwned) }),
   )
 
 interface Waiting {
@@ -83,14 +85,14 @@ class WorkerPool {
     this.threads = Array.from({ length: size }, () => this.start())
   }
 
-  run(bytes: Uint8Array): Effect.Effect<WorkerResult | Uint8Array, EngineError> {
+  run(bytes: Uint8Array, isOwned: boolean): Effect.Effect<WorkerResult | Uint8Array, EngineError> {
     return Effect.callback((resume) => {
       const thread = this.threads.reduce((least, one) => (one.pending < least.pending ? one : least))
       const id = this.nextId++
       this.waiting.set(id, { resume, thread, bytesRead: bytes.byteLength })
       thread.pending++
-      const owned = ownBuffer(bytes)
-      thread.worker.postMessage({ id, bytes: owned } satisfies WorkerJob, [owned.buffer as ArrayBuffer])
+      const moved = isOwned ? bytes : new Uint8Array(bytes)
+      thread.worker.postMessage({ id, bytes: moved } satisfies WorkerJob, [moved.buffer as ArrayBuffer])
       return Effect.sync(() => void this.waiting.delete(id))
     })
   }
@@ -135,9 +137,3 @@ class WorkerPool {
     }
   }
 }
-
-/** Bytes that own their buffer whole, so that it can be moved. */
-const ownBuffer = (bytes: Uint8Array): Uint8Array =>
-  bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer
-    ? bytes
-    : new Uint8Array(bytes)

@@ -50,7 +50,8 @@ const work = async (job: WorkerJob): Promise<WorkerAnswer> => {
     rows += result.batch.length
     if (result.batch.length > 0) parts.push(encode(result.batch))
   }
-  return { id: job.id, result: { bytes: join(parts), rows, rowsIn: decoded.rows, lines: decoded.lines, passed } }
+  decoded.release?.()
+  return { id: job.id, result: { bytes: join(parts), rows, rowsIn: decoded.rows, lines: decoded.lines, passed, chunk: job.bytes.buffer } }
 }
 
 const join = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
@@ -71,7 +72,7 @@ let queue: Promise<void> = Promise.resolve()
 parentPort?.on("message", (job: WorkerJob) => {
   queue = queue.then(async () => {
     const answer = await work(job).catch((): WorkerAnswer => ({ id: job.id, refused: job.bytes }))
-    const moved = "refused" in answer ? answer.refused : answer.result.bytes
-    parentPort?.postMessage(answer, [moved.buffer as ArrayBuffer])
+    const moved = "refused" in answer ? [answer.refused.buffer] : [answer.result.bytes.buffer, answer.result.chunk]
+    parentPort?.postMessage(answer, moved as Array<ArrayBuffer>)
   })
 })

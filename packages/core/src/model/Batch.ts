@@ -16,6 +16,8 @@ export interface Column {
   /** The value in physical row `row`. Throws `ValueError` where the source's text is none of the type. */
   readonly value: (row: number) => Value | null
   readonly isNull: (row: number) => boolean
+  /** Lets go of values that the column holds itself. Nobody reads it any more. */
+  readonly release?: () => void
 }
 
 export class Batch {
@@ -91,6 +93,14 @@ export class Batch {
     return row
   }
 
+  /**
+   * Lets go of computed values, once nobody reads the batch any more. What the garbage collector has not looked at for long may still refer
+   * to the batch, and would keep all of them.
+   */
+  release(): void {
+    for (const column of this.columns) column.release?.()
+  }
+
   private parts() {
     const { schema, columns, rowCount, selection, firstRow, byteSize } = this
     return { schema, columns, rowCount, selection, firstRow, byteSize }
@@ -140,6 +150,9 @@ export class ValuesColumn implements Column {
   }
   isNull(row: number): boolean {
     return this.values[row] === null || this.values[row] === undefined
+  }
+  release(): void {
+    ;(this.values as Array<unknown>).length = 0
   }
 }
 

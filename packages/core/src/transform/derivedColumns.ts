@@ -27,6 +27,10 @@ export class PatchedColumn implements Column {
     const value = this.values[row]
     return value === undefined ? this.base.isNull(row) : value === null
   }
+  release(): void {
+    ;(this.values as Array<unknown>).length = 0
+    this.base.release?.()
+  }
 }
 
 /** Another column, whose row `rows[i]` is row `i` here. */
@@ -46,6 +50,9 @@ export class GatheredColumn implements Column {
   isNull(row: number): boolean {
     return this.base.isNull(this.rows[row]!)
   }
+  release(): void {
+    this.base.release?.()
+  }
 }
 
 /** Another column, seen as a wider type. */
@@ -64,6 +71,9 @@ export class WidenedColumn implements Column {
   }
   isNull(row: number): boolean {
     return this.base.isNull(row)
+  }
+  release(): void {
+    this.base.release?.()
   }
 }
 
