@@ -71,6 +71,26 @@ for (const name of ${JSON.stringify(names)}) {
 console.log(${names.length} + " sub-paths")
 `
 
+/** Runs in the app: reads a file that is large enough for worker threads, which have to find their own files in the packages. */
+const worker = `
+import { rmSync, writeFileSync } from "node:fs"
+import { builtins } from "@deltaflow/connectors"
+import { createEngine } from "@deltaflow/core"
+const rows = 500_000
+writeFileSync("in.csv", "id,name\\n" + Array.from({ length: rows }, (_, i) => i + ",a name that makes the row longer " + i + "\\n").join(""))
+const engine = createEngine({ plugins: builtins })
+const result = await engine.run({
+  name: "large",
+  defaults: { workers: 2 },
+  sources: [{ type: "csv", path: "in.csv" }],
+  transforms: [{ type: "filter", condition: "id >= 0 AND name ~ '^a'" }],
+  destinations: [{ type: "ndjson", path: "out.ndjson" }],
+})
+await engine.close()
+for (const file of ["in.csv", "out.ndjson"]) rmSync(file)
+if (result.rowsLoaded !== rows) throw new Error(result.rowsLoaded + " rows were loaded, not " + rows)
+`
+
 /** An app with nothing but our tarballs. @param {string} app @param {Packed[]} packed */
 const installApp = async (app, packed) => {
   mkdirSync(app, { recursive: true })
@@ -78,6 +98,7 @@ const installApp = async (app, packed) => {
   const outcome = await run("npm", ["install", "--no-audit", "--no-fund", ...packed.map(({ tarball }) => tarball)], { cwd: app })
   if (!outcome.ok) return outcome
   writeFileSync(path.join(app, "load.mjs"), loader(packed.flatMap(({ name }) => subPaths(app, name))))
+  writeFileSync(path.join(app, "worker.mjs"), worker)
   return outcome
 }
 
@@ -96,6 +117,7 @@ const oldNode = async () => {
 const loadUnder = (app, node) =>
   inOrder([
     () => run(node, ["load.mjs"], { cwd: app }),
+    () => run(node, ["worker.mjs"], { cwd: app }),
     () => run(node, ["node_modules/deltaflow/bin/deltaflow.js", "--version"], { cwd: app }),
   ])
 

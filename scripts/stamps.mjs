@@ -35,7 +35,8 @@ export const buildStamp = (root) => {
     ...filesUnder(path.join(folder, "src")),
     ...["package.json", "tsconfig.build.json", "build.mjs"].map((name) => path.join(folder, name)).filter((file) => existsSync(file)),
   ])
-  for (const file of [...sources, path.join(root, "tsconfig.base.json"), path.join(root, "tsconfig.build.json")]) {
+  const shared = ["tsconfig.base.json", "tsconfig.build.json", "scripts/build.mjs"].map((name) => path.join(root, name))
+  for (const file of [...sources, ...shared]) {
     const { size, mtimeMs } = statSync(file)
     hash.update(`${path.relative(root, file)}\0${size}\0${mtimeMs}\n`)
   }

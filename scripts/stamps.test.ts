@@ -13,7 +13,8 @@ const write = (file: string, text: string) => {
 
 beforeEach(() => {
   root = mkdtempSync(path.join(os.tmpdir(), "deltaflow-stamps-"))
-  for (const file of ["tsconfig.base.json", "tsconfig.build.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"]) write(file, "{}")
+  const files = ["tsconfig.base.json", "tsconfig.build.json", "scripts/build.mjs", "pnpm-lock.yaml", "pnpm-workspace.yaml"]
+  for (const file of files) write(file, "{}")
   write("packages/core/package.json", "{}")
   write("packages/core/src/index.ts", "export const a = 1")
 })
@@ -25,6 +26,12 @@ it("asks for a build after a source, and not after a test, was written", () => {
   write("packages/core/src/index.test.ts", "")
   expect(buildStamp(root)).toBe(before)
   write("packages/core/src/model/Row.ts", "")
+  expect(buildStamp(root)).not.toBe(before)
+})
+
+it("asks for a build after the way to build has changed", () => {
+  const before = buildStamp(root)
+  write("scripts/build.mjs", "export {}")
   expect(buildStamp(root)).not.toBe(before)
 })
 

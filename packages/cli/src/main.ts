@@ -107,5 +107,5 @@ export const leave = (code: number): void => {
   timer.unref()
 }
 
-// The published command calls `main` and `leave` itself; this is for starting the source.
-if (import.meta.main) leave(await main(process.argv.slice(2), process.env))
+// The published command calls `main` and `leave` itself; this is for starting the source. A module that awaits could not be required.
+if (import.meta.main) void main(process.argv.slice(2), process.env).then(leave)
