@@ -1,8 +1,19 @@
 /** What a whole run makes of bad input: an error that names the place, the old output as it was, and nothing left behind. */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
-import { createEngine, defineTransform, type EngineOptions, type Files, type PipelineDefinition, type RunError } from "@deltaflow/core"
+import {
+  createEngine,
+  defineTransform,
+  type EngineOptions,
+  type Files,
+  loadProject,
+  type PipelineDefinition,
+  type RunError,
+  runnablePipelines,
+} from "@deltaflow/core"
 import { nodeFiles } from "@deltaflow/core/node"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { builtins } from "../src/index.ts"
@@ -35,6 +46,44 @@ const failing = async (
     () => undefined,
     (cause: unknown) => cause as RunError,
   )
+}
+
+/** A file that is not on the disk: `start`, and then its last byte again and again. */
+const endless = (files: Files, place: string, size: number, start: Uint8Array, onRead: (length: number) => void): Files => ({
+  ...files,
+  stat: async (file) => (file === place ? { kind: "file", size, modifiedMs: 0 } : await files.stat(file)),
+  realPath: async (file) => (file === place ? place : await files.realPath(file)),
+  openRead: async (file) => {
+    if (file !== place) return await files.openRead(file)
+    return {
+      read: async (buffer, position) => {
+        const length = Math.min(buffer.length, size - position)
+        buffer.fill(start.at(-1)!, 0, length)
+        if (position < start.length) buffer.set(start.subarray(position, position + length))
+        onRead(length)
+        return length
+      },
+      close: async () => undefined,
+    }
+  },
+})
+
+/** Runs in a process that may write no file of more than a megabyte; gives what it says. */
+const inSmallFiles = async (definition: PipelineDefinition): Promise<string> => {
+  const script = path.join(import.meta.dirname, "childRun.ts")
+  const limited = [
+    "-c",
+    'ulimit -f 1024; exec "$@"',
+    "bash",
+    process.execPath,
+    "--conditions=source",
+    "--disable-warning=ExperimentalWarning",
+  ]
+  const child = spawn("bash", [...limited, script, root, JSON.stringify(definition)], { stdio: ["ignore", "pipe", "inherit"] })
+  let said = ""
+  child.stdout.on("data", (bytes) => (said += String(bytes)))
+  expect(await once(child, "close")).toEqual([0, null])
+  return said
 }
 
 /** The old output stands, and no temporary file beside it. */
@@ -93,6 +142,100 @@ describe("bad input", () => {
     await nothingChanged()
   })
 
+  it.each<[string, Partial<PipelineDefinition> & Record<string, unknown>, string, RegExp]>([
+    [
+      "an option that nobody knows",
+      { sources: [{ type: "csv", path: "in.csv", delimeter: ";" }] },
+      "UNKNOWN_KEY",
+      /sources\[0\].*`delimeter`.*Did you mean `delimiter`\?/s,
+    ],
+    ["a key that nobody knows", { transfroms: [] }, "UNKNOWN_KEY", /`transfroms`.*Did you mean `transforms`\?/s],
+    ["an option of another type", { sources: [{ type: "csv", path: "in.csv", header: 5 }] }, "INVALID_VALUE", /sources\[0\]\.header/],
+    ["a common option of another type", { sources: [{ type: "csv", path: "in.csv", batch_size: "many" }] }, "INVALID_VALUE", /batch_size/],
+    ["a value that is missing", { sources: [{ type: "csv" }] }, "MISSING_KEY", /sources\[0\].*path/s],
+    [
+      "a comparison of text with a number",
+      { transforms: [{ type: "filter", condition: "b > 5" }] },
+      "EXPRESSION_TYPE",
+      /transforms\[0\]\.condition: > does not compare string with integer/,
+    ],
+    [
+      "a column that is not there",
+      { transforms: [{ type: "select", columns: ["a", "c"] }] },
+      "UNKNOWN_COLUMN",
+      /transforms\[0\]\.columns\[1\]: There is no column `c`/,
+    ],
+  ])("%s stops the run before it begins", async (_what, more, code, place) => {
+    const error = await failing("a,b\n1,x\n", more)
+    expect(error?.code).toBe(code)
+    expect(error?.message).toMatch(place)
+    await nothingChanged()
+  })
+
+  it("a variable that is not set, and a circle of pipelines, are told with file and line, and nothing of them runs", async () => {
+    await mkdir(path.join(root, "pipelines"))
+    const pipeline = (name: string, more: string, input = "in.csv") =>
+      `name: ${name}\n${more}sources: [{ type: csv, path: "${input}" }]\ndestinations: [{ type: ndjson, path: out/rows.ndjson }]\n`
+    await writeFile(path.join(root, "in.csv"), "a\n1\n")
+    await writeFile(path.join(root, "pipelines/a.yml"), pipeline("a", "depends_on: b\n"))
+    await writeFile(path.join(root, "pipelines/b.yml"), pipeline("b", "depends_on: [a]\n"))
+    await writeFile(path.join(root, "pipelines/c.yml"), pipeline("c", "", "${INPUT_FOLDER}/in.csv"))
+    const project = await loadProject({ root, files: nodeFiles(), plugins: builtins })
+    expect(project.issues.map(({ code, file, line, message }) => [code, file, line, message])).toEqual([
+      ["CIRCULAR_DEPENDENCY", "pipelines/a.yml", 2, expect.stringContaining("a → b → a")],
+      ["CIRCULAR_DEPENDENCY", "pipelines/b.yml", 2, expect.stringContaining("b → a → b")],
+      ["MISSING_VARIABLE", "pipelines/c.yml", 2, expect.stringContaining("INPUT_FOLDER")],
+    ])
+    expect(runnablePipelines(project)).toEqual([])
+    await nothingChanged()
+  })
+
+  it.each<[string, (size: number) => Uint8Array, string]>([
+    ["csv", (size) => Buffer.alloc(size, "x"), "big.csv:2: "],
+    ["ndjson", (size) => Buffer.alloc(size, "x").fill('{"a":1}\n{"a":"', 0, 14), "big.ndjson:2: "],
+    ["json", (size) => Buffer.alloc(size, "x").fill('[{"a":1},{"a":"', 0, 15), "big.json: the row that begins behind byte "],
+  ])("a line of 1 GB in a %s file is refused at its place, and not read to its end", async (type, begin, place) => {
+    const start = type === "csv" ? Buffer.concat([Buffer.from("a\n"), begin(1000)]) : begin(1000)
+    let bytesRead = 0
+    const files = endless(nodeFiles(), path.join(root, `big.${type}`), 2 ** 30, start, (length) => void (bytesRead += length))
+    const before = process.memoryUsage().rss
+    const error = await failing(undefined, { sources: [{ type, name: "input", path: `big.${type}` }] }, { files })
+    expect(error?.code).toBe("ROW_TOO_LARGE")
+    expect(error?.message).toContain(place)
+    expect(error?.message).toContain("max_row_size")
+    // The limit is 128 MiB; buffers double, and the sample comes before the run.
+    expect(bytesRead).toBeLessThan(2 ** 30)
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 30)
+    await nothingChanged()
+  })
+
+  it("a step that never resolves ends at the time limit", async () => {
+    const stuck = defineTransform({ type: "stuck", row: () => new Promise<never>(() => undefined) })
+    const more = { transforms: [{ type: "stuck" }], defaults: { timeout: "100ms" } }
+    const error = await failing("a\n1\n2\n", more, { plugins: [...builtins, stuck] })
+    expect(error?.code).toBe("STEP_TIMEOUT")
+    expect(error?.message).toMatch(/bad \/ stuck: rows 1 to 2 did not finish within 0\.1 s/)
+    await nothingChanged()
+  })
+
+  it("a disk that is really full says so, also where half of a write went through", async () => {
+    await writeFile(path.join(root, "in.csv"), `a,b\n${"1,some text that takes room\n".repeat(100_000)}`)
+    const definition: PipelineDefinition = {
+      name: "bad",
+      sources: [{ type: "csv", path: "in.csv" }],
+      destinations: [{ type: "ndjson", path: "out/rows.ndjson" }],
+    }
+    for (const writeMode of ["replace", "append"] as const) {
+      const [destination] = definition.destinations!
+      const child = await inSmallFiles({ ...definition, destinations: [{ ...destination!, write_mode: writeMode }] })
+      expect(JSON.parse(child) as object).toMatchObject({
+        code: "DISK_FULL",
+        message: expect.stringContaining("out/rows.ndjson") as string,
+      })
+      await nothingChanged()
+    }
+  })
+
   it("a full disk says so", async () => {
     const files = nodeFiles()
     const full: Files = {
@@ -104,6 +247,18 @@ describe("bad input", () => {
     }
     const error = await failing("a\n1\n", {}, { files: full })
     expect(error?.code).toBe("DISK_FULL")
+    await nothingChanged()
+  })
+
+  it.each(["EACCES", "EROFS"])("an output folder that is not writable (%s) says so", async (code) => {
+    const files = nodeFiles()
+    const locked: Files = {
+      ...files,
+      openWrite: (place) => Promise.reject(Object.assign(new Error(`${code}: permission denied, open '${place}'`), { code })),
+    }
+    const error = await failing("a\n1\n", {}, { files: locked })
+    expect(error?.code).toBe("OUTPUT_NOT_WRITABLE")
+    expect(error?.message).toContain(`out/rows.ndjson: it cannot be written (${code}). Check the folder and who may write to it.`)
     await nothingChanged()
   })
 
@@ -119,21 +274,22 @@ describe("bad input", () => {
     expect(error?.code).toBe("PATH_OUTSIDE_PROJECT")
   })
 
-  it("a cancelled run leaves the old output", async () => {
+  it.each([1, 500])("a run that is cancelled at row %s leaves the old output", async (at) => {
     const controller = new AbortController()
     const stuck = defineTransform({
       type: "stuck",
-      row: () => {
+      row: (row) => {
+        if (row["a"] !== at) return row
         controller.abort()
         return new Promise(() => {})
       },
     })
-    await writeFile(path.join(root, "in.csv"), "a\n1\n")
+    await writeFile(path.join(root, "in.csv"), `a\n${Array.from({ length: 1000 }, (_, i) => `${i + 1}\n`).join("")}`)
     await using engine = createEngine({ plugins: [...builtins, stuck], projectRoot: root })
     const handle = await engine.start(
       {
         name: "bad",
-        sources: [{ type: "csv", path: "in.csv" }],
+        sources: [{ type: "csv", path: "in.csv", batch_size: 10 }],
         transforms: [{ type: "stuck" }],
         destinations: [{ type: "ndjson", path: "out/rows.ndjson" }],
       },

@@ -121,7 +121,7 @@ const expireLease = async (root: string): Promise<void> => {
 }
 
 const killedInside = async (root: string, definition: PipelineDefinition): Promise<void> => {
-  const script = join(import.meta.dirname, "killedRun.ts")
+  const script = join(import.meta.dirname, "childRun.ts")
   const args = ["--conditions=source", "--disable-warning=ExperimentalWarning", script, root, JSON.stringify(definition), String(INSIDE)]
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
   onTestFinished(() => void child.kill("SIGKILL"))

@@ -1,8 +1,8 @@
 /**
- * Run by `incremental-folder.test.ts` as a process of its own: one run that stands still at the row in `hang-at`, says so, and waits to be
- * killed.
+ * One run, as a process of its own that a test may kill: stands still at the batch with the row `hangAt`, after it has said so. Ends with
+ * the run's error as JSON on stdout, where there is one.
  */
-import { createEngine, defineTransform, type PipelineDefinition } from "@deltaflow/core"
+import { createEngine, defineTransform, type PipelineDefinition, RunError } from "@deltaflow/core"
 import { sqliteStore } from "@deltaflow/core/store/sqlite"
 import { builtins } from "../src/index.ts"
 
@@ -22,4 +22,9 @@ await using engine = createEngine({
   projectRoot: root,
   store: sqliteStore({ path: `${root}/state.db` }),
 })
-await engine.run(JSON.parse(definition) as PipelineDefinition)
+try {
+  await engine.run(JSON.parse(definition) as PipelineDefinition)
+} catch (error) {
+  if (!(error instanceof RunError)) throw error
+  process.stdout.write(JSON.stringify({ code: error.code, message: error.message }))
+}
