@@ -9,7 +9,7 @@ import { folderWith, project, quickstart } from "./inProcess.ts"
 vi.setConfig({ testTimeout: 60_000 })
 
 const main = path.resolve(import.meta.dirname, "../src/main.ts")
-const recorder = pathToFileURL(path.resolve(import.meta.dirname, "recordLoads.mjs")).href
+const lister = pathToFileURL(path.resolve(import.meta.dirname, "listLoads.mjs")).href
 const worker = pathToFileURL(path.resolve(import.meta.dirname, "../../core/src/engine/worker.ts")).href
 
 interface Loaded {
@@ -24,7 +24,7 @@ const nodeOptions = ["--conditions=source", "--disable-warning=ExperimentalWarni
 /** Runs Node in the folder and gives what it loaded. */
 const loadedBy = (root: string, args: ReadonlyArray<string>): Loaded => {
   const file = path.join(root, "loaded.txt")
-  const { status, stderr } = spawnSync(process.execPath, [...nodeOptions, `--import=${recorder}`, ...args], {
+  const { status, stderr } = spawnSync(process.execPath, [...nodeOptions, `--import=${lister}`, ...args], {
     cwd: root,
     env: { ...process.env, LOADED: file, NODE_OPTIONS: "" },
     encoding: "utf8",
@@ -114,7 +114,7 @@ describe("a worker thread", () => {
       import { csvDecoder, jsonEncoder } from ${JSON.stringify(import.meta.resolve("@deltaflow/core/text"))}
       const columns = [{ name: "a", type: "string", nullable: true }]
       const thread = new Worker(new URL(${JSON.stringify(worker)}), {
-        execArgv: [${[...nodeOptions, `--import=${recorder}`].map((option) => JSON.stringify(option)).join(", ")}],
+        execArgv: [${[...nodeOptions, `--import=${lister}`].map((option) => JSON.stringify(option)).join(", ")}],
         workerData: {
           decoder: csvDecoder({ columns, batchSize: 10, lenient: false, delimiter: 44, quote: 34, nulls: [""] }),
           encoder: jsonEncoder({ layout: "lines" }),
