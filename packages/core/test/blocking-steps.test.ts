@@ -5,6 +5,7 @@ import path from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import {
   createEngine,
+  Decimal,
   defineSource,
   defineTransform,
   type Engine,
@@ -309,4 +310,93 @@ test("rows that deduplicate leaves out count as filtered by it, spilled or not",
     expect(run).toMatchObject({ rowsExtracted: 4001, rowsLoaded: highest.length, rowsFiltered: 4001 - highest.length, rowsRejected: 0 })
     expect(readdirSync(tempFolder)).toEqual([])
   }
+})
+
+test("aggregate gives one row for each group, and counts the others as filtered, spilled or not", async () => {
+  for (const defaults of [{}, { buffer_memory: "16kb" }]) {
+    const kept = keepRows()
+    await using engine = engineWith(rowsSource(mixed(4001)), kept.destination)
+    const transforms = [
+      { type: "map", fields: { bucket: "id % 1000" } },
+      { type: "aggregate", group_by: "bucket", metrics: { rows: "COUNT(*)", total: "SUM(id)", high: "MAX(id) FILTER (WHERE id < 3000)" } },
+      { type: "sort", by: "bucket" },
+      { type: "filter", condition: "bucket < 2" },
+    ] as const
+    const run = await engine.run(definition({ defaults, transforms }))
+    const total = (value: number) => Decimal.fromWhole(value)
+    expect(kept.rows).toEqual([
+      { bucket: 0, rows: 5, total: total(10_000), high: 2000 },
+      { bucket: 1, rows: 4, total: total(6004), high: 2001 },
+    ])
+    expect(run).toMatchObject({ rowsExtracted: 4001, rowsLoaded: 2, rowsFiltered: 3999, rowsRejected: 0 })
+    expect(readdirSync(tempFolder)).toEqual([])
+  }
+})
+
+test("an aggregate over no rows is one row without group_by, and none with it", async () => {
+  const metrics = { rows: "COUNT(*)", total: "SUM(id)", all: "ARRAY_AGG(id)" }
+  for (const [group_by, rows] of [
+    [undefined, [{ rows: 0, total: null, all: null }]],
+    ["id", []],
+  ] as const) {
+    const kept = keepRows()
+    await using engine = engineWith(idSource([]), kept.destination)
+    const run = await engine.run(definition({ transforms: [{ type: "aggregate", ...(group_by && { group_by }), metrics }] }))
+    expect(kept.rows).toEqual(rows)
+    expect(run).toMatchObject({ rowsExtracted: 0, rowsLoaded: rows.length, rowsFiltered: 0 })
+    expect(run.progress.added).toBe(rows.length)
+  }
+})
+
+test("a row that a metric cannot compute fails the run with its number and values, or is set aside whole under `skip`", async () => {
+  const rows = [{ id: 4 }, { id: 0 }, { id: 2 }]
+  const kept = keepRows()
+  await using engine = engineWith(idSource(rows), kept.destination)
+  const transforms = [{ type: "aggregate", metrics: { rows: "COUNT(*)", parts: "SUM(8 / id)" } }] as const
+  const error = await failure(engine.run(definition({ transforms })))
+  expect(error).toMatchObject({ code: "DIVISION_BY_ZERO" })
+  expect(error.message).toContain("numbers / transforms[0] (aggregate): row 2: ")
+  expect(error.message).toContain("The row has id = 0.")
+  const letters = keepRows({ type: "letters" })
+  await using skipping = engineWith(idSource(rows), kept.destination, letters.destination)
+  const skip = { strategy: "skip", dead_letter: { type: "letters" } } as const
+  const run = await skipping.run(definition({ transforms, error_handling: skip }))
+  expect(kept.rows).toEqual([{ rows: 2, parts: Decimal.fromWhole(6) }])
+  expect(run).toMatchObject({ rowsExtracted: 3, rowsLoaded: 1, rowsRejected: 1, rowsFiltered: 1 })
+})
+
+test("a metric that cannot be computed for a group names the group", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(idSource([{ id: 1 }, { id: 7 }]), kept.destination)
+  const transforms = [{ type: "aggregate", group_by: ["id"], metrics: { share: "1 / (SUM(id) - 7)" } }] as const
+  const error = await failure(engine.run(definition({ transforms })))
+  expect(error).toMatchObject({ code: "DIVISION_BY_ZERO" })
+  expect(error.message).toContain("the metric share of the group id = 7:")
+})
+
+test("what is wrong with an aggregate is found before a row is read", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(idSource([{ id: 1 }]), kept.destination)
+  const messageOf = async (step: object) =>
+    (await failure(engine.run(definition({ transforms: [{ type: "aggregate", ...step }] })))).message
+  expect(await messageOf({ metrics: { n: "COUNT(ids)" } })).toContain("Did you mean id?")
+  expect(await messageOf({ metrics: { n: "SUMM(id)" } })).toContain("transforms[0].metrics.n")
+  expect(await messageOf({ group_by: ["id"], metrics: { id: "COUNT(*)" } })).toContain("`id` is a column of group_by too")
+  expect(await messageOf({ group_by: ["id", "id"], metrics: {} })).toContain("`id` is named twice")
+  expect(await messageOf({ metrics: { n: "id + COUNT(*)" } })).toContain("is no key of the group")
+})
+
+test("only the columns that an aggregate looks at are read", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(rowsSource(mixed(5)), kept.destination)
+  const explanation = await engine.explain(
+    definition({
+      transforms: [
+        { type: "filter", condition: "id > 1" },
+        { type: "aggregate", metrics: { n: "COUNT(*)" } },
+      ],
+    }),
+  )
+  expect(explanation.sources[0]).toMatchObject({ read: ["id"], pruned: ["text"] })
+  expect(explanation.steps[1]!.columns).toEqual([{ name: "n", type: "integer", nullable: false }])
 })

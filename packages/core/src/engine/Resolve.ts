@@ -158,6 +158,13 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
     case "rename":
     case "select":
       return step
+    case "aggregate":
+      return {
+        ...named(step.name),
+        type: "aggregate",
+        groupBy: listOfNames(step.group_by),
+        metrics: Object.fromEntries(Object.entries(step.metrics).map(([name, text]) => [name, String(text)])),
+      }
     case "deduplicate": {
       const { key, keep = "first", by } = step
       return { ...named(step.name), type: "deduplicate", key: listOfNames(key), keep, ...(by === undefined ? {} : { by }) }

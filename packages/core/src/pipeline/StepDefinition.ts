@@ -123,7 +123,7 @@ export const builtinSteps = [
 ] as const
 
 /** Steps of the format that this version cannot run yet. */
-export const unsupportedSteps: ReadonlySet<string> = new Set(["aggregate", "join", "sql", "unnest", "flatten"])
+export const unsupportedSteps: ReadonlySet<string> = new Set(["join", "sql", "unnest", "flatten"])
 
 /** A step whose type is a transform that the host registered; its other keys are the transform's config. */
 export const PluginStep = Schema.StructWithRest(

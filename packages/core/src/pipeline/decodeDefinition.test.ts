@@ -220,8 +220,20 @@ describe("a definition", () => {
     const transforms = [
       { type: "sort", by: "a" },
       { type: "deduplicate", key: "a" },
+      { type: "aggregate", group_by: "a", metrics: { n: "COUNT(*)" } },
     ]
-    expect(await codesOf({ sources, transforms })).toEqual([["UNSUPPORTED_FEATURE", "transforms[1].type"]])
+    expect(await codesOf({ sources, transforms })).toEqual([
+      ["UNSUPPORTED_FEATURE", "transforms[1].type"],
+      ["UNSUPPORTED_FEATURE", "transforms[2].type"],
+    ])
+  })
+
+  it("asks an aggregate for something to compute", async () => {
+    const aggregate = (more: object) => codesOf({ transforms: [{ type: "aggregate", ...more }] })
+    expect(await aggregate({ metrics: { n: "COUNT(*)" } })).toEqual([])
+    expect(await aggregate({ group_by: ["a"], metrics: {} })).toEqual([])
+    expect(await aggregate({ metrics: {} })).toEqual([["INVALID_VALUE", "transforms[0].metrics"]])
+    expect(await aggregate({ group_by: ["a"] })).toEqual([["MISSING_KEY", "transforms[0].metrics"]])
   })
 
   it("does not take an order beside a list of columns to sort by", async () => {
@@ -231,14 +243,11 @@ describe("a definition", () => {
     expect(await sort({ by: [{ column: "a" }], order: "desc" })).toEqual([["INVALID_VALUE", "transforms[0].order"]])
   })
 
-  it.each(["aggregate", "join", "sql", "unnest", "flatten"])(
-    "says that the step %s is not there yet, and still checks it",
-    async (type) => {
-      const issues = await codesOf({ transforms: [{ type, nonsense: 1 }] })
-      expect(issues).toContainEqual(["UNSUPPORTED_FEATURE", "transforms[0].type"])
-      expect(issues).toContainEqual(["UNKNOWN_KEY", "transforms[0].nonsense"])
-    },
-  )
+  it.each(["join", "sql", "unnest", "flatten"])("says that the step %s is not there yet, and still checks it", async (type) => {
+    const issues = await codesOf({ transforms: [{ type, nonsense: 1 }] })
+    expect(issues).toContainEqual(["UNSUPPORTED_FEATURE", "transforms[0].type"])
+    expect(issues).toContainEqual(["UNKNOWN_KEY", "transforms[0].nonsense"])
+  })
 
   it("says that schema, streaming, merge rules and hard deletes are not there yet", async () => {
     const destinations = [{ type: "sqlite", path: "x", when: [{ condition: "true", action: "delete" }], hard_deletes: "key" }]

@@ -6,7 +6,7 @@ import { didYouMean } from "../model/nearestName.ts"
 import { type ConnectorContext, decodeConfig, notYet, type Plugin } from "./decodeConnectors.ts"
 import { asMapping, decodeKeys, type Fields } from "./decodeKeys.ts"
 import type { BuiltinStep, DecodedStep } from "./DecodedPipeline.ts"
-import type { Path } from "./path.ts"
+import { isMapping, type Path } from "./path.ts"
 import { missingKey, type Problem, wrongValue } from "./problem.ts"
 import { builtinSteps, PluginStep, unsupportedSteps } from "./StepDefinition.ts"
 
@@ -46,6 +46,8 @@ const decodeBuiltin = (
 /** What is wrong with keys of a step that are right by themselves. */
 const stepProblems = (step: BuiltinStep, path: Path): ReadonlyArray<Problem> => {
   if (step.type === "sort" && Array.isArray(step.by) && step.order !== undefined) return [listWithOrder(path)]
+  if (step.type === "aggregate" && step.group_by === undefined && isMapping(step.metrics) && Object.keys(step.metrics).length === 0)
+    return [wrongValue([...path, "metrics"], "at least one metric, or group_by", step.metrics)]
   if (step.type !== "deduplicate") return []
   const { keep = "first", by } = step
   if (keep === "first" && by !== undefined) return [firstWithBy(path, step.keep === undefined)]

@@ -149,6 +149,11 @@ const describeStep = (step: Step): string => {
         .join(", ")
     case "select":
       return step.columns.join(", ")
+    case "aggregate":
+      return [
+        ...Object.entries(step.metrics).map(([name, expression]) => `${name} = ${expression}`),
+        ...(step.groupBy.length === 0 ? [] : [`by ${step.groupBy.join(", ")}`]),
+      ].join(", ")
     case "deduplicate":
       return `${step.keep}${step.by === undefined ? "" : ` by ${step.by}`} of each ${step.key.join(", ")}`
     case "sort":

@@ -10,7 +10,7 @@ import { type BatchSchema, columnIndex, type ColumnSchema, type ColumnType, isSa
 import { CustomStage } from "./customStage.ts"
 import { RowReporter } from "./failure.ts"
 import { checkTransparent, FusedStage } from "./fusedStage.ts"
-import type { Pass } from "./pass.ts"
+import { type Pass, usedInputs } from "./pass.ts"
 import { isPromise, PerSchema, type Stage, type StageResult } from "./stage.ts"
 import {
   type CompiledSteps,
@@ -24,7 +24,7 @@ import {
   type StepsResult,
   type StepsSpec,
 } from "./Step.ts"
-import { checkBlocking, startBlocking } from "./blocking/kinds.ts"
+import { checkBlocking, columnsRead, startBlocking } from "./blocking/kinds.ts"
 
 export { codeGenerationWorks } from "./Step.ts"
 
@@ -41,7 +41,7 @@ export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: Step
   const sections =
     host.onTime === undefined ? makeSections(spec, groups, checks, resolve, host) : timedSections(spec, resolve, host, host.onTime)
   const [first, ...later] = sections
-  const used = usedColumns(spec, checks[0]?.pass)
+  const used = usedColumns(spec, groups, checks[0]?.pass)
   const complete = completer(spec.input, new Set(used))
   return {
     ok: true,
@@ -190,9 +190,22 @@ const timed = (stage: Stage, step: number, onTime: (step: number, milliseconds: 
   },
 })
 
-/** Only the first pass can leave columns out: a custom step may look at all that is there. */
-const usedColumns = (spec: StepsSpec, pass: Pass | undefined): ReadonlyArray<string> =>
-  spec.input.columns.filter((_, index) => pass === undefined || pass.used.has(index)).map((column) => column.name)
+/** Only the first pass and an aggregate can leave columns out: a custom step may look at all that is there. */
+const usedColumns = (spec: StepsSpec, groups: ReadonlyArray<ReadonlyArray<number>>, pass: Pass | undefined): ReadonlyArray<string> => {
+  const next = groups[pass === undefined ? 0 : 1]?.[0]
+  const step = next === undefined ? undefined : spec.steps[next]!
+  const read = step !== undefined && isBlocking(step) ? columnsRead(spec, next!, pass?.output ?? spec.input) : undefined
+  const used =
+    pass === undefined
+      ? read
+      : read === undefined
+        ? pass.used
+        : usedInputs(
+            pass.statements,
+            pass.slots.filter((_, i) => read.has(i)),
+          )
+  return spec.input.columns.filter((_, index) => used === undefined || used.has(index)).map((column) => column.name)
+}
 
 /**
  * Puts placeholders where a source has left out columns that nobody uses. The steps may still name them (a rename, a select that a later

@@ -88,10 +88,20 @@ export interface DeduplicateStep {
   readonly by?: string
 }
 
-/** Steps that give no row before they have seen the last one. */
-export type BlockingStep = SortStep | DeduplicateStep
+/** One row for each group. */
+export interface AggregateStep {
+  readonly type: "aggregate"
+  readonly name?: string
+  /** Empty where all rows are one group. */
+  readonly groupBy: ReadonlyArray<string>
+  /** Column name to expression over aggregates. */
+  readonly metrics: Readonly<Record<string, string>>
+}
 
-const BLOCKING: ReadonlySet<Step["type"]> = new Set(["sort", "deduplicate"] satisfies ReadonlyArray<BlockingStep["type"]>)
+/** Steps that give no row before they have seen the last one. */
+export type BlockingStep = SortStep | DeduplicateStep | AggregateStep
+
+const BLOCKING: ReadonlySet<Step["type"]> = new Set(["sort", "deduplicate", "aggregate"] satisfies ReadonlyArray<BlockingStep["type"]>)
 
 export type Step = RowStep | BlockingStep
 
@@ -221,6 +231,8 @@ export const expressionsOf = (step: Step): ReadonlyArray<string> => {
       return [step.condition]
     case "map":
       return Object.values(step.fields)
+    case "aggregate":
+      return Object.values(step.metrics)
     case "rename":
     case "select":
     case "custom":

@@ -79,7 +79,7 @@ export const checkPass = (
     slots,
     computed: scope.computedCount,
     schemas,
-    used: usedInputs(scope, slots),
+    used: usedInputs(scope.statements, slots),
     isOpen: steps.every((step) => step.type !== "select"),
   }
   return { ok: true, pass }
@@ -102,7 +102,8 @@ const schemaOf = (columns: ReadonlyArray<ColumnSchema>): BatchSchema => ({
   columns: columns.map(({ name, type, nullable }) => ({ name, type, nullable })),
 })
 
-const usedInputs = (scope: StepScope, slots: ReadonlyArray<Slot>): ReadonlySet<number> => {
-  const read = scope.statements.flatMap((statement) => statement.expression.columns.map((column) => statement.scope[column]!.slot))
+/** Input columns that are read by statements, or are among these slots. */
+export const usedInputs = (statements: ReadonlyArray<Statement>, slots: ReadonlyArray<Slot>): ReadonlySet<number> => {
+  const read = statements.flatMap((statement) => statement.expression.columns.map((column) => statement.scope[column]!.slot))
   return new Set([...read, ...slots].flatMap((slot) => (slot.kind === "input" ? [slot.index] : [])))
 }

@@ -7,11 +7,11 @@
 import type { Batch } from "../../model/Batch.ts"
 import type { BatchSchema } from "../../model/ColumnType.ts"
 import { StepScope } from "../scope.ts"
-import type { DeduplicateStep, KeyPart, OnRowError, StepsSpec } from "../Step.ts"
+import type { DeduplicateStep, OnRowError, StepsSpec } from "../Step.ts"
 import type { ByteWriter } from "./byteWriter.ts"
 import type { BlockingHost, BlockingRun } from "./host.ts"
 import { type Candidate, CandidateReader, KeptRows } from "./keptRows.ts"
-import { checkColumns, KeyedRows, type Writers } from "./keyedRows.ts"
+import { checkColumns, equalityKey, KeyedRows, type Writers } from "./keyedRows.ts"
 import type { BlockingCheck, BlockingKind } from "./kind.ts"
 import { BatchCutter, batchesOf } from "./output.ts"
 import { entriesOf } from "./partitions.ts"
@@ -25,10 +25,6 @@ const check = (spec: StepsSpec, index: number, step: DeduplicateStep, input: Bat
   return { issues: scope.issues, output: input }
 }
 
-/** A key of which only equality counts. */
-export const equalityKey = (columns: ReadonlyArray<string>): ReadonlyArray<KeyPart> =>
-  columns.map((column) => ({ column, descending: false, nullsFirst: false }))
-
 class DeduplicateRun implements BlockingRun {
   private readonly rows: KeyedRows
   private readonly host: BlockingHost
@@ -39,7 +35,7 @@ class DeduplicateRun implements BlockingRun {
   constructor(spec: StepsSpec, index: number, step: DeduplicateStep, input: BatchSchema | undefined, host: BlockingHost) {
     const by = step.by === undefined ? [] : [{ column: step.by, descending: false, nullsFirst: step.keep === "latest" }]
     const keys = [equalityKey(step.key), by]
-    this.rows = new KeyedRows({ spec, index, keys, planned: input, check: (schema) => check(spec, index, step, schema) })
+    this.rows = new KeyedRows({ spec, index, keys, planned: input, check: (schema) => check(spec, index, step, schema).issues[0] })
     this.host = host
     this.keep = step.keep
     this.kept = new KeptRows(step.keep, host, 0)

@@ -1,6 +1,6 @@
 /** A table of keys: each gets a number, from 0, in the order in which they came. */
 import { compareRanges } from "./byteWriter.ts"
-import { Slabs } from "./entries.ts"
+import { Slabs, type Span } from "./entries.ts"
 
 /** What a key takes beside its bytes: hash, place, length, slots. */
 const KEY_BYTES = 32
@@ -40,6 +40,13 @@ export class KeyTable {
     }
     this.slot = slot
     return -1
+  }
+
+  /** Sets `piece` to the bytes of a key. */
+  keyOf(index: number, piece: Span): void {
+    const place = this.places[index]!
+    const at = this.keys.offset(place)
+    piece.set(this.keys.slab(place), at, at + this.lengths[index]!)
   }
 
   private isSame(index: number, bytes: Uint8Array, start: number, end: number): boolean {

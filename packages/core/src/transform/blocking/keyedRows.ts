@@ -5,10 +5,9 @@ import { type BatchSchema, columnIndex } from "../../model/ColumnType.ts"
 import { ValueError } from "../../model/Value.ts"
 import { batchValueError, describeSchema, pathOf, placeOf, sentence } from "../failure.ts"
 import type { StepScope } from "../scope.ts"
-import type { BlockingStep, KeyPart, OnRowError, StepsSpec } from "../Step.ts"
+import type { BlockingStep, KeyPart, OnRowError, StepIssue, StepsSpec } from "../Step.ts"
 import { PerSchema } from "../stage.ts"
 import { ByteWriter } from "./byteWriter.ts"
-import type { BlockingCheck } from "./kind.ts"
 import { isOrdered, keyWriter, type PutKey } from "./orderedBytes.ts"
 import { LayoutError, RowForm } from "./rowForm.ts"
 
@@ -19,7 +18,7 @@ export interface KeyedRowsOptions {
   readonly keys: ReadonlyArray<ReadonlyArray<KeyPart>>
   readonly planned: BatchSchema | undefined
   /** Says what is wrong with columns that were not known when the pipeline was checked. */
-  readonly check: (schema: BatchSchema) => BlockingCheck
+  readonly check: (schema: BatchSchema) => StepIssue | undefined
 }
 
 /** How the rows of one batch are written. */
@@ -48,14 +47,8 @@ export class KeyedRows {
 
   private checkSchema(schema: BatchSchema): true {
     const { spec, index, keys, check } = this.options
-    const issue = check(schema).issues[0]
-    const path = pathOf(spec.steps[index]!, index)
-    if (issue !== undefined)
-      throw new TransformError({
-        code: issue.code,
-        message: `${this.place}: ${sentence(issue.message)}${issue.hint === undefined ? "" : ` ${sentence(issue.hint)}`} The rows that came have the columns ${describeSchema(schema)}.`,
-        path,
-      })
+    const issue = check(schema)
+    if (issue !== undefined) throw unexpectedSchema(spec, index, issue, schema)
     const before = this.form.schema
     const changed = keys.flat().find(({ column }) => {
       const known = before?.columns[columnIndex(before, column)]
@@ -131,6 +124,18 @@ export class KeyedRows {
     return batchValueError(this.place, batch.firstRow + row, batch, row, error, pathOf(spec.steps[index]!, index))
   }
 }
+
+/** The rows came with columns that were not known when the pipeline was checked, and the step does not work with them. */
+export const unexpectedSchema = (spec: StepsSpec, index: number, issue: StepIssue, schema: BatchSchema): TransformError =>
+  new TransformError({
+    code: issue.code,
+    message: `${placeOf(spec, index)}: ${sentence(issue.message)}${issue.hint === undefined ? "" : ` ${sentence(issue.hint)}`} The rows that came have the columns ${describeSchema(schema)}.`,
+    path: pathOf(spec.steps[index]!, index),
+  })
+
+/** A key of which only equality counts. */
+export const equalityKey = (columns: ReadonlyArray<string>): ReadonlyArray<KeyPart> =>
+  columns.map((column) => ({ column, descending: false, nullsFirst: false }))
 
 /** Finds out what is wrong with the columns that a step names. */
 export const checkColumns = (

@@ -11,6 +11,8 @@ export interface BlockingCheck {
 
 export interface BlockingKind<Step extends BlockingStep> {
   readonly check: (spec: StepsSpec, index: number, step: Step, input: BatchSchema) => BlockingCheck
+  /** The columns of the input that are looked at or kept; absent where these are all. */
+  readonly reads?: (spec: StepsSpec, index: number, step: Step, input: BatchSchema) => ReadonlySet<number>
   /** `input` is undefined where the columns are known only when a row comes. */
   readonly start: (spec: StepsSpec, index: number, step: Step, input: BatchSchema | undefined, host: BlockingHost) => BlockingRun
 }

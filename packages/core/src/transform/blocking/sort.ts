@@ -22,7 +22,13 @@ class SortRun implements BlockingRun {
   private readonly host: BlockingHost
 
   constructor(spec: StepsSpec, index: number, step: SortStep, input: BatchSchema | undefined, host: BlockingHost) {
-    this.rows = new KeyedRows({ spec, index, keys: [step.by], planned: input, check: (schema) => check(spec, index, step, schema) })
+    this.rows = new KeyedRows({
+      spec,
+      index,
+      keys: [step.by],
+      planned: input,
+      check: (schema) => check(spec, index, step, schema).issues[0],
+    })
     this.sorter = new Sorter(host)
     this.host = host
   }
