@@ -20,14 +20,15 @@ const progress: RunProgress = {
 }
 
 /** What is written to stderr while the clock moves on by so many milliseconds. */
-const written = (isTTY: boolean, milliseconds: number, during?: (live: Live) => void, known = progress): string => {
+const written = (isTTY: boolean, milliseconds: number, during?: (live: Live, terminal: Terminal) => void, known = progress): string => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] })
   let text = ""
   const err = new Writable({ write: (chunk, _, done) => ((text += String(chunk)), done()) })
-  const live = new Live(new Terminal({}, new Writable() as never, Object.assign(err, { isTTY, columns: 90 }) as never))
+  const terminal = new Terminal({}, new Writable() as never, Object.assign(err, { isTTY, columns: 90 }) as never)
+  const live = new Live(terminal)
   live.update(known)
   vi.advanceTimersByTime(milliseconds)
-  during?.(live)
+  during?.(live, terminal)
   live.stop()
   return text
 }
@@ -39,12 +40,20 @@ it("moves lines on a terminal at least once a second, with rows, rate, part and 
   expect(text).toContain("Destination: out.json (1,000 rows, 1,000 rows/s)")
   expect(text.match(/Source:/g)!.length).toBeGreaterThanOrEqual(2)
   // Each drawing takes the lines of the one before away, and the last leaves none.
-  expect(text.match(/\u001B\[3A\u001B\[0J/g)).toHaveLength(text.match(/Source:/g)!.length)
+  expect(text.match(/\u001B\[3A\r\u001B\[0J/g)).toHaveLength(text.match(/Source:/g)!.length)
 })
 
-it("puts a line that stays where no moving line is taken away with it", () => {
-  const text = written(true, 250, (live) => live.say("Stopping"))
-  expect(text).toMatch(/\u001B\[3A\u001B\[0J\rStopping\n$/)
+it("puts what is said where no moving line is taken away with it", () => {
+  const text = written(true, 250, (_, terminal) => terminal.say("Stopping"))
+  expect(text).toMatch(/\u001B\[3A\r\u001B\[0JStopping\n$/)
+})
+
+it("draws no more lines than the terminal has", () => {
+  const steps = Array.from({ length: 40 }, (_, i) => ({ ...progress.steps[0]!, name: `step ${i}` }))
+  const text = written(true, 250, undefined, { ...progress, steps })
+  expect(text).toContain("and 21 more\n")
+  expect(text).toContain("\u001B[22A")
+  expect(text).not.toContain("step 39")
 })
 
 it("says a line every ten seconds elsewhere", () => {

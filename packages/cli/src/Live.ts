@@ -12,7 +12,6 @@ export class Live {
   private readonly started = performance.now()
   private readonly timer: NodeJS.Timeout
   private progress: RunProgress | undefined
-  private shown = 0
   private frame = 0
 
   constructor(terminal: Terminal) {
@@ -26,31 +25,22 @@ export class Live {
     this.progress = progress
   }
 
-  /** A line that stays, above the moving ones. */
-  say(text: string): void {
-    this.clear()
-    // The terminal echoes ^C at the start of the line.
-    this.terminal.say(this.terminal.isLive ? `\r${text}` : text)
-  }
-
   /** Takes the moving lines away. */
   stop(): void {
     clearInterval(this.timer)
-    this.clear()
+    this.terminal.move([])
   }
 
   private draw(): void {
     if (!this.terminal.isLive) return this.terminal.say(this.oneLine(this.progress))
-    this.clear()
     const mark = this.terminal.style("cyan", FRAMES[this.frame++ % FRAMES.length]!)
-    const lines = this.lines(this.progress).map((line) => `${mark} ${cut(line, this.terminal.width - 3)}`)
-    this.terminal.raw(`${lines.join("\n")}\n`)
-    this.shown = lines.length
+    this.terminal.move(this.fitting(this.lines(this.progress)).map((line) => `${mark} ${cut(line, this.terminal.width - 3)}`))
   }
 
-  private clear(): void {
-    if (this.shown > 0) this.terminal.raw(`\u001B[${this.shown}A\u001B[0J`)
-    this.shown = 0
+  /** What has gone out at the top of the terminal could not be taken away. */
+  private fitting(lines: ReadonlyArray<string>): ReadonlyArray<string> {
+    const room = Math.max(2, this.terminal.height - 2)
+    return lines.length <= room ? lines : [...lines.slice(0, room - 1), `and ${lines.length - room + 1} more`]
   }
 
   private lines(progress: RunProgress | undefined): ReadonlyArray<string> {

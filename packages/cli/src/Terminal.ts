@@ -7,6 +7,8 @@ export class Terminal {
   private readonly env: Readonly<Record<string, string | undefined>>
   private readonly out: NodeJS.WriteStream
   private readonly err: NodeJS.WriteStream
+  /** Lines at the end that may be taken away. */
+  private moving = 0
 
   constructor(
     env: Readonly<Record<string, string | undefined>>,
@@ -29,8 +31,13 @@ export class Terminal {
     return this.err.columns || 80
   }
 
+  get height(): number {
+    return this.err.rows || 24
+  }
+
   /** Data, for the next program. */
   data(text: string): void {
+    if (this.out.isTTY) this.move([])
     this.out.write(`${text}\n`)
   }
 
@@ -39,13 +46,19 @@ export class Terminal {
     if (!this.out.write(chunk)) await new Promise<void>((resolve) => this.out.once("drain", resolve))
   }
 
-  /** Talk, for people. */
+  /** Talk, for people. It stays, above the lines that move. */
   say(text = ""): void {
+    this.move([])
     this.err.write(`${text}\n`)
   }
 
-  raw(text: string): void {
-    this.err.write(text)
+  /** Draws lines at the end that the next ones take the place of. Only where `isLive`. */
+  move(lines: ReadonlyArray<string>): void {
+    // The terminal echoes ^C at the start of a line, so what is there goes too.
+    const erased = this.moving === 0 ? "" : `\u001B[${this.moving}A\r\u001B[0J`
+    this.moving = lines.length
+    const text = erased + lines.map((line) => `${line}\n`).join("")
+    if (text !== "") this.err.write(text)
   }
 
   /** Colour in talk. */

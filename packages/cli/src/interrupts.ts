@@ -1,6 +1,5 @@
 /** Ctrl-C once asks the run to stop at its next checkpoint; twice ends it at once. */
 import type { RunHandle } from "@deltaflow/core"
-import type { Live } from "./Live.ts"
 import type { Terminal } from "./Terminal.ts"
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const
@@ -8,7 +7,6 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const
 export class Interrupts {
   count = 0
   private handle: RunHandle | undefined
-  private live: Live | undefined
   private readonly terminal: Terminal
   private readonly isQuiet: boolean
   private readonly controller = new AbortController()
@@ -26,16 +24,14 @@ export class Interrupts {
   }
 
   /** The run that a Ctrl-C stops from now on. */
-  watch(handle: RunHandle, live: Live | undefined): void {
+  watch(handle: RunHandle): void {
     this.handle = handle
-    this.live = live
     if (this.count > 0) void handle.cancel()
   }
 
   /** Nothing runs any more, or not yet. */
   unwatch(): void {
     this.handle = undefined
-    this.live = undefined
   }
 
   stop(): void {
@@ -57,7 +53,7 @@ export class Interrupts {
   }
 
   private say(text: string): void {
-    if (this.live !== undefined) this.live.say(text)
-    else if (!this.isQuiet) this.terminal.say(text)
+    // Where nothing moves, the terminal has echoed ^C at the start of the line.
+    if (!this.isQuiet) this.terminal.say(this.terminal.isLive ? `\r${text}` : text)
   }
 }

@@ -8,6 +8,8 @@ import { deltaflow, folderWith, project, quickstart, users } from "./inProcess.t
 // Each test starts the engine several times.
 vi.setConfig({ testTimeout: 60_000 })
 
+const corePath = path.resolve(import.meta.dirname, "../../core/src/index.ts")
+
 const incremental = quickstart
   .replace("    path: data/users.csv", "    path: users.db\n    table: users\n    incremental: { column: id }")
   .replace("type: csv", "type: sqlite")
@@ -292,6 +294,31 @@ Pipeline completed in 0.3s
     expect(await last()).toMatchObject({ status: "success", trigger: "retry", retry_of: failed["id"] })
     expect((await deltaflow(root, ["run", "--retry"])).code).toBe(0)
     expect(await last()).toMatchObject({ status: "success", trigger: "manual", retry_of: null })
+  })
+
+  it("says that it tries again, and when", async () => {
+    const root = folderWith({
+      "flaky.mjs": `import { defineSource } from "${corePath}"
+let opened = 0
+export default defineSource({
+  type: "flaky",
+  async *read() {
+    if (opened++ === 0) throw Object.assign(new Error("the line was busy"), { retryable: true })
+    yield [{ id: 1 }]
+  },
+})
+`,
+      "deltaflow.yml": `name: again
+plugins: { connectors: [{ path: flaky.mjs }] }
+sources: [{ type: flaky }]
+destinations: [{ type: ndjson, path: out.ndjson }]
+error_handling: { strategy: retry, retry_delay: 20ms, backoff: constant }
+`,
+    })
+    const { code, stderr } = await deltaflow(root, ["run"])
+    expect(stderr).toMatch(/! .*the line was busy.* Attempt 2 begins in 0\.02 s\./)
+    expect(stderr).toContain("(1 row written)")
+    expect(code).toBe(0)
   })
 
   it("moves rows between files without a project", async () => {

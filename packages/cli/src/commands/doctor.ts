@@ -4,7 +4,7 @@ import { isSet, type RunCommand } from "../Command.ts"
 import type { Check, DoctorContext, Finding, Level } from "../doctor/Check.ts"
 import { fileChecks } from "../doctor/fileChecks.ts"
 import { hostChecks } from "../doctor/hostChecks.ts"
-import { lookAtDisk, lookAtHost, lookAtStore } from "../doctor/look.ts"
+import { isPortFree, lookAtDisk, lookAtHost, lookAtStore } from "../doctor/look.ts"
 import { projectChecks } from "../doctor/projectChecks.ts"
 import { storeChecks } from "../doctor/storeChecks.ts"
 import { openProject, statePath, userFile } from "../session.ts"
@@ -23,6 +23,7 @@ export const run: RunCommand = async (invocation) => {
     now: Date.now,
     store: await lookAtStore(file),
     disk: lookAtDisk,
+    isPortFree,
     schema: async () => {
       await using engine = createEngine({ plugins: project.plugins })
       return await engine.jsonSchema()

@@ -1,5 +1,5 @@
 /** `deltaflow run`: one or all pipelines, with lines for people or events for machines. */
-import { DefinitionError, type RunOptions, type RunResult, stringifyJson } from "@deltaflow/core"
+import { DefinitionError, type EngineEvent, type RunOptions, type RunResult, stringifyJson } from "@deltaflow/core"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { Interrupts } from "../interrupts.ts"
 import { waitForLease } from "../leases.ts"
@@ -99,12 +99,14 @@ const start = async (
   const retryOf = isSet(invocation, "retry") ? await unfinishedRun(invocation, session, pipeline.name, interrupts.signal) : undefined
   if (interrupts.count > 0) return undefined
   const live = isSet(invocation, "json") ? undefined : new Live(terminal)
+  const retries = live === undefined ? undefined : sayRetries(invocation, session)
   try {
     const handle = await session.engine.start(pipeline, runOptions(invocation, live, retryOf))
-    interrupts.watch(handle, live)
+    interrupts.watch(handle)
     return await handle.done
   } finally {
     live?.stop()
+    await retries?.end()
   }
 }
 
@@ -156,17 +158,28 @@ const howToGoOn = (invocation: Invocation): string => {
   return `Go on with: ${["deltaflow run", ...invocation.operands, ...flags, ...variables, "--retry"].join(" ")}`
 }
 
-/** Events of the run as NDJSON on stdout. `end` resolves when all of them are printed. */
-const printEvents = ({ terminal }: Invocation, { engine }: Session): { readonly end: () => Promise<void> } => {
-  const events = engine.events()
-  const print = async (): Promise<void> => {
-    for await (const event of events) terminal.data(stringifyJson(eventAsJson(event)))
+/** Hears events until `end`, which resolves when all of them have been dealt with. */
+const hearing = (events: AsyncIterableIterator<EngineEvent>, hear: (event: EngineEvent) => void): { readonly end: () => Promise<void> } => {
+  const listen = async (): Promise<void> => {
+    for await (const event of events) hear(event)
   }
-  const printed = print()
+  const heard = listen()
   return {
     end: async () => {
       await events.return?.()
-      await printed
+      await heard
     },
   }
 }
+
+/** Events of the run as NDJSON on stdout. */
+const printEvents = ({ terminal }: Invocation, { engine }: Session) =>
+  hearing(engine.events(), (event) => terminal.data(stringifyJson(eventAsJson(event))))
+
+/** A run that waits before its next attempt says so. */
+const sayRetries = ({ terminal }: Invocation, { engine }: Session) =>
+  hearing(engine.events({ types: ["pipeline.retrying"] }), ({ data }) =>
+    terminal.say(
+      `${terminal.style("yellow", "!")} ${String(data["message"])} Attempt ${Number(data["attempt"]) + 1} begins in ${Number(data["delay_ms"]) / 1000} s.`,
+    ),
+  )

@@ -57,6 +57,8 @@ export interface DoctorContext {
   readonly now: () => number
   readonly store: StoreLook
   readonly disk: (folder: string) => Promise<Disk>
+  /** Whether nothing listens on the port of this machine. */
+  readonly isPortFree: (port: number) => Promise<boolean>
   readonly schema: () => Promise<unknown>
   readonly loadModule: (url: string) => Promise<Readonly<Record<string, unknown>>>
 }

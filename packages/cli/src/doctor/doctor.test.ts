@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { builtins } from "@deltaflow/connectors"
@@ -9,7 +10,7 @@ import { deltaflow, folderWith, project as files, quickstart } from "../../test/
 import { someRun } from "../../test/someRuns.ts"
 import { allChecks, examine } from "../commands/doctor.ts"
 import type { DoctorContext, Finding, Host } from "./Check.ts"
-import { lookAtDisk, lookAtHost, lookAtStore } from "./look.ts"
+import { isPortFree, lookAtDisk, lookAtHost, lookAtStore } from "./look.ts"
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -41,6 +42,7 @@ const contextIn = async (root: string): Promise<DoctorContext> => ({
   now: Date.now,
   store: { exists: false, bytes: 0, runs: [], leases: new Map() },
   disk: () => Promise.resolve({ freeBytes: 100 * GIB, kind: 0xef53 }),
+  isPortFree: () => Promise.resolve(true),
   schema: async () => {
     await using engine = createEngine({ plugins: builtins })
     return await engine.jsonSchema()
@@ -121,6 +123,15 @@ const faults: Readonly<Record<string, readonly [level: "warn" | "fail", says: Re
     "warn",
     /deltaflow.yml:\d+ looks like a secret/,
     () => contextOf(withPipeline("version:", "api_key: hunter22222\nversion:")),
+  ],
+  ports: [
+    "warn",
+    /hello-world: port 9191 of its metrics is taken/,
+    () =>
+      contextOf(
+        { "deltaflow.yml": `${quickstart}monitoring: { metrics: { enabled: true, port: 9191 } }\n` },
+        { isPortFree: (port) => Promise.resolve(port !== 9191) },
+      ),
   ],
   "user settings": [
     "warn",
@@ -216,6 +227,17 @@ it.skipIf(isRoot)("finds a folder that this user may not write", async () => {
   const root = folderWith(files)
   mkdirSync(path.join(root, "output"), { mode: 0o500 })
   expect((await found("output folders", await contextIn(root))).message).toMatch(/cannot be written \(EACCES\)/)
+})
+
+it("sees whether a port is taken, and when two want the same", async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, resolve))
+  const { port } = server.address() as AddressInfo
+  expect(await isPortFree(port)).toBe(false)
+  await new Promise((resolve) => server.close(resolve))
+  expect(await isPortFree(port)).toBe(true)
+  const same = await contextOf({ "deltaflow.yml": `${quickstart}monitoring: { metrics: { enabled: true, port: 8080 } }\n` })
+  expect(await found("ports", same)).toMatchObject({ level: "fail", message: expect.stringContaining("8080") as string })
 })
 
 it("refuses a custom step that a link leads out of the project", async () => {

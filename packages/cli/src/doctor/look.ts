@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs"
 import { statfs } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { constrainedMemory, platform, versions } from "node:process"
+import { createServer } from "node:net"
 import { totalmem } from "node:os"
 import * as zlib from "node:zlib"
 import type { Lease, Run, Store } from "@deltaflow/core"
@@ -74,6 +75,15 @@ export const lookAtDisk = async (folder: string): Promise<Disk> => {
   const { bavail, bsize, type } = await statfs(folder)
   return { freeBytes: bavail * bsize, kind: type }
 }
+
+export const isPortFree = (port: number): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" || error.code === "EACCES" ? resolve(false) : reject(error),
+    )
+    server.listen(port, () => server.close(() => resolve(true)))
+  })
 
 export const lookAtStore = async (file: string): Promise<StoreLook> => {
   if (!existsSync(file)) return { exists: false, bytes: 0, runs: [], leases: new Map() }

@@ -115,6 +115,7 @@ export const projectChecks: ReadonlyArray<Check> = [
         : ok(`${userFile} is yours alone, or holds no key`)
     },
   },
+  { name: "ports", look: async (context) => orOk(await portProblems(context), "no port is wanted twice or taken") },
   {
     name: "editor schema",
     look: async ({ project, schema }) => {
@@ -191,4 +192,25 @@ const whyNotLoaded = async (
     if (error instanceof PathError) return error.message
     return `cannot be loaded: ${error instanceof Error ? error.message : String(error)}`
   }
+}
+
+const METRICS_PORT = 9090
+
+/** The pipelines of one process share a port for their metrics; the API needs another. */
+const portProblems = async ({ project, isPortFree }: DoctorContext): Promise<ReadonlyArray<Finding>> => {
+  const wanted = pipelinesOf(project).flatMap(({ name, monitoring: { metrics } }) =>
+    metrics?.enabled === true ? [{ name, port: metrics.port ?? METRICS_PORT }] : [],
+  )
+  const problems: Array<Finding> = []
+  for (const { name, port } of wanted) {
+    if (port === project.settings.apiPort)
+      problems.push(
+        fail(`${name}: port ${port} of its metrics is that of the API`, "Set monitoring.metrics.port or api_port to another port."),
+      )
+    else if (!(await isPortFree(port)))
+      problems.push(
+        warn(`${name}: port ${port} of its metrics is taken by another program`, "End that program, or set monitoring.metrics.port."),
+      )
+  }
+  return problems
 }
