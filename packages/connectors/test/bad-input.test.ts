@@ -142,7 +142,7 @@ describe("bad input", () => {
     await nothingChanged()
   })
 
-  it.each<[string, Partial<PipelineDefinition> & Record<string, unknown>, string, RegExp]>([
+  it.each<[string, Readonly<Record<string, unknown>>, string, RegExp]>([
     [
       "an option that nobody knows",
       { sources: [{ type: "csv", path: "in.csv", delimeter: ";" }] },
@@ -166,7 +166,8 @@ describe("bad input", () => {
       /transforms\[0\]\.columns\[1\]: There is no column `c`/,
     ],
   ])("%s stops the run before it begins", async (_what, more, code, place) => {
-    const error = await failing("a,b\n1,x\n", more)
+    // Wrong on purpose, as a definition from JSON may be.
+    const error = await failing("a,b\n1,x\n", more as Partial<PipelineDefinition>)
     expect(error?.code).toBe(code)
     expect(error?.message).toMatch(place)
     await nothingChanged()
@@ -226,7 +227,7 @@ describe("bad input", () => {
       destinations: [{ type: "ndjson", path: "out/rows.ndjson" }],
     }
     for (const writeMode of ["replace", "append"] as const) {
-      const [destination] = definition.destinations!
+      const [destination] = definition.destinations
       const child = await inSmallFiles({ ...definition, destinations: [{ ...destination!, write_mode: writeMode }] })
       expect(JSON.parse(child) as object).toMatchObject({
         code: "DISK_FULL",

@@ -56,7 +56,7 @@ const suite = (strings: ReadonlyArray<string>): void => {
       }
     })
 
-    // The big list goes to a disk in memory, which does not wait; the database has none, and the other formats share the way to their files.
+    // The big list goes to a disk in memory, which does not wait. All formats share the way to their files, but the database has its own.
     const isMany = strings.length > 100
     if (isMany && format !== "csv") return
     it("each may name a file, or is refused as a path out of the project", async () => {
