@@ -166,8 +166,7 @@ describe("bad input", () => {
       /transforms\[0\]\.columns\[1\]: There is no column `c`/,
     ],
   ])("%s stops the run before it begins", async (_what, more, code, place) => {
-    // Wrong on purpose, as a definition from JSON may be.
-    const error = await failing("a,b\n1,x\n", more as Partial<PipelineDefinition>)
+    const error = await failing("a,b\n1,x\n", more)
     expect(error?.code).toBe(code)
     expect(error?.message).toMatch(place)
     await nothingChanged()

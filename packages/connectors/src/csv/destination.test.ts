@@ -80,6 +80,19 @@ describe("a CSV file that is replaced", () => {
     )
   })
 
+  it("may have a field of 100 MB", async () => {
+    const field = Buffer.alloc(100 * 1024 * 1024, 'line\n""')
+    const content = Buffer.concat([
+      Buffer.from('id,text\n1,"'),
+      field.subarray(0, field.length - (field.length % 7)),
+      Buffer.from('"\n2,small\n'),
+    ])
+    const root = projectFolder({ "in.csv": content })
+    const { batches } = await readAll(csvSource, { path: "in.csv" }, { root })
+    await loadAll(csvDestination, { path: "out.csv" }, batches, { root })
+    expect(readFileSync(join(root, "out.csv")).equals(content)).toBe(true)
+  })
+
   it("begins UTF-16 with a byte order mark", async () => {
     const root = projectFolder()
     await loadAll(csvDestination, { path: "a.csv", encoding: "utf-16le" }, [batch], { root })

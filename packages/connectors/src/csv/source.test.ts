@@ -82,7 +82,24 @@ describe("a CSV file", () => {
     expect(await rowsOf(Buffer.from("\ufeffid,name\n1,Žoë\n", "utf16le"))).toEqual(rows)
     expect(await rowsOf(Buffer.from("\ufeffid,name\n1,Žoë\n", "utf16le").swap16())).toEqual(rows)
     expect(await rowsOf(Buffer.from("id,name\n1,Žoë\n", "utf16le"), { encoding: "utf-16le" })).toEqual(rows)
+    expect(await rowsOf(Buffer.from("id,name\n1,Žoë\n", "utf16le").swap16(), { encoding: "utf-16be" })).toEqual(rows)
     expect(await rowsOf(Buffer.from("id,name\n1,café\n", "latin1"), { encoding: "latin1" })).toEqual([{ id: 1, name: "café" }])
+    expect(await rowsOf('\ufeff"id","name"\n"1","Žoë"', { encoding: "utf-8" })).toEqual(rows)
+  })
+
+  it.each(["utf-16le", "utf-16be", "latin1"] as const)("in %s is read the same whatever the size of the pieces", async (encoding) => {
+    const rows = Array.from({ length: 30 }, (_, id) => ({ id, name: encoding === "latin1" ? `é\n"${id}"` : `é😀\n"${id}"` }))
+    const content = `id,name\r\n${rows.map(({ id, name }) => `${id},"${name.replaceAll('"', '""')}"\r\n`).join("")}`
+    const bytes = Buffer.from(content, encoding === "latin1" ? "latin1" : "utf16le")
+    for (const pack of [(given: Buffer) => given, gzipSync, zstdCompressSync]) {
+      const root = projectFolder({ "a.csv": pack(encoding === "utf-16be" ? bytes.swap16() : bytes) })
+      if (encoding === "utf-16be") bytes.swap16()
+      const compression = pack === gzipSync ? "gzip" : pack === zstdCompressSync ? "zstd" : "none"
+      for (const chunkBytes of [1, 2, 3, 7, 64]) {
+        const source = makeCsvSource({ chunkBytes, sampleBytes: 50, sampleRows: 3 })
+        expect((await readAll(source, { path: "a.csv", encoding, compression }, { root })).rows).toEqual(rows)
+      }
+    }
   })
 
   it("may be compressed", async () => {
@@ -92,6 +109,8 @@ describe("a CSV file", () => {
     expect((await read(files, { path: "b.csv.zst" })).rows).toEqual(rows)
     expect((await read(files, { path: "c.bin", compression: "gzip" })).rows).toEqual(rows)
     expect((await read(files, { path: "d.csv.gz", compression: "none" })).rows).toEqual(rows)
+    const members = Buffer.concat([gzipSync("id,na"), gzipSync("me,score\n1,Ann,1.50\n2,B"), gzipSync("ob,2.25\n")])
+    expect((await read({ "a.csv.gz": members }, { path: "a.csv.gz" })).rows).toEqual(rows)
     expect((await read(files, { path: "a.csv.gz" })).reader.totalBytes).toBeUndefined()
   })
 
@@ -270,6 +289,9 @@ describe("bad input", () => {
     const archive = gzipSync(USERS)
     await expect(read({ "a.csv.gz": archive.subarray(0, -4) }, { path: "a.csv.gz" })).rejects.toMatchObject({ code: "CORRUPT_ARCHIVE" })
     await expect(read({ "a.csv.gz": "id\n1\n" }, { path: "a.csv.gz" })).rejects.toMatchObject({ code: "CORRUPT_ARCHIVE" })
+    const zstd = zstdCompressSync(USERS)
+    await expect(read({ "a.csv.zst": zstd.subarray(0, -4) }, { path: "a.csv.zst" })).rejects.toMatchObject({ code: "CORRUPT_ARCHIVE" })
+    await expect(read({ "a.csv.zst": USERS }, { path: "a.csv.zst" })).rejects.toMatchObject({ code: "CORRUPT_ARCHIVE" })
     await expect(read({ "a.csv.gz": archive }, { path: "a.csv.gz", max_decompressed_size: 10 })).rejects.toMatchObject({
       code: "CORRUPT_ARCHIVE",
       message: "a.csv.gz: the content is larger than 10 bytes. Raise `max_decompressed_size` if it is meant to be.",

@@ -98,6 +98,11 @@ describe("a JSON file", () => {
     expect(await failure("[1]")).toMatchObject({ code: "JSON_SHAPE" })
     expect(await failure('[{"a":1,"a":2}]')).toMatchObject({ code: "DUPLICATE_KEY" })
     expect(await failure('{"a":1')).toMatchObject({ code: "JSON_SYNTAX" })
+    for (const [content, config] of [
+      [`[{"a":${"[".repeat(100_000)}`, {}],
+      [`{"skip":${'{"a":'.repeat(100_000)}`, { records: "rows" }],
+    ] as const)
+      expect(await failure(content, config)).toMatchObject({ message: expect.stringContaining("nested more than 64 deep") as string })
     expect(await failure(Buffer.from('[{"a":"é"}]', "latin1"))).toMatchObject({ code: "WRONG_ENCODING" })
     expect(await failure(Buffer.from('{"note":"é","rows":[]}', "latin1"), { records: "rows" })).toMatchObject({ code: "WRONG_ENCODING" })
   })

@@ -83,6 +83,11 @@ describe("an NDJSON file", () => {
     })
     expect(await failure('{"a":1,"a":2}\n')).toMatchObject({ code: "DUPLICATE_KEY", column: "a" })
     expect(await failure('{"a":1')).toMatchObject({ code: "JSON_SYNTAX" })
+    expect(await failure(`{"a":1}\n{"a":${"[".repeat(100_000)}\n`)).toMatchObject({
+      code: "JSON_SHAPE",
+      message: expect.stringMatching(/^a\.ndjson:2:70: the value is nested more than 64 deep/) as string,
+    })
+    expect(await rowsOf(`{"a":${"[".repeat(63)}${"]".repeat(63)}}\n`)).toHaveLength(1)
     expect(await failure(Buffer.from('{"a":"é"}\n', "latin1"))).toMatchObject({ code: "WRONG_ENCODING" })
   })
 
