@@ -1,6 +1,8 @@
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { createEngine, defineSource, defineTransform, type EngineEvent, type PipelineDefinition } from "../src/index.ts"
 import { paceOf } from "../src/engine/stageEvents.ts"
+import { memoryStore } from "../src/store/memory.ts"
 import { keepRows, rowsSource } from "./memoryPlugins.ts"
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => ({ id: i + 1 }))
@@ -97,6 +99,30 @@ describe("events of stages", () => {
     expect(told(await engine.listEvents({ runId: id })).slice(-3)).toEqual(["extract completed", "load completed", "pipeline.completed"])
     const dry = await engine.run(definition(), { dryRun: true })
     expect(told(await engine.listEvents({ runId: dry.id }))).toEqual(["pipeline.started", "pipeline.completed"])
+  })
+
+  it("end where another process has closed the run", async () => {
+    const store = memoryStore()
+    let release: () => void = () => undefined
+    const closed = new Promise<void>((resolve) => (release = resolve))
+    const source = defineSource({
+      type: "rows",
+      async *read() {
+        await closed
+        yield [{ id: 1 }]
+      },
+    })
+    await using engine = createEngine({ plugins: [source, keepRows().destination], store })
+    const events = engine.events()
+    const handle = await engine.start(definition())
+    const heard = [(await events.next()).value, (await events.next()).value] as ReadonlyArray<EngineEvent>
+    await Effect.runPromise(store.updateRun(handle.id, { status: "failed" }))
+    release()
+    await handle.done
+    await events.return?.()
+    for await (const event of events) expect.fail(event.type)
+    expect(told(heard)).toEqual(["pipeline.started", "extract started"])
+    expect(await engine.listEvents({ runId: handle.id })).toEqual(heard)
   })
 
   it("are spaced so that a day of running makes some thousands, not a million", () => {

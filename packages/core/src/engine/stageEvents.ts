@@ -19,6 +19,9 @@ const STAGES: ReadonlyArray<StageName> = ["extract", "transform", "load"]
 /** Milliseconds between two events of a stage: one second at first, a hundredth of the time that has passed, ten seconds at most. */
 export const paceOf = (elapsedMs: number): number => Math.min(10_000, Math.max(1000, elapsedMs / 100))
 
+/** What begins within this time is stored at once: a short run then pays for no more transactions than it has without these events. */
+const TOGETHER_MS = 50
+
 export class StageEvents {
   private readonly counters: Counters
   /** The counts that were told last, by stage. */
@@ -28,7 +31,7 @@ export class StageEvents {
     this.counters = counters
   }
 
-  /** Gives true after the pace, and false as soon as a stage has begun that nobody heard of. */
+  /** Gives true after the pace, and false soon after a stage has begun that nobody heard of. */
   wait(milliseconds: number): Effect.Effect<boolean> {
     const { counters } = this
     const begins = Effect.callback<boolean>((resume) => {
@@ -38,7 +41,8 @@ export class StageEvents {
       look()
       return Effect.sync(() => void (counters.onBegin = undefined))
     })
-    return Effect.raceFirst(begins, Effect.as(Effect.sleep(milliseconds), true))
+    const begun = Effect.tap(begins, () => Effect.sleep(TOGETHER_MS))
+    return Effect.raceFirst(begun, Effect.as(Effect.sleep(milliseconds), true))
   }
 
   /** Stages that have begun since the last call. */
