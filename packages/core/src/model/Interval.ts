@@ -1,5 +1,6 @@
 /** A span of time as PostgreSQL keeps it: months, days and microseconds apart, because neither of the first two has a fixed length. */
 export class Interval {
+  /** The infinite intervals have ±Infinity in all three parts. */
   readonly months: number
   readonly days: number
   /** Microseconds, a safe integer. */
@@ -13,6 +14,7 @@ export class Interval {
 
   /** PostgreSQL's own form: `1 year 2 mons 3 days 04:05:06.7`. */
   toString(): string {
+    if (!this.isFinite) return this.months > 0 ? "infinity" : "-infinity"
     const years = Math.trunc(this.months / 12)
     const parts: Array<string> = []
     let negativeBefore = false
@@ -32,16 +34,26 @@ export class Interval {
     return parts.join(" ")
   }
 
+  get isFinite(): boolean {
+    return Number.isFinite(this.months)
+  }
+
   toJSON(): string {
     return this.toString()
   }
 
   /** PostgreSQL compares intervals as if a month had 30 days and a day 24 hours. */
   static compare(a: Interval, b: Interval): number {
+    if (!a.isFinite || !b.isFinite) return compareEndless(a, b)
     const left = (BigInt(a.months) * 30n + BigInt(a.days)) * DAY + BigInt(a.micros)
     const right = (BigInt(b.months) * 30n + BigInt(b.days)) * DAY + BigInt(b.micros)
     return left < right ? -1 : left > right ? 1 : 0
   }
+}
+
+const compareEndless = (a: Interval, b: Interval): number => {
+  const [left, right] = [a.isFinite ? 0 : a.months, b.isFinite ? 0 : b.months]
+  return left < right ? -1 : left > right ? 1 : 0
 }
 
 const DAY = 86_400_000_000n

@@ -199,6 +199,11 @@ const parseBytes = (text: string): Uint8Array | undefined => {
 const formatBytes = (value: Uint8Array): string => `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`
 
 const parseInterval = (text: string): Interval | undefined => {
+  const endless = /^(-?)infinity$/i.exec(text.trim())
+  if (endless !== null) {
+    const value = endless[1] === "-" ? -Infinity : Infinity
+    return new Interval(value, value, value)
+  }
   const match = INTERVAL.exec(text.trim())
   if (match === null || text.trim() === "") return undefined
   const part = (i: number): number => (match[i] === undefined ? 0 : Number(match[i]))

@@ -1,68 +1,103 @@
-/** Asks a PostgreSQL server for the values of expressions, through `psql`. */
-import { spawnSync } from "node:child_process"
-import { programColumns } from "./programs.ts"
+/** Asks a PostgreSQL server for the values of expressions over rows. */
 import { formatAs } from "../../src/expression/functions/format.ts"
+import type { ColumnSchema } from "../../src/model/ColumnType.ts"
 import type { Value } from "../../src/model/Value.ts"
+import type { Client } from "./server.ts"
 
-const psql = (sql: string, timeout?: number): ReturnType<typeof spawnSync> =>
-  spawnSync("psql", ["-h", "127.0.0.1", "-p", "5432", "-U", "postgres", "-d", "test", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1"], {
-    input: sql,
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-    env: { ...process.env, PGCLIENTENCODING: "UTF8", PGCONNECT_TIMEOUT: "3" },
-    ...(timeout === undefined ? {} : { timeout }),
-  })
+/** A column with the type that PostgreSQL has for it. */
+export type ServerColumn = ColumnSchema & { readonly postgres: string }
 
-/** Why there is no server to ask; undefined where there is one. */
-export const missingServer = (): string | undefined => {
-  const { error, status, stderr } = psql("select 1;", 10_000)
-  if (error !== undefined) return `psql cannot be run: ${error.message}`
-  return status === 0 ? undefined : `no PostgreSQL at 127.0.0.1:5432: ${String(stderr).trim()}`
-}
-
-/** Text of the value, null, or the code of the error. */
-export type ServerAnswer = { readonly value: string | null } | { readonly error: string }
-
-export interface Question {
-  readonly expression: string
-  /** Index among the rows. */
-  readonly row: number
-}
+/** Text of the value (or null) with the name of its type, or the code and text of the error. */
+export type ServerAnswer = { readonly value: string | null; readonly type: string } | { readonly error: string }
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-const rowSql = (row: ReadonlyArray<Value | null>, index: number): string => {
+const rowSql = (columns: ReadonlyArray<ServerColumn>, row: ReadonlyArray<Value | null>, index: number): string => {
   const values = row.map((value, i) => {
-    const { type, postgres } = programColumns[i]!
+    const { type, postgres } = columns[i]!
     return value === null ? "null" : `${literal(formatAs(value, type))}::${postgres}`
   })
   return `(${[index, ...values].join(", ")})`
 }
 
-const setup = (rows: ReadonlyArray<ReadonlyArray<Value | null>>): string => `
-  set timezone = 'UTC'; set client_min_messages = error; set standard_conforming_strings = on;
-  create function pg_temp.k(anyelement) returns anyelement language plpgsql volatile as 'begin return $1; end';
-  create temp table program_rows (id int, ${programColumns.map(({ name, postgres }) => `${name} ${postgres}`).join(", ")});
-  insert into program_rows values ${rows.map(rowSql).join(",\n")};
-  create function pg_temp.answer(expression text, wanted int) returns text language plpgsql as $body$
-    declare result text;
+/** PostgreSQL has no DATEDIFF. This is what warehouses count: the borders of the unit between the two. */
+const DATEDIFF = `
+  create function year_of(t timestamp) returns bigint language sql as
+    'select extract(year from t)::bigint + case when extract(year from t) < 0 then 1 else 0 end';
+  create function datediff(unit text, a timestamp, b timestamp) returns bigint language plpgsql strict as $body$
     begin
-      execute 'select (' || expression || E')::text from program_rows where id = ' || wanted into result;
-      return json_build_object('value', result)::text;
-    exception when others then
-      return json_build_object('error', sqlstate || ' ' || sqlerrm)::text;
-    end $body$;`
+      if not isfinite(a) or not isfinite(b) then raise numeric_value_out_of_range; end if;
+      return case unit
+        when 'year' then year_of(b) - year_of(a)
+        when 'quarter' then (year_of(b) - year_of(a)) * 4 + extract(quarter from b) - extract(quarter from a)
+        when 'month' then (year_of(b) - year_of(a)) * 12 + extract(month from b) - extract(month from a)
+        when 'week' then (date_trunc('week', b)::date - date_trunc('week', a)::date) / 7
+        when 'day' then b::date - a::date
+        when 'hour' then floor(extract(epoch from b) / 3600) - floor(extract(epoch from a) / 3600)
+        when 'minute' then floor(extract(epoch from b) / 60) - floor(extract(epoch from a) / 60)
+        when 'second' then floor(extract(epoch from b)) - floor(extract(epoch from a))
+        when 'millisecond' then floor(extract(epoch from b) * 1000) - floor(extract(epoch from a) * 1000)
+      end;
+    end $body$;
+  create function datediff(unit text, a timestamptz, b timestamptz) returns bigint language sql strict as
+    'select datediff(unit, a at time zone ''UTC'', b at time zone ''UTC'')';
+  create function datediff(unit text, a date, b date) returns bigint language sql strict as
+    'select datediff(unit, a::timestamp, b::timestamp)';`
 
-/** The answers to all questions, in order. */
-export const ask = (rows: ReadonlyArray<ReadonlyArray<Value | null>>, questions: ReadonlyArray<Question>): ReadonlyArray<ServerAnswer> => {
-  const list = questions.map(({ expression, row }) => [expression.replace(/\bk\(/g, "pg_temp.k("), row])
-  const sql = `${setup(rows)}
-    select pg_temp.answer(q.value ->> 0, (q.value ->> 1)::int)
-    from json_array_elements(${literal(JSON.stringify(list))}::json) with ordinality as q(value, place) order by place;`
-  const { status, stdout, stderr } = psql(sql)
-  if (status !== 0) throw new Error(`psql ended with ${status}: ${String(stderr)}`)
-  return String(stdout)
-    .split("\n")
-    .filter((line) => line.startsWith("{"))
-    .map((line) => JSON.parse(line) as ServerAnswer)
+/** `k` gives its argument; the planner does not know, and so computes nothing before a row is there. */
+const SETUP = `
+  set timezone = 'UTC'; set client_min_messages = error; set jit = off;
+  create function k(anyelement) returns anyelement language plpgsql volatile as 'begin return $1; end';
+  create function answers(expression text, wanted int[]) returns json language plpgsql as $body$
+    declare
+      source text := 'select place_of_row as place, (' || expression || E') as v from program_rows where place_of_row = any($1) offset 0';
+      result json; one json; list json[] := '{}'; wanted_row int;
+    begin
+      begin
+        execute 'select json_agg(json_build_object(''value'', v::text, ''type'', pg_typeof(v)::text) order by place) from (' || source || ') q'
+          using wanted into result;
+        return result;
+      exception when others then
+        foreach wanted_row in array wanted loop
+          begin
+            execute 'select json_build_object(''value'', v::text, ''type'', pg_typeof(v)::text) from (' || source || ') q'
+              using array[wanted_row] into one;
+          exception when others then
+            one := json_build_object('error', sqlstate || ' ' || sqlerrm);
+          end;
+          list := list || one;
+        end loop;
+        return array_to_json(list);
+      end;
+    end $body$;
+  ${DATEDIFF}`
+
+/** Makes the table of rows; it stays for the connection. */
+export const giveRows = async (
+  client: Client,
+  columns: ReadonlyArray<ServerColumn>,
+  rows: ReadonlyArray<ReadonlyArray<Value | null>>,
+): Promise<void> => {
+  const types = columns.map(({ name, postgres }) => `${name} ${postgres}`).join(", ")
+  const values = rows.map((row, i) => rowSql(columns, row, i)).join(",\n")
+  await client.unsafe(
+    `${SETUP} create temp table program_rows (place_of_row int primary key, ${types}); insert into program_rows values ${values};`,
+  )
+}
+
+export interface Question {
+  readonly expression: string
+  /** Indexes among the rows, ascending. */
+  readonly rows: ReadonlyArray<number>
+}
+
+/** The answers to all questions, in order; one per row. */
+export const ask = async (client: Client, questions: ReadonlyArray<Question>): Promise<ReadonlyArray<ReadonlyArray<ServerAnswer>>> => {
+  const list = JSON.stringify(questions.map(({ expression, rows }) => [expression, `{${rows.join(",")}}`]))
+  const rows = await client.unsafe<Array<{ readonly answers: ReadonlyArray<ServerAnswer> }>>(
+    `select answers(q.value ->> 0, (q.value ->> 1)::int[]) as answers
+     from json_array_elements($1::text::json) with ordinality as q(value, place) order by place`,
+    [list],
+  )
+  return rows.map(({ answers }) => answers)
 }

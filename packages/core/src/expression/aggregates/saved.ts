@@ -52,7 +52,8 @@ const decimalKey = (value: Decimal): string => {
 
 const MICROS_PER_DAY = 86_400_000_000n
 
-const intervalKey = ({ months, days, micros }: Interval): bigint => (BigInt(months) * 30n + BigInt(days)) * MICROS_PER_DAY + BigInt(micros)
+const intervalKey = ({ months, days, micros, isFinite }: Interval): Key =>
+  isFinite ? (BigInt(months) * 30n + BigInt(days)) * MICROS_PER_DAY + BigInt(micros) : months
 
 const OBJECT = 40
 

@@ -3,6 +3,7 @@ import { addWhole, Decimal, multiplyWhole, powerOfTen, type Whole } from "../../
 import type { Interval } from "../../model/Interval.ts"
 import type { Value } from "../../model/Value.ts"
 import { dateRuntime, interval } from "../functions/dates.ts"
+import { endlessInterval } from "../functions/intervalText.ts"
 import { bounded, decimalRuntime } from "../functions/decimals.ts"
 import { ExpressionError } from "../ExpressionError.ts"
 import { type Accumulator, opaque, type Saved } from "./Aggregate.ts"
@@ -158,25 +159,46 @@ const finiteSum = (sum: ExactSum): number => {
 }
 
 interface IntervalSum extends Counted {
+  /** Infinite intervals. */
+  positive: number
+  negative: number
   months: number
   days: number
   micros: Whole
 }
 
 const summingIntervals = (finish: (total: Interval, count: number) => Value): Accumulator<IntervalSum> => ({
-  init: () => ({ count: 0, months: 0, days: 0, micros: 0 }),
+  init: () => ({ count: 0, positive: 0, negative: 0, months: 0, days: 0, micros: 0 }),
   add: (state, first) => {
-    if (first !== null) addSpan(state, first as Interval, 1)
+    if (first === null) return
+    const span = first as Interval
+    if (span.isFinite) addSpan(state, span, 1)
+    else {
+      state.count++
+      if (span.months > 0) state.positive++
+      else state.negative++
+    }
   },
-  merge: (state, other) => addSpan(state, other, other.count),
-  finish: ({ count, months, days, micros }) => (count === 0 ? null : finish(interval(months, days, micros), count)),
+  merge: (state, other) => {
+    addSpan(state, other, other.count)
+    state.positive += other.positive
+    state.negative += other.negative
+  },
+  finish: (state) => (state.count === 0 ? null : (endlessTotal(state) ?? finish(spanOf(state), state.count))),
   size: nothingMore,
-  save: ({ count, months, days, micros }) => [count, months, days, saveWhole(micros)],
+  save: ({ count, positive, negative, months, days, micros }) => [count, positive, negative, months, days, saveWhole(micros)],
   restore: (saved) => {
-    const [count, months, days, micros] = saved as readonly [number, number, number, Saved]
-    return { count, months, days, micros: restoreWhole(micros) }
+    const [count, positive, negative, months, days, micros] = saved as readonly [number, number, number, number, number, Saved]
+    return { count, positive, negative, months, days, micros: restoreWhole(micros) }
   },
 })
+
+const spanOf = ({ months, days, micros }: IntervalSum): Interval => interval(months, days, micros)
+
+const endlessTotal = ({ positive, negative }: IntervalSum): Interval | undefined => {
+  if (positive > 0 && negative > 0) throw new ExpressionError("NUMBER_OUT_OF_RANGE", "Infinite intervals of both signs have no sum.")
+  return positive + negative === 0 ? undefined : endlessInterval(positive - negative)
+}
 
 const addSpan = (state: IntervalSum, span: Pick<IntervalSum, "months" | "days" | "micros">, count: number): void => {
   state.count += count

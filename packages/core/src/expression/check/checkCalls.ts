@@ -70,7 +70,8 @@ export const callSignature = (
   if (wrong !== undefined) return context.issue("INVALID_ARGUMENT", context.position(location), wrong)
   const nullable = signature.nullable || (signature.strict && args.some((arg) => arg.nullable))
   const name = signature.implementation
-  return { kind: "call", name, type: result, nullable, strict: signature.strict, args: withPrepared(signature, args) }
+  const ordered = signature.swapped ? args.toReversed() : withPrepared(signature, args)
+  return { kind: "call", name, type: result, nullable, strict: signature.strict, args: ordered }
 }
 
 /** The argument as text, where the signature takes any type. */

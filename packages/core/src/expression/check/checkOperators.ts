@@ -7,7 +7,7 @@ import { coerce } from "./coerce.ts"
 import { type Context, type Operand, showType } from "./context.ts"
 import { library } from "../functions/library.ts"
 import { constant } from "../literals.ts"
-import type { ComparisonOperator, Node } from "../Node.ts"
+import { childrenOf, type ComparisonOperator, type Node } from "../Node.ts"
 import type { TreeNode } from "../Parse.ts"
 import { resolve } from "../functions/signatures.ts"
 import { categoryOf, commonType, isComparable, type OperandType } from "./typing.ts"
@@ -117,7 +117,12 @@ const checkIn = (context: Context, part: Operation, name: string): Operand | und
   return shared(context, nodes[0]!, (arg) => membership(type, arg, nodes.slice(1), negated))
 }
 
-/** Several constants are looked up together; whatever else is in the list is compared on its own after them. */
+const readsColumns = (node: Node): boolean => node.kind === "column" || childrenOf(node).some(readsColumns)
+
+/**
+ * Several constants are looked up together; whatever else is in the list is compared on its own after them. PostgreSQL computes all items
+ * without columns before it compares any, so that one of them without a value comes first.
+ */
 const membership = (operands: ColumnType, arg: Node, items: ReadonlyArray<Node>, negated: boolean): Node | undefined => {
   const constants = items.filter((item) => item.kind === "constant")
   const together = constants.length > 1 ? constants : []
@@ -125,9 +130,15 @@ const membership = (operands: ColumnType, arg: Node, items: ReadonlyArray<Node>,
   const parts: Array<Node> = []
   if (together.length > 0) parts.push({ kind: "in", type: "boolean", nullable, operands, arg, items: together, negated })
   const operator = negated ? "<>" : "="
+  const compare = (right: Node): Node => {
+    return { kind: "compare", type: "boolean", nullable: arg.nullable || right.nullable, operator, operands, left: arg, right }
+  }
+  const bare = items.filter((item) => !readsColumns(item))
+  const failing: ReadonlyArray<Node> = bare.length > 1 ? bare.filter((item) => item.kind !== "constant") : []
+  parts.unshift(...failing.map(compare))
   for (const right of items) {
-    if (together.length > 0 && right.kind === "constant") continue
-    parts.push({ kind: "compare", type: "boolean", nullable: arg.nullable || right.nullable, operator, operands, left: arg, right })
+    const isDone = failing.includes(right) || (together.length > 0 && right.kind === "constant")
+    if (!isDone) parts.push(compare(right))
   }
   return parts.length === 1 ? parts[0] : logic(negated ? "and" : "or", parts)
 }

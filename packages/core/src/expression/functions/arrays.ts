@@ -119,7 +119,8 @@ const containedIn = (a: Items, b: Items): boolean => containsAll(b, a)
 const overlapping = (a: Items, b: Items): boolean =>
   a.some((item) => item !== null && b.some((other) => other !== null && same(item, other)))
 
-const positionIn = (items: Items, wanted: Value | null): number | null => {
+const positionIn = (items: Items | null, wanted: Value | null): number | null => {
+  if (items === null) return null
   const index = items.findIndex((item) => isSame(item, wanted))
   return index < 0 ? null : index + 1
 }

@@ -1,6 +1,6 @@
 /** Casts between types: which there are, and what they do. */
 import { type ColumnType, isArrayType, scalarTypes } from "../../model/ColumnType.ts"
-import { Decimal, powerOfTen, type Whole } from "../../model/Decimal.ts"
+import { Decimal, negate, powerOfTen, type Whole, whole } from "../../model/Decimal.ts"
 import { Interval } from "../../model/Interval.ts"
 import { microsOf, splitMicros, MICROS_PER_DAY } from "../../model/Temporal.ts"
 import { int64, parseValue, quoteValue, type Value, ValueError } from "../../model/Value.ts"
@@ -77,8 +77,14 @@ const readInteger = (text: string): Whole | undefined => {
   return value
 }
 
+const otherBase = (text: string): Decimal => {
+  const magnitude = whole(BigInt(text.replace(/[_+-]/g, "")))
+  return new Decimal(text.startsWith("-") ? negate(magnitude) : magnitude, 0)
+}
+
 const readDecimal = (text: string): Decimal | undefined => {
   const trimmed = text.trim()
+  if (OTHER_BASE.test(trimmed)) return otherBase(trimmed)
   const value = Decimal.parse(
     /^[+-]?\d[\d_]*(\.\d[\d_]*)?$/.test(trimmed) && !/__|_$|_\./.test(trimmed) ? trimmed.replaceAll("_", "") : trimmed,
   )
@@ -87,11 +93,23 @@ const readDecimal = (text: string): Decimal | undefined => {
 
 const readDouble = (text: string): number | undefined => {
   const trimmed = text.trim()
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed)) return specialDouble(trimmed.toLowerCase())
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed)) return specialDouble(trimmed.toLowerCase()) ?? hexDouble(trimmed)
   const value = Number(trimmed)
   const isLost = !Number.isFinite(value) || (value === 0 && /[1-9]/.test(trimmed.replace(/e.*/i, "")))
   if (isLost) throw new ExpressionError("NUMBER_OUT_OF_RANGE", `${quoteValue(text)} does not fit a double.`)
   return value
+}
+
+const HEX_DOUBLE = /^([+-]?)0x([0-9a-f]+)(?:\.([0-9a-f]*))?(?:p([+-]?\d{1,5}))?$/i
+
+/** `0x1F.8p3`, as C reads it. */
+const hexDouble = (text: string): number | undefined => {
+  const match = HEX_DOUBLE.exec(text)
+  if (match === null) return undefined
+  const [, sign, integer, fraction = "", power = "0"] = match
+  const value = Number(BigInt(`0x${integer!}${fraction}`)) * 2 ** (Number(power) - 4 * fraction.length)
+  if (!Number.isFinite(value)) throw new ExpressionError("NUMBER_OUT_OF_RANGE", `${quoteValue(text)} does not fit a double.`)
+  return sign === "-" ? -value : value
 }
 
 const specialDouble = (text: string): number | undefined => {
@@ -152,6 +170,7 @@ const timestampToTime = (micros: Whole): number | null =>
 const timeToInterval = (micros: number): Interval => new Interval(0, 0, micros)
 
 const intervalToTime = (interval: Interval): number => {
+  if (!interval.isFinite) throw new ExpressionError("NUMBER_OUT_OF_RANGE", "An infinite interval has no time of day.")
   const rest = interval.micros % MICROS_PER_DAY
   return rest < 0 ? rest + MICROS_PER_DAY : rest + 0
 }

@@ -68,7 +68,8 @@ const NUMBERS: Readonly<Record<string, Numeric>> = {
 /** These keep their zeros with FM too: they are fractions. */
 const FRACTIONS = /^(MS|US|FF\d)$/
 
-const ordinalOf = (digits: string): string => {
+/** `th`, `st`, `nd` or `rd` behind a number. */
+export const ordinalOf = (digits: string): string => {
   if (/1\d$/.test(digits)) return "th"
   return ["th", "st", "nd", "rd"][Number(digits.at(-1))] ?? "th"
 }
@@ -80,30 +81,39 @@ const inCase = (text: string, written: string): string => {
 }
 
 const NAME_WIDTH = 9
+const ROMAN_MONTHS = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"]
+const ROMAN_WIDTH = 4
 
 const formatPart = (part: PatternPart, fields: Fields, zoned: boolean): string => {
   const number = NUMBERS[part.name]
   if (number === undefined) return formatWord(part, fields, zoned)
   const [width, value] = number
   const digits = String(value(fields))
-  const text = part.fill && !FRACTIONS.test(part.name) ? digits : digits.padStart(width, "0")
+  const text = part.fill && !FRACTIONS.test(part.name) ? digits : padded(digits, width)
   if (part.ordinal === undefined) return text
   const ordinal = ordinalOf(digits)
   return text + (part.ordinal === "TH" ? ordinal.toUpperCase() : ordinal)
 }
 
+const padded = (digits: string, width: number): string =>
+  digits.startsWith("-") ? `-${digits.slice(1).padStart(width, "0")}` : digits.padStart(width, "0")
+
 const formatWord = ({ name, written, fill }: PatternPart, fields: Fields, zoned: boolean): string => {
   const isAfternoon = hourOf(fields) >= 12
-  const padded = (text: string): string => (fill ? text : text.padEnd(NAME_WIDTH))
+  const filled = (text: string): string => (fill ? text : text.padEnd(NAME_WIDTH))
   switch (name) {
     case "MONTH":
-      return padded(inCase(MONTHS[fields.month - 1]!, written))
+      return filled(inCase(MONTHS[fields.month - 1]!, written))
     case "MON":
       return inCase(MONTHS[fields.month - 1]!.slice(0, 3), written)
     case "DAY":
-      return padded(inCase(DAYS[dayOfWeek(fields.days)]!, written))
+      return filled(inCase(DAYS[dayOfWeek(fields.days)]!, written))
     case "DY":
       return inCase(DAYS[dayOfWeek(fields.days)]!.slice(0, 3), written)
+    case "RM": {
+      const roman = ROMAN_MONTHS[fields.month - 1]!
+      return inCase(fill ? roman : roman.padEnd(ROMAN_WIDTH), written)
+    }
     case "AM":
     case "PM":
       return inCase(isAfternoon ? "PM" : "AM", written)
@@ -173,6 +183,8 @@ class Reader {
 
   read(parts: ReadonlyArray<TemplatePart>): void {
     parts.forEach((part, i) => {
+      // What the text does not reach is as if it were not in the template.
+      if (this.at >= this.text.length) return
       if (part.kind === "text") this.skipText(part.text, part.isQuoted)
       else this.readPart(part, parts[i + 1])
     })
@@ -219,6 +231,10 @@ class Reader {
     const rest = this.text.slice(this.at).toLowerCase()
     if (name === "MONTH" || name === "MON") return this.takeName(MONTHS, name, rest, (index) => this.fields.set("MM", index + 1))
     if (name === "DAY" || name === "DY") return this.takeName(DAYS, name, rest, () => undefined)
+    if (name === "RM") {
+      const roman = /^[ivx]+/.exec(rest)?.[0] ?? ""
+      return this.takeName(ROMAN_MONTHS, name, roman, (index) => this.fields.set("MM", index + 1))
+    }
     const word = (name.includes(".") ? /^[abp]\.[dcm]\./ : /^(am|pm|ad|bc)/).exec(rest)?.[0]
     if (word === undefined) throw this.fail(`${name} finds nothing at ${quoteValue(rest)}`)
     this.at += word.length
@@ -229,7 +245,7 @@ class Reader {
 
   private takeName(names: ReadonlyArray<string>, name: string, rest: string, take: (index: number) => unknown): void {
     const isShort = name === "MON" || name === "DY"
-    const index = names.findIndex((full) => rest.startsWith((isShort ? full.slice(0, 3) : full).toLowerCase()))
+    const index = names.findLastIndex((full) => rest.startsWith((isShort ? full.slice(0, 3) : full).toLowerCase()))
     if (index < 0) throw this.fail(`${name} finds no name at ${quoteValue(rest)}`)
     this.at += isShort ? 3 : names[index]!.length
     take(index)

@@ -3,7 +3,7 @@ import { addWhole, compareWhole, Decimal, multiplyWhole, negate, type Whole } fr
 import { Interval } from "../../model/Interval.ts"
 import { civilFromDays, daysFromCivil, daysInMonth, microsOf, MICROS_PER_DAY, splitMicros } from "../../model/Temporal.ts"
 import { quoteValue } from "../../model/Value.ts"
-import { checkedStamp, interval, isInfinite } from "./dates.ts"
+import { checkedStamp, endlessBetween, interval, isInfinite } from "./dates.ts"
 import { decimalRuntime } from "./decimals.ts"
 import { ExpressionError } from "../ExpressionError.ts"
 import { timeUnit } from "./intervalText.ts"
@@ -173,7 +173,7 @@ const intervalParts: Readonly<Record<string, (span: Interval) => Decimal>> = {
   century: ({ months }) => new Decimal(Math.trunc(months / 1200) + 0, 0),
   decade: ({ months }) => new Decimal(Math.trunc(months / 120) + 0, 0),
   year: ({ months }) => new Decimal(Math.trunc(months / 12) + 0, 0),
-  quarter: ({ months }) => new Decimal(Math.trunc((months % 12) / 3) + 1, 0),
+  quarter: ({ months }) => new Decimal(Math.trunc((months % 12) / 3) + (months < 0 ? -1 : 1), 0),
   month: ({ months }) => new Decimal((months % 12) + 0, 0),
   day: ({ days }) => new Decimal(days, 0),
   hour: ({ micros }) => new Decimal(Math.trunc(micros / HOUR) + 0, 0),
@@ -188,10 +188,13 @@ const intervalParts: Readonly<Record<string, (span: Interval) => Decimal>> = {
   },
 }
 
+const GROWING_SPANS: ReadonlySet<string> = new Set(["hour", "day", "week", "year", "decade", "century", "millennium", "epoch"])
+
 const intervalField = (name: string): Extractor<Interval> => {
   const part = intervalParts[fieldName(name) ?? ""]
   if (part === undefined) throw unknownField(name, "interval")
-  return part
+  const isGrowing = GROWING_SPANS.has(fieldName(name)!)
+  return (span) => (span.isFinite ? part(span) : isGrowing ? new Decimal(span.months, 0) : null)
 }
 
 const extract = <T>(field: Extractor<T>, value: T): Decimal | null => field(value)
@@ -200,7 +203,7 @@ const extractDouble = <T>(field: Extractor<T>, value: T): number | null => field
 
 const midnight = (date: number): Whole => (Number.isFinite(date) ? microsOf(date, 0) : date)
 
-const datePart = (field: Extractor<Whole>, date: number): number | null => extractDouble(field, midnight(date))
+const datePart = (field: Extractor<Whole>, date: number): number | null => extractDouble(field, checkedStamp(midnight(date)))
 
 /** What a part of time is cut down to. */
 export type Truncation = (fields: Fields) => Whole
@@ -251,8 +254,10 @@ const INTERVAL_MICROS: Readonly<Record<string, number>> = {
   microsecond: 1,
 }
 
-const truncateInterval = (name: string, { months, days, micros }: Interval): Interval => {
+const truncateInterval = (name: string, span: Interval): Interval => {
+  const { months, days, micros } = span
   const unit = timeUnit(name) ?? ""
+  if (!span.isFinite && (unit === "day" || INTERVAL_MONTHS[unit] !== undefined || INTERVAL_MICROS[unit] !== undefined)) return span
   const down = (value: number, size: number): number => Math.trunc(value / size) * size
   if (INTERVAL_MONTHS[unit] !== undefined) return interval(down(months, INTERVAL_MONTHS[unit]), 0, 0)
   if (unit === "day") return interval(months, days, 0)
@@ -302,7 +307,7 @@ const differenceOfDates = (count: UnitCounter, from: number, to: number): Whole 
 
 /** Years, months, days and time from `b` to `a`, as one would say it. */
 const ageBetween = (a: Whole, b: Whole): Interval => {
-  if (isInfinite(a) || isInfinite(b)) throw new ExpressionError("NUMBER_OUT_OF_RANGE", "age: an infinite date is infinitely far.")
+  if (isInfinite(a) || isInfinite(b)) return endlessBetween(a, b)
   const sign = compareWhole(a, b) < 0 ? -1 : 1
   const [later, earlier] = sign < 0 ? [fieldsOf(b), fieldsOf(a)] : [fieldsOf(a), fieldsOf(b)]
   let clock = later.clock - earlier.clock

@@ -27,9 +27,9 @@ const NUMERIC =
   "YYYY YYY YY Y IYYY IYY IY I DDD DD D IDDD ID HH24 HH12 HH MI MM MS US SSSSS SSSS SS FF1 FF2 FF3 FF4 FF5 FF6 WW W IW Q CC J Y,YYY".split(
     " ",
   )
-const WORDS = "A.D. A.M. B.C. P.M. AD AM BC PM MONTH MON DAY DY TZH TZM TZ OF".split(" ")
+const WORDS = "A.D. A.M. B.C. P.M. AD AM BC PM RM MONTH MON DAY DY TZH TZM TZ OF".split(" ")
 /** PostgreSQL has these too. */
-const ABSENT = "TM RM FX SP".split(" ")
+const ABSENT = "TM FX SP".split(" ")
 
 const NAMES: ReadonlyMap<string, string> = new Map(
   [...NUMERIC, ...WORDS, ...ABSENT]

@@ -4,6 +4,7 @@
 import { type Whole } from "../../model/Decimal.ts"
 import { addWhole } from "../../model/Decimal.ts"
 import { daysFromCivil, daysInMonth, microsOf, parseDate, parseTime, parseTimestamp, splitMicros } from "../../model/Temporal.ts"
+import { PUNCTUATION } from "./intervalText.ts"
 import { findZone, fromLocal } from "./zones.ts"
 
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
@@ -43,11 +44,12 @@ const findParts = (text: string): Found | undefined => {
     isBefore: false,
     zone: undefined,
   }
+  const plain = text.replace(PUNCTUATION, " ")
   TOKEN.lastIndex = 0
   let place = 0
-  for (let at = 0; at < text.length; at = TOKEN.lastIndex) {
-    const match = TOKEN.exec(text)
-    if (match === null) return text.slice(at).trim() === "" ? found : undefined
+  for (let at = 0; at < plain.length; at = TOKEN.lastIndex) {
+    const match = TOKEN.exec(plain)
+    if (match === null) return plain.slice(at).trim() === "" ? found : undefined
     const [, clock, offset, digits, word] = match
     if (clock !== undefined) found.clock = parseTime(clock)
     if (clock !== undefined && found.clock === undefined) return undefined

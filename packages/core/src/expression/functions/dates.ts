@@ -1,13 +1,17 @@
 /** Arithmetic on dates, times and intervals. */
-import { addWhole, Decimal, negate, type Whole } from "../../model/Decimal.ts"
+import { addWhole, Decimal, negate, type Whole, whole } from "../../model/Decimal.ts"
 import { Interval } from "../../model/Interval.ts"
 import { civilFromDays, daysFromCivil, daysInMonth, microsOf, MICROS_PER_DAY, splitMicros } from "../../model/Temporal.ts"
+import { endlessInterval } from "./intervalText.ts"
+import { int64 } from "../../model/Value.ts"
 import { isDateInRange, isStampInRange } from "./dateText.ts"
 import { ExpressionError, shown } from "../ExpressionError.ts"
 import { formatAs } from "./format.ts"
 import { divisionByZero } from "./integers.ts"
 import { fn, op, type Signature } from "./signatures.ts"
 import { fromLocal, toLocal, type Zone, zoneNamed } from "./zones.ts"
+
+const PG_EPOCH = daysFromCivil(2000, 1, 1)
 
 const outOfRange = (what: string): ExpressionError => new ExpressionError("NUMBER_OUT_OF_RANGE", `${what} is out of range.`)
 
@@ -30,7 +34,6 @@ export const interval = (months: number, days: number, micros: Whole): Interval 
 }
 
 const addDays = (date: number, days: Whole): number => (Number.isFinite(date) ? checkedDate(date + Number(days)) : date)
-const addDaysTo = (days: Whole, date: number): number => addDays(date, days)
 const subtractDays = (date: number, days: Whole): number => addDays(date, -Number(days))
 
 const subtractDates = (a: number, b: number): number => {
@@ -39,13 +42,19 @@ const subtractDates = (a: number, b: number): number => {
 }
 
 const dateAtTime = (date: number, time: number): Whole => (Number.isFinite(date) ? checkedStamp(microsOf(date, time)) : date)
-const timeAtDate = (time: number, date: number): Whole => dateAtTime(date, time)
 
 /** Months first (the day is kept within the month), then days, then the clock. */
 export const addInterval = (stamp: Whole, span: Interval): Whole => {
+  if (!span.isFinite) {
+    if (isInfinite(stamp) && stamp !== span.micros) throw outOfRange("The timestamp")
+    return span.micros
+  }
   if (isInfinite(stamp)) return stamp
   const { days, microsOfDay } = splitMicros(stamp)
-  const moved = (span.months === 0 ? days : addMonths(days, span.months)) + span.days
+  // Each step has to stay in range, whatever the next would make of it.
+  let moved = days
+  if (span.months !== 0) checkedStamp(microsOf((moved = addMonths(moved, span.months)), microsOfDay))
+  if (span.days !== 0) checkedStamp(microsOf((moved += span.days), microsOfDay))
   return checkedStamp(addWhole(microsOf(moved, microsOfDay), span.micros))
 }
 
@@ -57,20 +66,26 @@ const addMonths = (days: number, months: number): number => {
   return daysFromCivil(newYear, newMonth, Math.min(day, daysInMonth(newYear, newMonth)))
 }
 
-const negateInterval = ({ months, days, micros }: Interval): Interval => interval(-months, -days, -micros)
+const negateInterval = (span: Interval): Interval =>
+  span.isFinite ? interval(-span.months, -span.days, -span.micros) : endlessInterval(-span.months)
 
-const addIntervalTo = (span: Interval, stamp: Whole): Whole => addInterval(stamp, span)
 const subtractInterval = (stamp: Whole, span: Interval): Whole => addInterval(stamp, negateInterval(span))
 
-const stampOf = (date: number): Whole => (Number.isFinite(date) ? microsOf(date, 0) : date)
+const stampOf = (date: number): Whole => (Number.isFinite(date) ? checkedStamp(microsOf(date, 0)) : date)
 const addIntervalToDate = (date: number, span: Interval): Whole => addInterval(stampOf(date), span)
-const addDateToInterval = (span: Interval, date: number): Whole => addInterval(stampOf(date), span)
 const subtractIntervalFromDate = (date: number, span: Interval): Whole => subtractInterval(stampOf(date), span)
+
+/** The difference of two moments of which one at least is infinite. */
+export const endlessBetween = (a: Whole, b: Whole): Interval => {
+  if (a === b) throw outOfRange("The difference of two infinite timestamps")
+  return endlessInterval(isInfinite(a) ? Number(a) : -Number(b))
+}
 
 /** Days and clock time; never months, whose length differs. */
 const subtractStamps = (a: Whole, b: Whole): Interval => {
-  if (isInfinite(a) || isInfinite(b)) throw outOfRange("The difference of infinite timestamps")
+  if (isInfinite(a) || isInfinite(b)) return endlessBetween(a, b)
   const micros = addWhole(a, negate(b))
+  if (typeof micros === "bigint" && int64(micros) === undefined) throw outOfRange("The interval")
   const days = typeof micros === "number" ? Math.trunc(micros / MICROS_PER_DAY) : Number(micros / BigInt(MICROS_PER_DAY))
   return interval(0, days, addWhole(micros, negate(microsOf(days, 0))))
 }
@@ -80,14 +95,29 @@ const withinDay = (micros: number): number => {
   return rest < 0 ? rest + MICROS_PER_DAY : rest + 0
 }
 
-const addIntervalToTime = (time: number, span: Interval): number => withinDay(time + (span.micros % MICROS_PER_DAY))
-const addTimeToInterval = (span: Interval, time: number): number => addIntervalToTime(time, span)
-const subtractIntervalFromTime = (time: number, span: Interval): number => withinDay(time - (span.micros % MICROS_PER_DAY))
+const finiteMicros = (span: Interval): number => {
+  if (!span.isFinite) throw outOfRange("A time of day with an infinite interval")
+  return span.micros % MICROS_PER_DAY
+}
+
+const addIntervalToTime = (time: number, span: Interval): number => withinDay(time + finiteMicros(span))
+const subtractIntervalFromTime = (time: number, span: Interval): number => withinDay(time - finiteMicros(span))
 const subtractTimes = (a: number, b: number): Interval => interval(0, 0, a - b)
 
-const addIntervals = (a: Interval, b: Interval): Interval => interval(a.months + b.months, a.days + b.days, addWhole(a.micros, b.micros))
-const subtractIntervals = (a: Interval, b: Interval): Interval =>
-  interval(a.months - b.months, a.days - b.days, addWhole(a.micros, negate(b.micros)))
+const addIntervals = (a: Interval, b: Interval): Interval => {
+  if (!a.isFinite || !b.isFinite) return endlessSum(a, b)
+  return interval(a.months + b.months, a.days + b.days, addWhole(a.micros, b.micros))
+}
+
+const subtractIntervals = (a: Interval, b: Interval): Interval => {
+  if (!a.isFinite || !b.isFinite) return endlessSum(a, b.isFinite ? b : endlessInterval(-b.months))
+  return interval(a.months - b.months, a.days - b.days, addWhole(a.micros, negate(b.micros)))
+}
+
+const endlessSum = (a: Interval, b: Interval): Interval => {
+  if (!a.isFinite && !b.isFinite && a.months !== b.months) throw outOfRange("The interval")
+  return a.isFinite ? b : a
+}
 
 /** Rounds to microseconds, half to even as the C library does. */
 const roundEven = (value: number): number => {
@@ -113,15 +143,24 @@ const scaleInterval = ({ months, days, micros }: Interval, scaled: (value: numbe
 }
 
 const multiplyInterval = (span: Interval, factor: number): Interval => {
-  if (!Number.isFinite(factor)) throw outOfRange(`${shown(span)} * ${factor}`)
-  return scaleInterval(span, (value) => value * factor)
+  const direction = Number.isFinite(factor) && span.isFinite ? undefined : factor * signOf(span)
+  if (direction === undefined) return scaleInterval(span, (value) => value * factor)
+  // One of them is zero and the other infinite.
+  if (direction === 0 || Number.isNaN(direction)) throw outOfRange(`${shown(span)} * ${factor}`)
+  return endlessInterval(direction)
 }
+
+/** -1, 0 or 1, as the interval compares with none; infinite where it is. */
+const signOf = (span: Interval): number => (span.isFinite ? Interval.compare(span, NO_TIME) : span.months)
+
+const NO_TIME = new Interval(0, 0, 0)
 
 const multiplyByInterval = (factor: number, span: Interval): Interval => multiplyInterval(span, factor)
 
 const divideInterval = (span: Interval, divisor: number): Interval => {
   if (divisor === 0) throw divisionByZero(span, "/")
-  if (Number.isNaN(divisor)) throw outOfRange(`${shown(span)} / ${divisor}`)
+  if (Number.isNaN(divisor) || (!span.isFinite && !Number.isFinite(divisor))) throw outOfRange(`${shown(span)} / ${divisor}`)
+  if (!span.isFinite) return endlessInterval(span.months * divisor)
   return scaleInterval(span, (value) => value / divisor)
 }
 
@@ -129,7 +168,8 @@ const divideInterval = (span: Interval, divisor: number): Interval => {
 const atZone = (zone: Zone, local: Whole): Whole => (isInfinite(local) ? local : checkedStamp(fromLocal(local, zone)))
 const inZone = (zone: Zone, moment: Whole): Whole => (isInfinite(moment) ? moment : checkedStamp(toLocal(moment, zone)))
 
-const offsetOf = ({ months, days, micros }: Interval): number => {
+const offsetOf = ({ months, days, micros, isFinite }: Interval): number => {
+  if (!isFinite) throw new ExpressionError("INVALID_ARGUMENT", "An interval that is a time zone must be finite.")
   if (months !== 0 || days !== 0)
     throw new ExpressionError("INVALID_ARGUMENT", "An interval that is a time zone cannot hold months or days.")
   return micros
@@ -166,24 +206,54 @@ const makeTimestamp = (year: Whole, month: Whole, day: Whole, hour: Whole, minut
 const fromEpoch = (seconds: number): Whole => {
   if (seconds === Infinity || seconds === -Infinity) return seconds
   if (Number.isNaN(seconds)) throw outOfRange("The timestamp NaN")
-  const days = Math.floor(seconds / 86_400)
-  if (!isDateInRange(days)) throw outOfRange("The timestamp")
-  return checkedStamp(microsOf(days, roundEven((seconds - days * 86_400) * 1_000_000)))
+  if (!isDateInRange(Math.floor(seconds / 86_400))) throw outOfRange("The timestamp")
+  // PostgreSQL rounds what it has counted from 2000.
+  const micros = roundEven((seconds - PG_EPOCH * 86_400) * 1_000_000)
+  return checkedStamp(addWhole(whole(BigInt(micros)), microsOf(PG_EPOCH, 0)))
 }
 
-const justifyHours = ({ months, days, micros }: Interval): Interval => {
+const justifyHours = (span: Interval): Interval => {
+  const { months, days, micros } = span
+  if (!span.isFinite) return span
   const carried = Math.trunc(micros / MICROS_PER_DAY)
-  return interval(months, days + carried, micros - carried * MICROS_PER_DAY)
+  return interval(months, ...sameSign(days + carried, micros - carried * MICROS_PER_DAY, MICROS_PER_DAY))
 }
 
-const justifyDays = ({ months, days, micros }: Interval): Interval => {
-  const carried = Math.trunc(days / 30)
-  return interval(months + carried, days - carried * 30, micros)
+const justifyDays = (span: Interval): Interval => {
+  const { months, days, micros } = span
+  if (!span.isFinite) return span
+  const carried = Math.trunc(days / DAYS_PER_MONTH)
+  return interval(...sameSign(months + carried, days - carried * DAYS_PER_MONTH, DAYS_PER_MONTH), micros)
 }
 
+const DAYS_PER_MONTH = 30
+
+/** A larger and a smaller part with one sign: of the smaller one `unit` is worth one of the larger. */
+const sameSign = (large: number, small: number, unit: number): [number, number] => {
+  if (large > 0 && small < 0) return [large - 1, small + unit]
+  return large < 0 && small > 0 ? [large + 1, small - unit] : [large, small]
+}
+
+/** Time becomes days and days months as far as they reach; then all have one sign. */
+const justifyInterval = (span: Interval): Interval => {
+  if (!span.isFinite) return span
+  let { months, days, micros } = span
+  // Whole months of days first, so that the days do not overflow.
+  if ((days > 0 && micros > 0) || (days < 0 && micros < 0)) {
+    months += Math.trunc(days / DAYS_PER_MONTH)
+    days %= DAYS_PER_MONTH
+  }
+  days += Math.trunc(micros / MICROS_PER_DAY)
+  micros %= MICROS_PER_DAY
+  months += Math.trunc(days / DAYS_PER_MONTH)
+  days %= DAYS_PER_MONTH
+  if (months > 0 && (days < 0 || (days === 0 && micros < 0))) [months, days] = [months - 1, days + DAYS_PER_MONTH]
+  else if (months < 0 && (days > 0 || (days === 0 && micros > 0))) [months, days] = [months + 1, days - DAYS_PER_MONTH]
+  return interval(months, ...sameSign(days, micros, MICROS_PER_DAY))
+}
+
+const isFiniteInterval = (span: Interval): boolean => span.isFinite
 const isFiniteDate = (value: Whole): boolean => !isInfinite(value)
-
-const PG_EPOCH = daysFromCivil(2000, 1, 1)
 
 /** Rounds half away from the start of 2000, from which PostgreSQL counts. */
 const timestampAt = (stamp: Whole, precision: Whole): Whole => {
@@ -198,7 +268,9 @@ const timeAt = (time: number, precision: Whole): number => {
   return Math.floor((time + unit / 2) / unit) * unit
 }
 
-const intervalAt = ({ months, days, micros }: Interval, precision: Whole): Interval => {
+const intervalAt = (span: Interval, precision: Whole): Interval => {
+  const { months, days, micros } = span
+  if (!span.isFinite) return span
   const unit = 10 ** (6 - Number(precision))
   return interval(months, days, Math.sign(micros) * Math.floor((Math.abs(micros) + unit / 2) / unit) * unit)
 }
@@ -207,7 +279,9 @@ const intervalAt = ({ months, days, micros }: Interval, precision: Whole): Inter
 const FIELD = { month: 2, year: 4, day: 8, hour: 1024, minute: 2048 }
 
 /** Keeps the fields that `INTERVAL '…' DAY` and the like name, and those above. */
-const intervalFields = ({ months, days, micros }: Interval, mask: Whole): Interval => {
+const intervalFields = (span: Interval, mask: Whole): Interval => {
+  const { months, days, micros } = span
+  if (!span.isFinite) return span
   const down = (unit: number): number => Math.trunc(micros / unit) * unit
   switch (Number(mask)) {
     case FIELD.year:
@@ -230,20 +304,15 @@ const intervalFields = ({ months, days, micros }: Interval, mask: Whole): Interv
 
 export const dateRuntime = {
   addDays,
-  addDaysTo,
   subtractDays,
   subtractDates,
   dateAtTime,
-  timeAtDate,
   addInterval,
-  addIntervalTo,
   subtractInterval,
   addIntervalToDate,
-  addDateToInterval,
   subtractIntervalFromDate,
   subtractStamps,
   addIntervalToTime,
-  addTimeToInterval,
   subtractIntervalFromTime,
   subtractTimes,
   addIntervals,
@@ -263,7 +332,9 @@ export const dateRuntime = {
   fromEpoch,
   justifyHours,
   justifyDays,
+  justifyInterval,
   isFiniteDate,
+  isFiniteInterval,
   timestampAt,
   timeAt,
   intervalAt,
@@ -284,22 +355,22 @@ const zoned = { prepare: { by: "zoneNamed", from: [0] }, refuse: refuseZone }
 
 export const dateSignatures: ReadonlyArray<Signature> = [
   op("date + integer", "date", "addDays"),
-  op("integer + date", "date", "addDaysTo"),
+  op("integer + date", "date", "addDays", { swapped: true }),
   op("date - integer", "date", "subtractDays"),
   op("date - date", "integer", "subtractDates"),
   op("date + time", "timestamp", "dateAtTime"),
-  op("time + date", "timestamp", "timeAtDate"),
+  op("time + date", "timestamp", "dateAtTime", { swapped: true }),
   op("date + interval", "timestamp", "addIntervalToDate"),
-  op("interval + date", "timestamp", "addDateToInterval"),
+  op("interval + date", "timestamp", "addIntervalToDate", { swapped: true }),
   op("date - interval", "timestamp", "subtractIntervalFromDate"),
   ...(["timestamp", "timestamptz"] as const).flatMap((type) => [
     op(`${type} + interval`, type, "addInterval"),
-    op(`interval + ${type}`, type, "addIntervalTo"),
+    op(`interval + ${type}`, type, "addInterval", { swapped: true }),
     op(`${type} - interval`, type, "subtractInterval"),
     op(`${type} - ${type}`, "interval", "subtractStamps"),
   ]),
   op("time + interval", "time", "addIntervalToTime"),
-  op("interval + time", "time", "addTimeToInterval"),
+  op("interval + time", "time", "addIntervalToTime", { swapped: true }),
   op("time - interval", "time", "subtractIntervalFromTime"),
   op("time - time", "interval", "subtractTimes"),
   op("interval + interval", "interval", "addIntervals"),
@@ -318,7 +389,9 @@ export const dateSignatures: ReadonlyArray<Signature> = [
   fn("to_timestamp(double)", "timestamptz", "fromEpoch"),
   fn("justify_hours(interval)", "interval", "justifyHours"),
   fn("justify_days(interval)", "interval", "justifyDays"),
+  fn("justify_interval(interval)", "interval", "justifyInterval"),
   fn("isfinite(date)", "boolean", "isFiniteDate"),
   fn("isfinite(timestamp)", "boolean", "isFiniteDate"),
+  fn("isfinite(interval)", "boolean", "isFiniteInterval"),
   fn("isfinite(timestamptz)", "boolean", "isFiniteDate"),
 ]

@@ -266,7 +266,7 @@ const powerByLogarithm = (base: Decimal, exponent: Decimal): Decimal => {
 }
 
 const factorial = (n: Whole): Decimal => {
-  if (n < 0) throw noValue(`factorial(${shown(n)}): a negative number has no factorial.`)
+  if (n < 0) throw new ExpressionError("NUMBER_OUT_OF_RANGE", `factorial(${shown(n)}): a negative number has no factorial.`)
   if (n > 32_177) throw tooLarge(`factorial(${shown(n)})`)
   let result = 1n
   for (let i = 2n; i <= BigInt(n); i++) result *= i

@@ -38,7 +38,8 @@ const divideDouble = (a: number, b: number): number => {
 const negateDouble = (a: number): number => -a
 const plus = (a: number): number => a
 const absDouble = (a: number): number => Math.abs(a)
-const signDouble = (a: number): number => (a > 0 ? 1 : a < 0 ? -1 : a === 0 ? 0 : a)
+/** 0 for NaN too. */
+const signDouble = (a: number): number => (a > 0 ? 1 : a < 0 ? -1 : 0)
 const floorDouble = (a: number): number => Math.floor(a)
 const ceilDouble = (a: number): number => Math.ceil(a)
 const truncateDouble = (a: number): number => Math.trunc(a)

@@ -36,6 +36,12 @@ export const timeUnit = (name: string): string | undefined => {
   return Object.hasOwn(UNITS, lowered) ? UNITS[lowered] : undefined
 }
 
+/** An interval without end, forward or backward. */
+export const endlessInterval = (sign: number): Interval => {
+  const value = sign < 0 ? -Infinity : Infinity
+  return new Interval(value, value, value)
+}
+
 /** Adds up the parts of an interval; fractions go down into the next smaller part. */
 class Parts {
   private readonly seen = new Set<string>()
@@ -95,9 +101,12 @@ const round9 = (value: number): number => Math.round(value * 1e9) / 1e9
 
 const CLOCK = "([+-]?)(\\d+):(\\d\\d)(?::(\\d\\d(?:\\.\\d*)?))?"
 const TOKEN = new RegExp(
-  `\\s*(?:${CLOCK}|([+-]?)(\\d+)-(\\d+)|([+-]?\\s*(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?)\\s*([a-z]+)?|(ago)$|(@))\\s*`,
+  `\\s*(?:${CLOCK}|([+-]?)(\\d+)-(\\d+)(?![-\\d])|([+-]?\\s*(?:\\d+\\.?\\d*|\\.\\d+))\\s*([a-z]+)?|(ago)$|(@))\\s*`,
   "iy",
 )
+
+/** PostgreSQL reads past these in the texts of dates and intervals. */
+export const PUNCTUATION = /[!"#$%&'()*;<=>?[\\\]^`{|}~]|,(?!\d)|(?<!\d),/g
 
 const BARE_NUMBER = /^\s*[+-]?\s*(\d+\.?\d*|\.\d+)\s*$/
 
@@ -107,12 +116,15 @@ export const withUnit = (text: string, unit: string): string => (BARE_NUMBER.tes
 /** The interval, or undefined where the text is none. */
 export const parseInterval = (text: string): Interval | undefined => {
   const trimmed = text.trim()
+  const endless = /^([+-]?)infinity$/i.exec(trimmed)
+  if (endless !== null) return endlessInterval(endless[1] === "-" ? -1 : 1)
   if (/^[+-]?P/i.test(trimmed)) return parseIso(trimmed)
   const parts = new Parts()
+  const plain = trimmed.replace(PUNCTUATION, " ")
   let seen = 0
   TOKEN.lastIndex = 0
-  for (let at = 0; at < trimmed.length; at = TOKEN.lastIndex) {
-    const match = TOKEN.exec(trimmed)
+  for (let at = 0; at < plain.length; at = TOKEN.lastIndex) {
+    const match = TOKEN.exec(plain)
     if (match === null) return undefined
     if (match[11] !== undefined) continue
     if (match[10] !== undefined) {
@@ -120,7 +132,7 @@ export const parseInterval = (text: string): Interval | undefined => {
       parts.negate()
       continue
     }
-    if (!addToken(parts, match, TOKEN.lastIndex === trimmed.length, trimmed.slice(TOKEN.lastIndex))) return undefined
+    if (!addToken(parts, match, TOKEN.lastIndex === plain.length, plain.slice(TOKEN.lastIndex))) return undefined
     seen++
   }
   return seen === 0 ? undefined : parts.result()

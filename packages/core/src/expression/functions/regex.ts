@@ -2,7 +2,7 @@
 import type { RE2JS } from "re2js"
 import type { Whole } from "../../model/Decimal.ts"
 import { quoteValue } from "../../model/Value.ts"
-import { unitOf } from "./characters.ts"
+import { characterCount, unitOf } from "./characters.ts"
 import { ExpressionError } from "../ExpressionError.ts"
 import { translateRegex } from "./regexSyntax.ts"
 import { withinLimit } from "./limits.ts"
@@ -113,7 +113,8 @@ const replaceRegex = (text: string, regexp: Regex, replacement: string): string 
 
 const startOf = (text: string, start: Whole, name: string): number => {
   if (start <= 0) throw new ExpressionError("INVALID_ARGUMENT", `${name}: places are counted from 1, and this is ${start}.`)
-  return unitOf(text, Number(start) - 1)
+  // Past the end there is nothing to find, not even an empty match.
+  return start > characterCount(text) + 1 ? text.length + 1 : unitOf(text, Number(start) - 1)
 }
 
 const atLeast = (value: Whole, least: number, name: string): number => {

@@ -24,6 +24,8 @@ export interface Signature {
   readonly refuse: ((constants: ReadonlyArray<unknown>) => string | undefined) | undefined
   /** Looks at the types of the arguments and says what is wrong with them, where the parameters alone do not say it. */
   readonly refuseTypes: ((types: ReadonlyArray<ColumnType>) => string | undefined) | undefined
+  /** The arguments are computed and handed over in the other order: to PostgreSQL, `integer + date` is `date + integer`. */
+  readonly swapped: boolean
   /**
    * Function of `runtime` that makes the arguments `prepare.from` ready, once where they are constant: a pattern, a format. What it gives
    * takes the place of the first of them, and the others are left out.
@@ -31,7 +33,7 @@ export interface Signature {
   readonly prepare: { readonly by: string; readonly from: ReadonlyArray<number> } | undefined
 }
 
-type Options = Partial<Pick<Signature, "strict" | "nullable" | "refuse" | "refuseTypes" | "prepare">>
+type Options = Partial<Pick<Signature, "strict" | "nullable" | "swapped" | "refuse" | "refuseTypes" | "prepare">>
 
 /** `fn("left(string, integer)", "string", "leftText")`; `...` before the last type makes it variadic. */
 export const fn = (call: string, result: ParameterType, implementation: string, options: Options = {}): Signature => {
@@ -47,6 +49,7 @@ export const fn = (call: string, result: ParameterType, implementation: string, 
     implementation,
     strict: options.strict ?? true,
     nullable: options.nullable ?? false,
+    swapped: options.swapped ?? false,
     refuse: options.refuse,
     refuseTypes: options.refuseTypes,
     prepare: options.prepare,
