@@ -85,7 +85,7 @@ export const commands: ReadonlyArray<CommandSpec> = [
       ...project,
       last: { type: "string", value: "TIME", summary: "How far back: 90m, 24h, 7d. Default: everything." },
       pipeline: { type: "string", value: "NAME", summary: "Only runs of this pipeline." },
-      limit: { type: "string", value: "N", summary: "Runs at most. Default: 50." },
+      limit: { type: "string", value: "N", summary: "Runs at most. Default: 50 in a table, 1000 elsewhere." },
       gantt: { type: "boolean", summary: "Draw the runs over time." },
       format: { type: "string", value: "FORM", summary: "table (default), json, csv, mermaid or svg." },
     },

@@ -353,6 +353,16 @@ describe("history and state", () => {
     expect(types).toContain("pipeline.stage.load")
   })
 
+  it("says how many runs are not shown, whatever the form", async () => {
+    const root = folderWith(project)
+    for (let i = 0; i < 3; i++) await deltaflow(root, ["run"])
+    for (const form of ["table", "json", "csv", "mermaid", "svg"]) {
+      const { stdout, stderr } = await deltaflow(root, ["runs", "--limit", "2", "--format", form])
+      expect(stderr).toBe("1 more: raise --limit to see them\n")
+      expect(stdout).not.toContain("1 more")
+    }
+  })
+
   it.each([["runs", "show"], ["logs"]])("says that there is no such run: %s", async (...verb) => {
     const { code, stderr } = await deltaflow(folderWith(project), [...verb, "run_nope"])
     const asJson = await deltaflow(folderWith(project), [...verb, "run_nope", "--json"])

@@ -14,7 +14,8 @@ const hanging = (incremental: string) => ({
   "output/filtered_users.json": "the old output",
   "deltaflow.yml": quickstart
     .replace("transforms:", "transforms:\n  - type: custom\n    module: steps/hang.mjs")
-    .replace("    path: data/users.csv", `    path: data/users.csv${incremental}`),
+    .replace("    path: data/users.csv", `    path: data/users.csv${incremental}`)
+    .replace("pretty: true", "write_mode: replace"),
 })
 
 it("runs the quickstart", async () => {
@@ -129,4 +130,25 @@ it("ends quietly when the reader of its output goes away", async () => {
   child.stdout.destroy()
   expect(await ended).toBe(0)
   expect(said.stderr).toBe("")
+})
+
+it("stops waiting for a killed process at Ctrl-C", async () => {
+  const root = folderWith(hanging(""))
+  const first = start(root, ["run"])
+  await first.hears("stdout", "hanging")
+  const second = start(root, ["run", "--retry"])
+  await second.hears("stderr", "A run of hello-world has not ended.")
+  second.child.kill("SIGINT")
+  expect(await second.ended).toBe(130)
+  expect(second.said.stderr).toContain("Interrupted before hello-world began.")
+  first.child.kill("SIGKILL")
+})
+
+it("does not run what another process runs", async () => {
+  const root = folderWith(hanging(""))
+  const first = start(root, ["run"])
+  await first.hears("stdout", "hanging")
+  const second = await say(root, ["run", "--retry"])
+  expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining("error[LEASE_HELD]") as string })
+  first.child.kill("SIGKILL")
 })

@@ -76,7 +76,10 @@ const runOne = async (invocation: Invocation, session: Session, pipeline: Runnab
   const events = json ? printEvents(invocation, session) : undefined
   const result = await start(invocation, session, pipeline, interrupts).finally(() => interrupts.unwatch())
   await events?.end()
-  if (result === undefined) return 130
+  if (result === undefined) {
+    if (!json) terminal.say(`Interrupted before ${pipeline.name} began. ${howToGoOn(invocation)}`)
+    return 130
+  }
   if (json) terminal.data(stringifyJson(resultAsJson(result, isMeasured)))
   else if (result.failure === undefined) sayResult(terminal, pipeline, result, performance.now() - started)
   if (!json && isMeasured && result.failure === undefined && !result.dryRun) terminal.say(`\n${profileTable(profileOf(result))}`)

@@ -18,12 +18,12 @@ export const run: RunCommand = async (invocation) => {
   if (verb !== undefined && (verb !== "show" || id === undefined))
     throw new UsageError("runs takes nothing, or show ID. See deltaflow runs --help.")
   const form = formOf(invocation)
-  const filter = filterOf(invocation, Date.now())
+  const filter = filterOf(invocation, form, Date.now())
   await using session = await openSession(invocation)
   if (id !== undefined) return showRun(invocation, await session.engine.getRun(id), id)
   const { runs, total } = await session.engine.listRuns(filter)
   invocation.terminal.data(listed(invocation, runs, form))
-  if (form === "table" && total > runs.length) invocation.terminal.say(`${count(total - runs.length)} more: raise --limit to see them`)
+  if (total > runs.length) invocation.terminal.say(`${count(total - runs.length)} more: raise --limit to see them`)
   return 0
 }
 
@@ -33,11 +33,14 @@ const formOf = (invocation: Invocation): string => {
   return form
 }
 
-const filterOf = (invocation: Invocation, now: number): RunFilter => {
+/** What a screen holds, and what a chart or another program can take. */
+const limitOf = (invocation: Invocation, form: string): number => (form === "table" && !isSet(invocation, "gantt") ? 50 : 1000)
+
+const filterOf = (invocation: Invocation, form: string, now: number): RunFilter => {
   const last = textFlag(invocation, "last")
   const pipeline = textFlag(invocation, "pipeline")
   return {
-    limit: countFlag(invocation, "limit") ?? 50,
+    limit: countFlag(invocation, "limit") ?? limitOf(invocation, form),
     ...(last === undefined ? {} : { since: now - milliseconds(last) }),
     ...(pipeline === undefined ? {} : { pipeline }),
   }
