@@ -5,7 +5,7 @@
  * column's type, strings with the escapes that the other format does not have. A text that is not in the plain form of its type is decoded,
  * and written as the value that it stands for. Throws `EncodeError` where it stands for none.
  */
-import type { Batch, Column } from "../model/Batch.ts"
+import { type Batch, type Column, ValuesColumn } from "../model/Batch.ts"
 import { type BatchSchema, type ColumnType, isArrayType, isSameSchema } from "../model/ColumnType.ts"
 import type { Decimal, Whole } from "../model/Decimal.ts"
 import { stringifyJson } from "../model/Json.ts"
@@ -119,13 +119,29 @@ const putColumn = (column: Column, key: Key): PutField => {
   return column.rows.format === "csv" ? fromCsv(column, csvText(column.rows, column.field), key) : fromJson(column, column.rows, key)
 }
 
-/** Values that a step computed, or that have no text. */
-const putValues =
-  (column: Column, key: Key): PutField =>
-  (out, at, row) => {
+/** Values that a step computed, or that have no text. The usual types have a function of their own, which the compiler then knows. */
+const putValues = (column: Column, key: Key): PutField => {
+  if (key.type === "string" && column instanceof ValuesColumn) return putStrings(column, key)
+  if (key.type === "integer" && column instanceof ValuesColumn) return putIntegers(column, key)
+  return (out, at, row) => {
     const value = column.value(row)
     if (value === null) return putLiteral(out, at, key.null)
     return putValue(out, putLiteral(out, at, key.bare), value, key)
+  }
+}
+
+const putStrings =
+  ({ values }: ValuesColumn, key: Key): PutField =>
+  (out, at, row) => {
+    const value = values[row] ?? null
+    return value === null ? putLiteral(out, at, key.null) : putString(out, putLiteral(out, at, key.bare), value as string)
+  }
+
+const putIntegers =
+  ({ values }: ValuesColumn, key: Key): PutField =>
+  (out, at, row) => {
+    const value = values[row] ?? null
+    return value === null ? putLiteral(out, at, key.null) : putInteger(out, putLiteral(out, at, key.bare), value as Whole)
   }
 
 const putValue = (out: TextOutput, at: number, value: Value, { type, layout }: Key): number => {
