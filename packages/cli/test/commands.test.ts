@@ -351,6 +351,9 @@ describe("history and state", () => {
       .map((line) => line.split("  ")[1])
     expect([types[0], types.at(-1)]).toEqual(["pipeline.started", "pipeline.completed"])
     expect(types).toContain("pipeline.stage.load")
+    expect((await deltaflow(root, ["logs", run!.id])).stdout).toMatch(
+      /pipeline\.stage\.transform {2}status=completed {2}rows_processed=5 {2}steps=filter:3,rename:3\n/,
+    )
   })
 
   it("says how many runs are not shown, whatever the form", async () => {

@@ -30,6 +30,23 @@ async function* eventsOf({ engine }: Session, runId: string): AsyncGenerator<Eng
 }
 
 export const eventLine = ({ timestamp, type, data }: EngineEvent): string => {
-  const facts = Object.entries(data).map(([name, value]) => `${name}=${typeof value === "string" ? value : stringifyJson(value)}`)
+  const facts = Object.entries(data).map(([name, value]) => `${name}=${shown(value)}`)
   return visible([isoTime(timestamp), type, ...facts].join("  "))
 }
+
+/** A list of parts as `filter:4,rename:4`, with the rows that came out of each; `--json` has all of it. */
+const shown = (value: unknown): string => {
+  if (typeof value === "string") return value
+  return Array.isArray(value) && value.every(isPart) ? value.map(partText).join(",") : stringifyJson(value)
+}
+
+interface Part {
+  readonly name: string
+  readonly label?: string
+  readonly rows?: number
+  readonly rows_out?: number
+}
+
+const isPart = (value: unknown): value is Part => typeof value === "object" && value !== null && "name" in value
+
+const partText = ({ name, label, rows, rows_out: out }: Part): string => `${label ?? name}:${out ?? rows ?? ""}`
