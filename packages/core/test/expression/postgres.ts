@@ -70,6 +70,15 @@ const SETUP = `
         return array_to_json(list);
       end;
     end $body$;
+  create function metric_answer(metric text, wanted int[]) returns json language plpgsql as $body$
+    declare result json;
+    begin
+      execute 'select json_build_object(''value'', (' || metric || E')::text, ''type'', pg_typeof(' || metric || E')::text) from
+        (select * from program_rows where place_of_row = any($1) order by place_of_row) as q' using wanted into result;
+      return result;
+    exception when others then
+      return json_build_object('error', sqlstate || ' ' || sqlerrm);
+    end $body$;
   ${DATEDIFF}`
 
 /** Makes the table of rows; it stays for the connection. */
@@ -100,4 +109,47 @@ export const ask = async (client: Client, questions: ReadonlyArray<Question>): P
     [list],
   )
   return rows.map(({ answers }) => answers)
+}
+
+/** The answers to metrics over groups of rows, which come in their order. */
+export const askMetrics = async (client: Client, questions: ReadonlyArray<Question>): Promise<ReadonlyArray<ServerAnswer>> => {
+  const list = JSON.stringify(questions.map(({ expression, rows }) => [expression, `{${rows.join(",")}}`]))
+  const rows = await client.unsafe<Array<{ readonly answer: ServerAnswer }>>(
+    `select metric_answer(q.value ->> 0, (q.value ->> 1)::int[]) as answer
+     from json_array_elements($1::text::json) with ordinality as q(value, place) order by place`,
+    [list],
+  )
+  return rows.map(({ answer }) => answer)
+}
+
+/** PostgreSQL's classes of errors for which ours has a code of its own. */
+const CODES: Readonly<Record<string, string>> = {
+  "22012": "DIVISION_BY_ZERO",
+  "22003": "NUMBER_OUT_OF_RANGE",
+  "22P02": "INVALID_CAST",
+  "22007": "INVALID_CAST",
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  bigint: "integer",
+  numeric: "decimal",
+  "double precision": "double",
+  text: "string",
+  "timestamp without time zone": "timestamp",
+  "timestamp with time zone": "timestamptz",
+  "time without time zone": "time",
+  bytea: "bytes",
+}
+
+const typeNamed = (name: string): string =>
+  name.endsWith("[]") ? `${NAMES[name.slice(0, -2)] ?? name.slice(0, -2)}[]` : (NAMES[name] ?? name)
+
+/** Whether our outcome (`decimal 1.50`, `decimal NULL`, `error CODE …`) is another than the server's. */
+export const differs = (ours: string, theirs: ServerAnswer): boolean => {
+  if ("value" in theirs) return ours !== `${typeNamed(theirs.type)} ${theirs.value ?? "NULL"}`
+  // Of a text that is too large and badly written too, each side may name either; a date that does not exist is both.
+  if (theirs.error.includes("is out of range for type") || theirs.error.startsWith("22008"))
+    return !/^error (NUMBER_OUT_OF_RANGE|INVALID_CAST) /.test(ours)
+  const code = CODES[theirs.error.slice(0, 5)]
+  return !ours.startsWith(code === undefined ? "error " : `error ${code} `)
 }
