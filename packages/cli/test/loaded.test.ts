@@ -10,6 +10,7 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const main = path.resolve(import.meta.dirname, "../src/main.ts")
 const lister = pathToFileURL(path.resolve(import.meta.dirname, "listLoads.mjs")).href
+const expressions = pathToFileURL(path.resolve(import.meta.dirname, "../../core/src/expression/Expression.ts")).href
 const worker = pathToFileURL(path.resolve(import.meta.dirname, "../../core/src/engine/worker.ts")).href
 
 interface Loaded {
@@ -21,10 +22,12 @@ interface Loaded {
 
 const nodeOptions = ["--conditions=source", "--disable-warning=ExperimentalWarning"]
 
-/** Runs Node in the folder and gives what it loaded. */
-const loadedBy = (root: string, args: ReadonlyArray<string>): Loaded => {
+const listing = [...nodeOptions, `--import=${lister}`]
+
+/** Runs Node in the folder and gives what it loaded; a thread that it starts is listed where it gets the options of `listing`. */
+const loadedBy = (root: string, args: ReadonlyArray<string>, options = listing): Loaded => {
   const file = path.join(root, "loaded.txt")
-  const { status, stderr } = spawnSync(process.execPath, [...nodeOptions, `--import=${lister}`, ...args], {
+  const { status, stderr } = spawnSync(process.execPath, [...options, ...args], {
     cwd: root,
     env: { ...process.env, LOADED: file, NODE_OPTIONS: "" },
     encoding: "utf8",
@@ -108,24 +111,27 @@ describe("the command", () => {
 })
 
 describe("a worker thread", () => {
-  it("loads what decodes, computes and encodes, and no Effect", () => {
+  it("loads what decodes, computes and encodes, and neither Effect nor the SQL parser", () => {
     const program = code(`
       import { Worker } from "node:worker_threads"
       import { csvDecoder, jsonEncoder } from ${JSON.stringify(import.meta.resolve("@deltaflow/core/text"))}
+      import { loadExpressionParser, treesOf } from ${JSON.stringify(expressions)}
+      await loadExpressionParser()
       const columns = [{ name: "a", type: "string", nullable: true }]
       const thread = new Worker(new URL(${JSON.stringify(worker)}), {
-        execArgv: [${[...nodeOptions, `--import=${lister}`].map((option) => JSON.stringify(option)).join(", ")}],
+        execArgv: ${JSON.stringify(listing)},
         workerData: {
           decoder: csvDecoder({ columns, batchSize: 10, lenient: false, delimiter: 44, quote: 34, nulls: [""] }),
           encoder: jsonEncoder({ layout: "lines" }),
-          steps: { steps: [], input: { columns }, runtime: {}, now: 0, backend: "code" },
+          steps: { steps: [{ type: "filter", condition: "a <> 'y'" }], input: { columns }, runtime: {}, now: 0, backend: "code" },
+          trees: treesOf(["a <> 'y'"]),
           output: { columns },
         },
       })
       thread.on("message", ({ result }) => process.exit(Buffer.from(result.bytes).toString() === '{"a":"x"}\\n' ? 0 : 1))
       thread.postMessage({ id: 0, bytes: new Uint8Array(Buffer.from("x\\n")) })
     `)
-    const { packages, ours } = loadedBy(folderWith({}), program)
+    const { packages, ours } = loadedBy(folderWith({}), program, nodeOptions)
     expect([...packages]).toEqual([])
     expect(ours).toContain("core/src/expression")
     expect([...ours]).not.toContain("core/src/pipeline")

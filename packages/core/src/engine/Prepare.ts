@@ -7,6 +7,7 @@ import { DefinitionError, type PipelineError, EngineError, TransformError } from
 import type { ModuleReference, PluginContext } from "../contract/Plugin.ts"
 import { messageOf } from "../contract/thrown.ts"
 import { loadExpressions } from "../expression/load.ts"
+import { treesOf } from "../expression/Expression.ts"
 import { makePlan, type Plan } from "../pipeline/Plan.ts"
 import { loadTransformFunctions } from "../transform/custom.ts"
 import { expressionsOf } from "../transform/Step.ts"
@@ -73,7 +74,8 @@ export const prepareWorkers = (
     return undefined
   const { output, spec } = plan
   const encoder = load.encoded.encoder(output)
-  return (decoder) => makeWorkers(size, { decoder, steps: spec, encoder, output })
+  const trees = treesOf(spec.steps.flatMap(expressionsOf))
+  return (decoder) => makeWorkers(size, { decoder, steps: spec, trees, encoder, output })
 }
 
 /** Starts the threads once the source has said how its chunks are decoded. */

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { EngineError } from "../contract/Errors.ts"
 import type { ModuleReference } from "../contract/Plugin.ts"
+import type { Trees } from "../expression/Parse.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { StepsSpec } from "../transform/Step.ts"
 
@@ -15,6 +16,8 @@ import type { StepsSpec } from "../transform/Step.ts"
 export interface WorkerSetup {
   readonly decoder: ModuleReference
   readonly steps: StepsSpec
+  /** Of all expressions of the steps. */
+  readonly trees: Trees
   readonly encoder: ModuleReference
   /** The schema that the encoder was made for. */
   readonly output: BatchSchema

@@ -5,6 +5,7 @@ import type { ModuleReference } from "../contract/Plugin.ts"
 import type { Decode } from "../contract/Source.ts"
 import { isSameSchema } from "../model/ColumnType.ts"
 import { loadExpressions } from "../expression/load.ts"
+import { useTrees } from "../expression/Parse.ts"
 import { compileSteps } from "../transform/Segment.ts"
 import { loadTransformFunctions } from "../transform/custom.ts"
 import { type CompiledSteps, expressionsOf, type StepsResult } from "../transform/Step.ts"
@@ -24,6 +25,7 @@ const load = async <F>(reference: ModuleReference): Promise<F> => {
 }
 
 const prepare = async (): Promise<Ready> => {
+  useTrees(setup.trees)
   const [decode, encode] = await Promise.all([
     load<Decode>(setup.decoder),
     load<Encode>(setup.encoder),

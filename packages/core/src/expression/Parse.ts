@@ -18,7 +18,25 @@ export type ParseResult =
   | { readonly ok: true; readonly parsed: ParsedExpression }
   | { readonly ok: false; readonly issues: ReadonlyArray<ExpressionIssue> }
 
+/** Parse trees by the texts of their expressions. Goes through structured clone. */
+export type Trees = ReadonlyMap<string, TreeNode>
+
 let parser: { readonly parseSync: (text: string) => Parsed } | undefined
+let known: Trees = new Map()
+
+/** The trees of expressions, for another thread; those that are wrong are left out. */
+export const treesOf = (texts: ReadonlyArray<string>): Trees =>
+  new Map(
+    texts.flatMap((text) => {
+      const result = parseExpression(text)
+      return result.ok ? [[text, result.parsed.tree] as const] : []
+    }),
+  )
+
+/** For a thread that is given the trees: these texts need no parser, which takes 10 MB in each thread. */
+export const useTrees = (trees: Trees): void => void (known = trees)
+
+export const isParsed = (text: string): boolean => known.has(text)
 
 /** Loads the parser, once per process. */
 export const loadParser = async (): Promise<void> => {
@@ -53,14 +71,12 @@ const MAX_BYTES = 16 * 1024
 const PREFIX = "SELECT ("
 
 export const parseExpression = (text: string): ParseResult => {
-  if (parser === undefined) throw new Error("The expression parser is not loaded. Await loadExpressions() first.")
   const early = refuseText(text)
   if (early !== undefined) return failed(early)
   const scanned = scanTokens(text)
   if (scanned.issue !== undefined) return failed(scanned.issue)
   try {
-    const statement = parser.parseSync(`${PREFIX}${scanned.text}\n)`).stmts?.[0]?.stmt
-    const tree = onlyTarget(statement)
+    const tree = known.get(text) ?? parse(scanned.text)
     if (tree === undefined) return failed({ code: "EXPRESSION_SYNTAX", message: "This is a statement, not an expression.", position: 0 })
     const positions = positionsByByte(text)
     const position = (location = PREFIX.length): number => positions(location - PREFIX.length)
@@ -68,6 +84,11 @@ export const parseExpression = (text: string): ParseResult => {
   } catch (error) {
     return failed(issueOf(error, text))
   }
+}
+
+const parse = (text: string): TreeNode | undefined => {
+  if (parser === undefined) throw new Error("The expression parser is not loaded. Await loadExpressions() first.")
+  return onlyTarget(parser.parseSync(`${PREFIX}${text}\n)`).stmts?.[0]?.stmt)
 }
 
 const failed = (issue: ExpressionIssue): ParseResult => ({ ok: false, issues: [issue] })
