@@ -187,7 +187,7 @@ const cannotHold = async (options: DestinationLawsOptions, mode: WriteMode): Pro
     const exit = await loadExit(options, place, mode, { schema, rows, pieces: [rows] }, {})
     assert.ok(Exit.isFailure(exit), "a value that the destination cannot hold was taken")
     const error = errorOf(exit.cause)
-    checkError(error, DestinationError, place)
+    checkError(error, DestinationError, place, options.destination.type)
     const bad = rows.findIndex((row) => notHeld(options, schema, row) !== undefined)
     const { row, column } = error as DestinationError
     assert.deepEqual({ row, column }, { row: bad + 1, column: notHeld(options, schema, rows[bad]!) })
@@ -226,7 +226,7 @@ const anyFault = async (options: DestinationLawsOptions, mode: WriteMode): Promi
         await load(options, place, mode, first)
         const exit = await loadExit(options, place, mode, second, { plan })
         if (!struck) return
-        if (Exit.isFailure(exit)) checkError(errorOf(exit.cause), DestinationError, place)
+        if (Exit.isFailure(exit)) checkError(errorOf(exit.cause), DestinationError, place, options.destination.type)
         const found = comparable(await readBackAfter(place, `operation ${at} failed ${how}`), mode)
         const allowed = [first.rows, after(mode, first.rows, second.rows)].map((rows) =>
           comparable(asRead(options, rows, first.schema), mode),

@@ -116,6 +116,40 @@ describe("the laws of sources", () => {
     expect(found["loses and repeats nothing when it is resumed at any cursor"]).toMatch(/Counterexample: \[1,1,0\].*resumed after 1 rows/s)
   })
 
+  test("find an error that does not say whose it is", async () => {
+    const source = defineSource<{ wrong?: boolean }>({
+      type: "nameless",
+      read: async function* ({ config }) {
+        if (config.wrong === true) throw new SourceError({ code: "SOURCE_FAILED", message: "It did not work. Try again." })
+        yield [{ id: 1 }]
+      },
+    })
+    const found = await broken(sourceLaws({ source, config: {}, rows: [{ id: 1 }], badConfigs: [{ wrong: true }], incremental: false }))
+    expect(found).toEqual({
+      "fails with a code and without secrets": expect.stringContaining("neither the plugin's type nor its name") as string,
+    })
+  })
+
+  test("find rows that are left out in silence where a file cannot be read", async () => {
+    const files = memoryFiles()
+    files.put("/project/a", "1")
+    files.put("/project/b", "2")
+    const source = defineSource<object>({
+      type: "silent",
+      async *read(context) {
+        for (const name of await context.files.list("/project")) {
+          const text = await readText(context.files, `/project/${name}`).catch(() => undefined) // house-rules: allow, the bug that is to be found
+          if (text !== undefined) yield [{ text }]
+        }
+      },
+    })
+    const found = await broken(sourceLaws({ source, config: {}, rows: [{ text: "1" }, { text: "2" }], files, incremental: false }))
+    expect(Object.keys(found)).toEqual(["leaves nothing open, and says what is wrong, when any file operation fails"])
+    expect(found["leaves nothing open, and says what is wrong, when any file operation fails"]).toContain(
+      "rows are missing where operation 2 failed",
+    )
+  })
+
   test("find a secret in an error, in whatever form", async () => {
     for (const form of [
       (text: string) => text,

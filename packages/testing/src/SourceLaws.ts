@@ -132,17 +132,20 @@ const anyStop = async (options: SourceLawsOptions): Promise<void> => {
 const MOST_FAULTS = 60
 
 const anyFault = async (options: SourceLawsOptions): Promise<void> => {
+  const expected = options.rows ?? rowsOf(await read(options, { batchSize: 3 }))
   for (let at = 1; at <= MOST_FAULTS; at++) {
     let struck = false
     const plan: FaultPlan = { at, onFault: () => void (struck = true) }
     const exit = await readExit(options, { batchSize: 3, plan })
     if (!struck) return
-    // A source may get on without what failed; where it fails, it says why.
-    if (Exit.isFailure(exit))
+    // A source may get on without what failed, but not without rows; where it fails, it says why.
+    if (Exit.isSuccess(exit)) assert.deepEqual(rowsOf(exit.value), expected, `rows are missing where operation ${at} failed`)
+    else
       checkError(
         Option.getOrElse(Cause.findErrorOption(exit.cause), () => Cause.pretty(exit.cause)),
         SourceError,
         options,
+        options.source.type,
       )
   }
 }
@@ -157,6 +160,7 @@ const badConfigs = async (options: SourceLawsOptions): Promise<void> => {
       Option.getOrElse(Cause.findErrorOption(exit.cause), () => Cause.pretty(exit.cause)),
       SourceError,
       options,
+      options.source.type,
     )
   }
 }

@@ -18,6 +18,9 @@ export interface PluginSetting {
 
 const quiet = (): void => undefined
 
+/** How the pipeline of the laws names the plugin. */
+const NAME = "plugin_of_the_laws"
+
 /** A context whose `files` are under the plan; `files.openHandles()` says what leaked. */
 export const contextFor = (
   setting: PluginSetting,
@@ -26,7 +29,7 @@ export const contextFor = (
 ): PluginContext & { readonly files: FaultyFiles } => ({
   pipeline: "laws",
   runId: "run_laws",
-  name: "plugin",
+  name: NAME,
   projectRoot: setting.projectRoot ?? process.cwd(),
   allowOutside: false,
   files: faultyFiles(setting.files ?? nodeFiles(), plan),
@@ -49,15 +52,18 @@ export const checkConfigJson = async (schema: StandardSchema<unknown, unknown>, 
   assert.deepEqual(await decodeConfig(schema, JSON.parse(JSON.stringify(config))), direct, "the config changes when it goes through JSON")
 }
 
-/** Fails where an error is none of ours, has no known code, or says a secret. */
+/** Fails where an error is none of ours, has no known code, does not say whose it is, or says a secret. */
 export const checkError = (
   error: unknown,
   kind: abstract new (...given: ReadonlyArray<never>) => DeltaflowError,
   { secrets = [] }: PluginSetting,
+  type: string,
 ): void => {
   assert.ok(error instanceof kind, `a plugin fails with ${kind.name}, not with ${String(error)}`)
   assert.ok(Object.hasOwn(errorCodes, error.code), `${error.code} is no known code`)
   assert.ok(error.message.trim() !== "", "an error says what happened")
+  const isNamed = error.path?.includes(NAME) === true || error.message.includes(type) || error.message.includes(NAME)
+  assert.ok(isNamed, `an error says neither the plugin's type nor its name in the pipeline: ${error.message}`)
   const said = `${error.message} ${error.hint ?? ""} ${JSON.stringify(error)}`
   for (const secret of secrets)
     for (const form of formsOf(secret)) assert.ok(!said.includes(form), `an error shows a secret: ${error.code}`)
