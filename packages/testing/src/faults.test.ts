@@ -3,11 +3,17 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { memoryStore } from "@deltaflow/core/store/memory"
 import { nodeFiles } from "@deltaflow/core/node"
-import type { Files } from "@deltaflow/core"
+import type { Destination, Files, Source } from "@deltaflow/core"
+import { defineDestination, defineSource, Engine, StateStore } from "@deltaflow/core/effect"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { faultyFiles, faultyStore } from "./faults.ts"
+import { faultyDestination, Faults, faultyFiles, faultySource, faultyStore } from "./faults.ts"
 import { memoryFiles } from "./memoryFiles.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -246,5 +252,81 @@ describe("a store with faults", () => {
       Effect.timeoutOrElse(faulty.getRun("run_1"), { duration: 10, orElse: () => Effect.succeed("hangs") }),
     )
     expect([outcome, faulty.struck()]).toEqual(["hangs", true])
+  })
+})
+
+describe("plugins with faults", () => {
+  const rows = () =>
+    defineSource({
+      type: "rows",
+      read: () => Stream.make([{ id: 1 }], [{ id: 2 }]),
+    })
+  const kept = () => {
+    const seen: Array<string> = []
+    const destination = defineDestination({
+      type: "kept",
+      checkpoint: () => Effect.sync(() => void seen.push("checkpoint")),
+      open: () =>
+        Effect.succeed({
+          write: (batch) => Effect.sync(() => void seen.push(`write ${batch.length}`)),
+          commit: () => Effect.sync(() => void seen.push("commit")),
+        }),
+    })
+    return { seen, destination }
+  }
+  const pipeline = { name: "faulty", sources: [{ type: "rows" }], destinations: [{ type: "kept" }] }
+  const run = (plugins: ReadonlyArray<Source | Destination>) =>
+    Effect.runPromise(
+      Effect.provide(
+        Engine.use((engine) => Effect.exit(engine.run(pipeline, { timeout: 50 }))),
+        Engine.layer({ plugins }).pipe(Layer.provide(StateStore.layerMemory)),
+        { local: true },
+      ),
+    )
+  const codeOf = (exit: Exit.Exit<unknown, unknown>) =>
+    Exit.isSuccess(exit) ? "success" : (Option.getOrThrow(Cause.findErrorOption(exit.cause)) as { readonly code: string }).code
+
+  test("count all operations together, in the order of the run", async () => {
+    const faults = new Faults()
+    const { destination, seen } = kept()
+    expect(codeOf(await run([faultySource(rows(), faults), faultyDestination(destination, faults)]))).toBe("success")
+    const names = faults.operations.map(({ name, target }) => `${name} ${target}`)
+    expect(names.toSorted()).toEqual(["commit kept", "open kept", "open rows", "read rows", "read rows", "write kept", "write kept"])
+    expect([names[0], names.at(-1), faults.struck()]).toEqual(["open rows", "commit kept", false])
+    expect(seen).toEqual(["write 1", "write 1", "commit"])
+  })
+
+  test("fail before and after they took effect", async () => {
+    for (const [only, how, code, expected] of [
+      ["open", "before", "SOURCE_FAILED", []],
+      ["read", "before", "SOURCE_FAILED", []],
+      ["write", "before", "DESTINATION_FAILED", []],
+      ["write", "after", "STEP_TIMEOUT", ["write 1"]],
+      ["commit", "before", "DESTINATION_FAILED", ["write 1", "write 1"]],
+      ["commit", "after", "STEP_TIMEOUT", ["write 1", "write 1", "commit"]],
+    ] as const) {
+      const faults = new Faults({ at: 1, how, only: [only] })
+      const { destination, seen } = kept()
+      expect([only, how, codeOf(await run([faultySource(rows(), faults), faultyDestination(destination, faults)]))]).toEqual([
+        only,
+        how,
+        code,
+      ])
+      expect(seen).toEqual(expected)
+    }
+  })
+
+  test("are gone with a crash, together with files and store", async () => {
+    const disk = memoryFiles()
+    disk.put("/a", "old")
+    const faults = new Faults({ at: 1, how: "crash", only: ["write"], onFault: disk.crash })
+    const files = faultyFiles(disk, faults)
+    const store = faultyStore(memoryStore(), faults)
+    const handle = await files.openRead("/a")
+    const { destination, seen } = kept()
+    expect(codeOf(await run([rows(), faultyDestination(destination, faults)]))).toBe("RUN_TIMEOUT")
+    expect([seen, faults.isCrashed]).toEqual([[], true])
+    const late = [handle.close(), files.stat("/a"), Effect.runPromise(store.getRun("run_1"))]
+    expect(await Promise.race([...late, new Promise((resolve) => setTimeout(resolve, 20, "nothing"))])).toBe("nothing")
   })
 })

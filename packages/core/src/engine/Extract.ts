@@ -26,6 +26,8 @@ interface Item {
   /** The source's cursor once these rows are durable, encoded. */
   readonly cursor: { readonly source: string; readonly encoded: string } | undefined
   readonly rowsIn: number
+  /** Rows read from all sources up to and with these. */
+  readonly readSoFar: number
   /** Gives the memory of the rows back. Called once they are loaded, where nothing else holds them. */
   readonly release?: (() => void) | undefined
 }
@@ -115,6 +117,7 @@ const admit = (
     const rowsIn = raw.kind === "batch" ? raw.batch.length : raw.result.rowsIn
     count.rows += rowsIn
     count.bytes += raw.bytesRead
+    const readSoFar = state.counters.read
     state.moved("extract")
     const cursor =
       raw.cursor === undefined || opened.source.incremental === undefined
@@ -122,11 +125,11 @@ const admit = (
         : { source: opened.source.name, encoded: yield* encode(opened, raw.cursor) }
     if (raw.kind === "encoded") {
       const { bytes, rows, passed, schema } = raw.result
-      return { kind: "encoded", permits: raw.permits, cursor, rowsIn, bytes, rows, passed, schema } as const
+      return { kind: "encoded", permits: raw.permits, cursor, rowsIn, readSoFar, bytes, rows, passed, schema } as const
     }
     const batch = options.plan.conform(raw.batch, index)
     const permits = raw.permits ?? (yield* memory.take(batch.byteSize))
-    return { kind: "batch", permits, cursor, rowsIn, batch, release: raw.release } as const
+    return { kind: "batch", permits, cursor, rowsIn, readSoFar, batch, release: raw.release } as const
   })
 
 const encode = (opened: OpenedSource, cursor: CursorValue): Effect.Effect<string, SourceError> =>

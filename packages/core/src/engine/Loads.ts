@@ -11,7 +11,7 @@ import type { Row } from "../model/Value.ts"
 import { DeadLetter } from "./DeadLetter.ts"
 import { limitOpening, limitTime, timeLimit } from "./limitTime.ts"
 import type { ErrorHandling, ResolvedDestination, ResolvedPipeline } from "./Resolved.ts"
-import type { RunState } from "./RunState.ts"
+import type { Reached, RunState } from "./RunState.ts"
 import { withOwnScope } from "./scopedForRun.ts"
 
 /** A row that was set aside, with the reason. */
@@ -27,6 +27,8 @@ export interface LoadItem {
   readonly kind: "batch" | "encoded"
   readonly cursor: { readonly source: string; readonly encoded: string } | undefined
   readonly rowsIn: number
+  /** Counts up to and with these rows; absent where all rows before them have been counted. */
+  readonly reached?: Reached
   readonly rejections: ReadonlyArray<Rejection>
   readonly batch?: Batch
   readonly bytes?: Uint8Array
@@ -146,7 +148,7 @@ class LoadsWriter {
       state.moved("load")
       if (item.cursor === undefined) return
       this.cursors = { ...this.cursors, [item.cursor.source]: item.cursor.encoded }
-      if (this.commitsNow()) yield* this.commitDue()
+      if (this.commitsNow()) yield* this.commitDue(item.reached)
     })
   }
 
@@ -218,11 +220,13 @@ class LoadsWriter {
     return this.options.incremental && !this.options.fullRefresh && !this.deadLetter.waitsForEnd
   }
 
-  private commitDue(): Effect.Effect<void, PipelineError> {
+  private commitDue(reached: Reached | undefined): Effect.Effect<void, PipelineError> {
     const now = this.options.now()
     const due = (this.loads ?? []).filter((one) => one.load.commitsEarly && now - one.lastCommit >= one.destination.flushInterval)
     const commits = Effect.forEach(due, (one) => this.commit(one, false), { discard: true })
-    return due.length < (this.loads?.length ?? 0) ? commits : Effect.tap(commits, () => Effect.sync(() => this.options.state.committed()))
+    return due.length === 0 || due.length < this.loads!.length
+      ? commits
+      : Effect.tap(commits, () => Effect.sync(() => this.options.state.committed(reached)))
   }
 
   finish(): Effect.Effect<void, PipelineError> {

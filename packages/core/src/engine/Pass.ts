@@ -17,6 +17,7 @@ import { limitOpening } from "./limitTime.ts"
 import { makeMemory, type Memory } from "./Memory.ts"
 import { type StepsOptions, transformBatch, type Transformed } from "./Steps.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
+import type { Reached, RunState } from "./RunState.ts"
 import { withOwnScope } from "./scopedForRun.ts"
 
 export interface OpenedSource {
@@ -123,9 +124,21 @@ const transform = (options: StepsOptions, item: Extracted): Effect.Effect<Transf
   const { state } = options
   if (item.kind === "encoded") {
     state.counters.addSteps(item.rowsIn, item.passed, NO_REJECTIONS)
-    return Effect.succeed({ ...item, rejections: [] })
+    return Effect.succeed({ ...item, rejections: [], reached: reached(state, item) })
   }
-  return Effect.map(transformBatch(options, options.plan.steps, item.batch, 0), (done) => ({ ...item, kind: "batch" as const, ...done }))
+  return Effect.map(transformBatch(options, options.plan.steps, item.batch, 0), (done) => ({
+    ...item,
+    kind: "batch" as const,
+    ...done,
+    reached: reached(state, item),
+  }))
 }
+
+/** Invariant 5 holds at a commit too: what the stages have done for later rows is not counted with it. */
+const reached = ({ counters }: RunState, { readSoFar }: Extracted): Reached => ({
+  read: readSoFar,
+  filtered: counters.filtered,
+  added: counters.added,
+})
 
 const NO_REJECTIONS: ReadonlyMap<number, number> = new Map()

@@ -5,6 +5,9 @@ import type { RunProgress } from "./Options.ts"
 import type { ErrorHandling } from "./Resolved.ts"
 import { StageEvents } from "./stageEvents.ts"
 
+/** Counts of the stages before the load when certain rows went through them. */
+export type Reached = Partial<Pick<Totals, "read" | "filtered" | "added">>
+
 export class RunState {
   readonly runId: string
   readonly counters: Counters
@@ -39,9 +42,12 @@ export class RunState {
     return addTotals(this.kept, this.committedNow)
   }
 
-  /** All destinations hold everything that has been counted. */
-  committed(): void {
-    this.committedNow = this.counters.totals()
+  /**
+   * All destinations hold everything up to here: the counts of the stages before are given as they were when the last rows went through,
+   * because by now those stages may be further on. Without them the stages have ended.
+   */
+  committed(reached: Reached = {}): void {
+    this.committedNow = { ...this.counters.totals(), ...reached }
   }
 
   /** The next attempt starts from the last commit. */

@@ -18,11 +18,14 @@ export const scopedForRun = <A, E, R>(
     Effect.gen(function* () {
       const scope = yield* Scope.make("parallel")
       const controller = new AbortController()
-      const exit = yield* Effect.exit(restore(Scope.provide(body(controller.signal), scope)))
+      const running = yield* Effect.forkDetach(Scope.provide(body(controller.signal), scope), { startImmediately: true })
+      const exit = yield* Effect.exit(restore(Fiber.join(running)))
       controller.abort()
+      // A stream closes its own parts while it is interrupted, and these may hang as all others.
+      const ended = yield* Effect.timeoutOption(Fiber.interrupt(running), CLOSE_MS)
       const closing = yield* Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true })
       const closed = yield* Effect.timeoutOption(Fiber.await(closing), CLOSE_MS)
-      if (Option.isNone(closed)) onSlow()
+      if (Option.isNone(ended) || Option.isNone(closed)) onSlow()
       else if (Exit.isSuccess(exit)) yield* closed.value
       return yield* exit
     }),
