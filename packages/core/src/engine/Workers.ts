@@ -106,10 +106,15 @@ class WorkerPool {
   }
 
   private start(): Thread {
-    const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
-    // When the sources themselves are run, the worker has to find the other packages' sources too.
-    const execArgv = import.meta.url.endsWith(".ts") ? ["--conditions=source", "--disable-warning=ExperimentalWarning"] : process.execArgv
-    const worker = new Worker(url, { workerData: this.setup, execArgv, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
+    const isSource = import.meta.url.endsWith(".ts")
+    const url = new URL(isSource ? "./worker.ts" : "./worker.js", import.meta.url)
+    const worker = new Worker(url, {
+      workerData: this.setup,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      // When the sources themselves are run, the worker has to find the other packages' sources too. Otherwise it takes over what the
+      // process was started with; named here, flags of V8 would be refused.
+      ...(isSource ? { execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"] } : {}),
+    })
     const thread: Thread = { worker, pending: 0 }
     worker.on("message", (answer: WorkerAnswer) => this.answered(thread, answer))
     worker.on("error", (cause) => this.failed(thread, cause))

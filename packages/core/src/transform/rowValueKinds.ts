@@ -77,6 +77,8 @@ export const isValueAlready = (type: ColumnType, kinds: number): boolean => {
   switch (type) {
     case "string":
       return (kinds & ~Kind.string) === 0
+    case "integer":
+      return (kinds & ~Kind.integer) === 0
     case "double":
       return (kinds & ~(Kind.integer | Kind.double)) === 0
     case "boolean":
