@@ -1,3 +1,4 @@
+// oxlint-disable vitest/expect-expect -- the first says why nothing is compared
 /** Random metrics over random groups of rows, computed by PostgreSQL 18 and by us: at once, and in pieces that are merged. */
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"

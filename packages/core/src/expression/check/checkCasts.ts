@@ -52,8 +52,8 @@ const limitOf = ({ name, modifiers }: NamedType): Limit | string | undefined => 
   switch (name) {
     case "numeric":
       if (first < 1 || first > 1000) return `numeric(${first}) is not there: the precision is from 1 to 1000.`
-      if (second !== undefined && (second < 0 || second > first))
-        return `numeric(${first}, ${second}) is not there: the scale is from 0 to the precision.`
+      if (second !== undefined && Math.abs(second) > 1000)
+        return `numeric(${first}, ${second}) is not there: the scale is from -1000 to 1000.`
       return ["withPrecision", [first, second ?? 0]]
     case "varchar":
       return first < 1 ? `varchar(${first}) is not there: the length is from 1.` : ["withLength", [first]]

@@ -6,8 +6,8 @@ import { asItself, shared, toCommonType } from "./checkForms.ts"
 import { coerce } from "./coerce.ts"
 import { type Context, type Operand, showType } from "./context.ts"
 import { library } from "../functions/library.ts"
-import { constant } from "../literals.ts"
-import { childrenOf, type ComparisonOperator, type Node } from "../Node.ts"
+import { constant, reviveLiteral } from "../literals.ts"
+import { childrenOf, type ComparisonOperator, type Literal, type Node } from "../Node.ts"
 import type { TreeNode } from "../Parse.ts"
 import { resolve } from "../functions/signatures.ts"
 import { categoryOf, commonType, isComparable, type OperandType } from "./typing.ts"
@@ -186,13 +186,37 @@ const between = (
 const logic = (kind: "and" | "or", args: ReadonlyArray<Node | undefined>): Node | undefined =>
   args.every((arg) => arg !== undefined) ? { kind, type: "boolean", nullable: args.some((arg) => arg.nullable), args } : undefined
 
+/** `x LIKE ANY (ARRAY['a%', …])`: one call per item, so the items must stand there. */
+const checkQuantifiedOperator = (context: Context, part: Operation, name: string, left: Operand, right: Operand): Operand | undefined => {
+  const word = part.kind === "AEXPR_OP_ALL" ? "ALL" : "ANY"
+  const array = right.kind === "untyped" ? coerce(context, right, "string[]") : right
+  const items = array === undefined ? undefined : itemsOfArray(array)
+  if (array === undefined) return undefined
+  if (items === undefined) return context.unsupported(part.location, `${name} ${word} with an array that is no list of items`)
+  const value = asItself(context, left)
+  if (value === undefined) return undefined
+  return shared(context, value, (reference) => {
+    const calls = items.map((item) => applyOperator(context, name, [reference, item], part.location))
+    if (!calls.every((call): call is Node => call !== undefined && call.kind !== "untyped")) return undefined
+    if (calls.length === 0) return constant(word === "ALL", "boolean")
+    return calls.length === 1 ? calls[0] : logic(word === "ALL" ? "and" : "or", calls)
+  })
+}
+
+const itemsOfArray = (array: Node): ReadonlyArray<Node> | undefined => {
+  if (array.kind === "array") return array.items
+  if (array.kind !== "constant" || !Array.isArray(array.value) || !isArrayType(array.type)) return undefined
+  const type = elementType(array.type)
+  return (array.value as ReadonlyArray<Literal>).map((item) => constant(reviveLiteral(item, type), type))
+}
+
 /** `x = ANY (array)`, `x < ALL (array)` */
 const checkQuantified = (context: Context, part: Operation, name: string): Operand | undefined => {
   const operands = context.checkAll([part.lexpr, part.rexpr])
   if (operands === undefined) return undefined
   const [left, right] = operands as readonly [Operand, Operand]
   const word = part.kind === "AEXPR_OP_ALL" ? "ALL" : "ANY"
-  if (!comparisonOperators.has(name)) return context.unsupported(part.location, `${name} ${word}`)
+  if (!comparisonOperators.has(name)) return checkQuantifiedOperator(context, part, name, left, right)
   const element = right.type === "unknown" ? left.type : isArrayType(right.type) ? elementType(right.type) : undefined
   const operandType = element === undefined ? undefined : commonType([left.type, element])
   if (operandType === undefined || isArrayType(operandType) || !isComparable(operandType)) {

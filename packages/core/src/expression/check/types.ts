@@ -92,7 +92,12 @@ const modifiersOf = (tree: TypeName): ReadonlyArray<number> | undefined => {
   return values.every((value) => value !== undefined) ? values : undefined
 }
 
-const integerOf = (tree: TreeNode): number | undefined =>
-  "A_Const" in tree && tree.A_Const.ival !== undefined ? (tree.A_Const.ival.ival ?? 0) : undefined
+const integerOf = (tree: TreeNode): number | undefined => {
+  if ("A_Const" in tree && tree.A_Const.ival !== undefined) return tree.A_Const.ival.ival ?? 0
+  // A minus before the number.
+  const { name, lexpr, rexpr } = "A_Expr" in tree ? tree.A_Expr : {}
+  const inner = rexpr === undefined || lexpr !== undefined ? undefined : integerOf(rexpr)
+  return inner !== undefined && name !== undefined && nameOf(name[0]!) === "-" ? -inner : undefined
+}
 
 export const isTextType = (type: ColumnType): boolean => !isArrayType(type) && type === "string"

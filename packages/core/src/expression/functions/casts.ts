@@ -6,7 +6,7 @@ import { microsOf, splitMicros, MICROS_PER_DAY } from "../../model/Temporal.ts"
 import { int64, parseValue, quoteValue, type Value, ValueError } from "../../model/Value.ts"
 import { parseBytes } from "./bytes.ts"
 import { isStampInRange, readDate, readTime, readTimestamp } from "./dateText.ts"
-import { bounded, rescale } from "./decimals.ts"
+import { bounded, rescale, roundDecimal } from "./decimals.ts"
 import { roundDouble } from "./doubles.ts"
 import { ExpressionError, shown } from "../ExpressionError.ts"
 import { formatAs } from "./format.ts"
@@ -182,9 +182,12 @@ const withPrecision = (value: Decimal, precision: Whole, scale: Whole): Decimal 
       throw new ExpressionError("NUMBER_OUT_OF_RANGE", `${shown(value)} does not fit numeric(${String(precision)}, ${String(scale)}).`)
     return value
   }
-  const rounded = rescale(value, Number(scale))
-  const limit = powerOfTen(Number(precision))
-  if (rounded.coefficient >= limit || rounded.coefficient <= -limit) {
+  // With a negative scale, digits before the point are rounded away too.
+  const rounded = roundDecimal(value, scale)
+  const digits = Number(precision) - Number(scale)
+  const limit = digits < 0 ? new Decimal(1, -digits) : new Decimal(powerOfTen(digits), 0)
+  const magnitude = rounded.coefficient < 0 ? Decimal.negate(rounded) : rounded
+  if (Decimal.compare(magnitude, limit) >= 0) {
     throw new ExpressionError("NUMBER_OUT_OF_RANGE", `${shown(value)} does not fit numeric(${String(precision)}, ${String(scale)}).`)
   }
   return rounded

@@ -74,3 +74,13 @@ answers("TO_TIMESTAMP", [
   ["to_timestamp('2025-01-31 3600', 'YYYY-MM-DD SSSS')", "timestamptz", "2025-01-31 01:00:00+00"],
   ["to_timestamp('2025-01-31 05:06', 'YYYY-MM-DD HH24:MI')", "timestamptz", "2025-01-31 05:06:00+00"],
 ])
+
+answers("TO_CHAR of intervals", [
+  ["to_char(interval '36:10:05.25', 'HH24:MI:SS.MS')", "string", "36:10:05.250"],
+  ["to_char(interval '1 year 2 months 3 days', 'YYYY-MM-DD DDD')", "string", "0001-02-03 423"],
+  ["to_char(interval '-14 month -3 days -5 hours', 'YYYY MM DD HH24')", "string", "-0001 -02 -3 -05"],
+  ["to_char(interval 'infinity', 'YYYY')", "string", null],
+  ["to_char(interval '1 day', 'Month')", "error", "INVALID_ARGUMENT"],
+  ["to_char(timestamp '2024-02-29', 'RM rm FMRM')", "string", "II   ii   II"],
+  ["to_date('5 XII 2024', 'DD RM YYYY')", "date", "2024-12-05"],
+])

@@ -1,5 +1,6 @@
 /** TO_CHAR of dates, TO_DATE and TO_TIMESTAMP. */
 import type { Whole } from "../../model/Decimal.ts"
+import type { Interval } from "../../model/Interval.ts"
 import { daysFromCivil, daysInMonth, microsOf } from "../../model/Temporal.ts"
 import { quoteValue } from "../../model/Value.ts"
 import { dayOfWeek, dayOfYear, type Fields, fieldsOf, isoWeek } from "./dateParts.ts"
@@ -152,6 +153,57 @@ const format = (stamp: Whole, parts: ReadonlyArray<TemplatePart>, zoned: boolean
 
 const formatStampAs = (stamp: Whole, parts: ReadonlyArray<TemplatePart>): string | null => format(stamp, parts, false)
 const formatZonedAs = (stamp: Whole, parts: ReadonlyArray<TemplatePart>): string | null => format(stamp, parts, true)
+
+/** Parts of an interval. They may be negative, and hours more than a day has. */
+const SPAN_NUMBERS: Readonly<Record<string, readonly [width: number, value: (span: Interval) => number]>> = {
+  YYYY: [4, ({ months }) => Math.trunc(months / 12)],
+  YYY: [3, ({ months }) => Math.trunc(months / 12) % 1000],
+  YY: [2, ({ months }) => Math.trunc(months / 12) % 100],
+  Y: [1, ({ months }) => Math.trunc(months / 12) % 10],
+  CC: [2, ({ months }) => Math.trunc(Math.trunc(months / 12) / 100)],
+  MM: [2, ({ months }) => months % 12],
+  DDD: [3, ({ months, days }) => months * 30 + days],
+  DD: [2, ({ days }) => days],
+  HH24: [2, ({ micros }) => Math.trunc(micros / HOUR)],
+  HH12: [2, ({ micros }) => Math.trunc(micros / HOUR) % 12 || 12],
+  HH: [2, ({ micros }) => Math.trunc(micros / HOUR) % 12 || 12],
+  MI: [2, ({ micros }) => Math.trunc(micros / MINUTE) % 60],
+  SS: [2, ({ micros }) => Math.trunc(micros / 1_000_000) % 60],
+  SSSS: [1, ({ micros }) => Math.trunc(micros / 1_000_000)],
+  SSSSS: [1, ({ micros }) => Math.trunc(micros / 1_000_000)],
+  MS: [3, ({ micros }) => Math.trunc((micros % 1_000_000) / 1000)],
+  US: [6, ({ micros }) => micros % 1_000_000],
+}
+
+/** For an interval, words and places in a calendar mean nothing. */
+const spanTemplate = (template: string): ReadonlyArray<TemplatePart> => {
+  const parts = dateTemplate(template)
+  for (const part of parts) {
+    if (part.kind === "pattern" && SPAN_NUMBERS[part.name] === undefined)
+      throw new ExpressionError(
+        "INVALID_ARGUMENT",
+        `The template ${quoteValue(template)} uses ${part.name}, which an interval does not have.`,
+      )
+  }
+  return parts
+}
+
+const formatSpanAs = (span: Interval, parts: ReadonlyArray<TemplatePart>): string | null => {
+  if (!span.isFinite || parts.length === 0) return null
+  let text = ""
+  for (const part of parts) text += part.kind === "text" ? part.text : formatSpanPart(part, span)
+  return text
+}
+
+const formatSpanPart = ({ name, fill, ordinal }: PatternPart, span: Interval): string => {
+  const [width, value] = SPAN_NUMBERS[name]!
+  const digits = String(value(span) + 0)
+  // The sign of days counts into their width.
+  const signed = digits.startsWith("-") && name.startsWith("DD") ? width - 1 : width
+  const text = fill && !FRACTIONS.test(name) ? digits : padded(digits, signed)
+  if (ordinal === undefined) return text
+  return text + (ordinal === "TH" ? ordinalOf(digits).toUpperCase() : ordinalOf(digits))
+}
 
 /** Patterns that TO_DATE and TO_TIMESTAMP do not read. */
 const UNREAD = new Set("IYYY IYY IY I IDDD ID IW WW W CC TZ TZH TZM OF Y,YYY".split(" "))
@@ -338,7 +390,16 @@ const timestampBy = (text: string, parts: ReadonlyArray<TemplatePart>): Whole =>
   return checkedStamp(microsOf(dateOf(reader), clockOf(reader)))
 }
 
-export const dateFormatRuntime = { dateTemplate, readTemplate, formatStampAs, formatZonedAs, dateBy, timestampBy }
+export const dateFormatRuntime = {
+  dateTemplate,
+  spanTemplate,
+  formatSpanAs,
+  readTemplate,
+  formatStampAs,
+  formatZonedAs,
+  dateBy,
+  timestampBy,
+}
 
 const refusing =
   (make: (template: string) => unknown) =>
@@ -359,6 +420,11 @@ const reading = { prepare: { by: "readTemplate", from: [1] }, refuse: refusing(r
 export const dateFormatSignatures: ReadonlyArray<Signature> = [
   fn("to_char(timestamp, string)", "string", "formatStampAs", writing),
   fn("to_char(timestamptz, string)", "string", "formatZonedAs", writing),
+  fn("to_char(interval, string)", "string", "formatSpanAs", {
+    prepare: { by: "spanTemplate", from: [1] },
+    refuse: refusing(spanTemplate),
+    nullable: true,
+  }),
   fn("to_date(string, string)", "date", "dateBy", reading),
   fn("to_timestamp(string, string)", "timestamptz", "timestampBy", reading),
 ]

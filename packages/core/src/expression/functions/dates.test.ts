@@ -98,3 +98,31 @@ answers("dates compare across types", [
   ["date '2025-01-31' between '2025-01-01' and '2025-02-01'", "boolean", "true"],
   ["date '2025-01-31' in ('2025-01-31', '2025-02-01')", "boolean", "true"],
 ])
+
+answers("intervals without end", [
+  ["interval 'infinity'", "interval", "infinity"],
+  ["- interval 'infinity'", "interval", "-infinity"],
+  ["timestamp 'infinity' - timestamp '2024-01-01'", "interval", "infinity"],
+  ["timestamp '2024-01-01' - timestamptz 'infinity'", "interval", "-infinity"],
+  ["timestamp 'infinity' - timestamp 'infinity'", "error", "NUMBER_OUT_OF_RANGE"],
+  ["timestamp '2024-01-01' + interval '-infinity'", "timestamp", "-infinity"],
+  ["timestamp 'infinity' + interval '-infinity'", "error", "NUMBER_OUT_OF_RANGE"],
+  ["time '12:00' + interval 'infinity'", "error", "NUMBER_OUT_OF_RANGE"],
+  ["interval 'infinity' + interval '-infinity'", "error", "NUMBER_OUT_OF_RANGE"],
+  ["interval 'infinity' * -2", "interval", "-infinity"],
+  ["interval 'infinity' * 0", "error", "NUMBER_OUT_OF_RANGE"],
+  ["interval '1 day' * 'infinity'::double precision", "interval", "infinity"],
+  ["interval 'infinity' / -1", "interval", "-infinity"],
+  ["interval 'infinity' > interval '1000 years'", "boolean", "true"],
+  ["extract(year from interval 'infinity')", "decimal", "Infinity"],
+  ["extract(minute from interval '-infinity')", "decimal", null],
+  ["interval 'infinity'::time", "error", "NUMBER_OUT_OF_RANGE"],
+  ["isfinite(interval '-infinity')", "boolean", "false"],
+  ["age(timestamp 'infinity', timestamp '2024-01-01')", "interval", "infinity"],
+])
+
+answers("intervals are justified", [
+  ["justify_days(interval '-1 month 40 days')", "interval", "10 days"],
+  ["justify_hours(interval '1 day -30 hours')", "interval", "-06:00:00"],
+  ["justify_interval(interval '1 month -1 hour')", "interval", "29 days 23:00:00"],
+])

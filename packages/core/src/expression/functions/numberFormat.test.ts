@@ -49,3 +49,20 @@ answers("TO_CHAR of numbers", [
   ["to_char(-0.1, '.99')", "string", "-.##"],
   ["to_char(-0.1, '0.9')", "string", "-0.1"],
 ])
+
+answers("TO_CHAR of numbers with the rarer patterns", [
+  ["to_char(485, 'RN')", "string", "        CDLXXXV"],
+  ["to_char(5.2, 'FMrn')", "string", "v"],
+  ["to_char(4000, 'RN')", "string", "###############"],
+  ["to_char(482, '999th')", "string", " 482nd"],
+  ["to_char(11, '99TH')", "string", " 11TH"],
+  ["to_char(12.45, '99V9')", "string", " 125"],
+  ["to_char(1234.5, '9.99EEEE')", "string", " 1.23e+03"],
+  ["to_char(-0.00012, '9.9EEEE')", "string", "-1.2e-04"],
+  ["to_char(12, 'PL99')", "string", "+ 12"],
+  ["to_char(-12, '9SG9')", "string", "1-2"],
+  ["to_char(485, 'L999')", "string", "  485"],
+  ["to_char('NaN'::numeric, '9999')", "string", "  NaN"],
+  ["to_char(1, '9.9.9')", "error", "INVALID_ARGUMENT"],
+  ["to_char(1, '9SS')", "error", "INVALID_ARGUMENT"],
+])
