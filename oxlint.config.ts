@@ -48,6 +48,12 @@ const acrossPackages = {
   message: "Import another package by its name and a sub-path that it exports, never by its files.",
 }
 
+/** Between packages too, imports run one way: core ← connectors | testing ← cli. */
+const aboveOf = (folder: string, names: string) => ({
+  regex: `^(${names})(/|$)`,
+  message: `Between packages imports run one way: core ← connectors | testing ← cli. So ${folder} may import core.`,
+})
+
 const engineInConnectors = {
   regex: "^@deltaflow/core(/effect|/node)?$",
   importNames: ["createEngine", "Engine", "Run"],
@@ -128,7 +134,11 @@ export default defineConfig({
     },
     // "Any source at all" has no other spelling: the configuration of a plugin stands on both sides of the arrow.
     { files: ["packages/core/src/contract/*.ts"], rules: { "typescript/no-explicit-any": "off" } },
-    { files: ["packages/connectors/src/**/*.ts", "templates/connector/**/*.ts"], rules: banned(acrossPackages, engineInConnectors) },
+    {
+      files: ["packages/connectors/src/**/*.ts", "templates/connector/**/*.ts"],
+      rules: banned(acrossPackages, engineInConnectors, aboveOf("connectors", "@deltaflow/testing|deltaflow")),
+    },
+    { files: ["packages/testing/src/**/*.ts"], rules: banned(acrossPackages, aboveOf("testing", "@deltaflow/connectors|deltaflow")) },
     {
       // Tests may look at every layer, and print what they measured.
       files: ["**/*.test.ts", "packages/*/test/**", "bench/**"],

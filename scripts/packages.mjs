@@ -34,23 +34,28 @@ const packAll = async (work) => {
   return { ok: true, output: "", packed }
 }
 
-/** The sub-paths of an installed package, with patterns filled in from its files. @param {string} app @param {string} name */
-const subPaths = (app, name) => {
-  const folder = path.join(app, "node_modules", name)
-  /** @type {Record<string, string | { default: string }>} */
+/**
+ * The sub-paths that a package promises. A pattern stands for every module of that shape in the sources, not in what was packed:
+ * what the build left out has to be missed.
+ *
+ * @param {Packed} packed
+ */
+const subPaths = ({ name, folder }) => {
+  /** @type {Record<string, string | { source: string }>} */
   const exported = readJson(path.join(folder, "package.json")).exports
   return Object.entries(exported).flatMap(([key, target]) => {
     if (!key.includes("*")) return [path.posix.join(name, key)]
-    const [before = "", after = ""] = (typeof target === "string" ? target : target.default).split("*")
+    const [before = "", after = ""] = (typeof target === "string" ? target : target.source).split("*")
     return readdirSync(path.join(folder, before), { withFileTypes: true })
       .filter((entry) => existsSync(path.join(folder, before, entry.name + after)))
       .map((entry) => path.posix.join(name, key.replace("*", entry.name)))
   })
 }
 
-/** attw looks behind a pattern only where it is told what is there. @param {string} app @param {Packed} packed */
-const lintTarball = (app, { name, tarball }) => {
-  const entries = subPaths(app, name).map((subPath) => subPath.replace(name, "."))
+/** attw looks behind a pattern only where it is told what is there. @param {Packed} packed */
+const lintTarball = (packed) => {
+  const { name, tarball } = packed
+  const entries = subPaths(packed).map((subPath) => subPath.replace(name, "."))
   return inOrder([
     () => run("publint", ["run", tarball, "--strict"]),
     () => run("attw", ["--profile", "esm-only", "--no-color", "--no-emoji", "--entrypoints", ...entries, "--", tarball]),
@@ -97,7 +102,7 @@ const installApp = async (app, packed) => {
   writeFileSync(path.join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }))
   const outcome = await run("npm", ["install", "--no-audit", "--no-fund", ...packed.map(({ tarball }) => tarball)], { cwd: app })
   if (!outcome.ok) return outcome
-  writeFileSync(path.join(app, "load.mjs"), loader(packed.flatMap(({ name }) => subPaths(app, name))))
+  writeFileSync(path.join(app, "load.mjs"), loader(packed.flatMap(subPaths)))
   writeFileSync(path.join(app, "worker.mjs"), worker)
   return outcome
 }
@@ -154,7 +159,7 @@ const checkIn = async (work) => {
   if (!node.ok) return node
   return inOrder([
     () => installApp(app, packed),
-    ...packed.map((one) => () => lintTarball(app, one)),
+    ...packed.map((one) => () => lintTarball(one)),
     async () => weighCore(app),
     () => loadUnder(app, process.execPath),
     () => loadUnder(app, node.binary),
