@@ -400,3 +400,105 @@ test("only the columns that an aggregate looks at are read", async () => {
   expect(explanation.sources[0]).toMatchObject({ read: ["id"], pruned: ["text"] })
   expect(explanation.steps[1]!.columns).toEqual([{ name: "n", type: "integer", nullable: false }])
 })
+
+/** Two sources: numbers, and names for some of them. */
+const joined = (more: Partial<PipelineDefinition> = {}): PipelineDefinition =>
+  definition({
+    sources: [
+      { type: "rows", batch_size: 100 },
+      { type: "names", name: "labels", batch_size: 70 },
+    ],
+    transforms: [{ type: "join", with: "labels", on: { id: "number" }, how: "left" }],
+    ...more,
+  })
+
+const labelsOf = (count: number) =>
+  rowsSource(
+    Array.from({ length: count }, (_, i) => ({ label: `label ${i}`.padEnd(40, "."), number: 2 * i, text: i })),
+    "names",
+  )
+
+test("a join adds the columns of the other source, in the order of the rows, in memory or not", async () => {
+  for (const defaults of [{}, small]) {
+    const kept = keepRows()
+    const { files, opened } = watched()
+    await using engine = createEngine({ plugins: [rowsSource(mixed(3001)), labelsOf(1200), kept.destination], tempFolder, files })
+    const run = await engine.run(joined({ defaults }))
+    const expected = mixed(3001).map(({ id, text }) => {
+      const isThere = id % 2 === 0 && id < 2400
+      return { id, text, label: isThere ? `label ${id / 2}`.padEnd(40, ".") : null, labels_text: isThere ? id / 2 : null }
+    })
+    expect(kept.rows).toEqual(expected)
+    expect(run).toMatchObject({ rowsExtracted: 4201, rowsLoaded: 3001, rowsFiltered: 1200, rowsRejected: 0 })
+    expect(run.progress).toMatchObject({ read: 4201, loaded: 3001, filtered: 1200, added: 0 })
+    expect(opened.some((file) => file.startsWith(tempFolder))).toBe("buffer_memory" in defaults)
+    expect(readdirSync(tempFolder)).toEqual([])
+  }
+})
+
+test("rows that a join multiplies count as added", async () => {
+  const kept = keepRows()
+  const others = rowsSource(
+    Array.from({ length: 50 }, (_, i) => ({ number: 1, other: i })),
+    "names",
+  )
+  await using engine = engineWith(rowsSource([{ id: 1 }, { id: 2 }, { id: 1 }]), others, kept.destination)
+  const run = await engine.run(joined({ transforms: [{ type: "join", with: "labels", on: { id: "number" } }] }))
+  expect(kept.rows).toHaveLength(100)
+  expect(run.progress).toMatchObject({ read: 53, loaded: 100, filtered: 0, rejected: 0, added: 47 })
+})
+
+test("a join that gives more than memory holds goes through, whatever room its batches find", async () => {
+  const kept = keepRows()
+  const others = rowsSource(
+    Array.from({ length: 400 }, (_, i) => ({ number: 1, other: i, filler: "x".repeat(100) })),
+    "names",
+  )
+  const rows = Array.from({ length: 60 }, () => ({ id: 1 }))
+  for (const buffer_memory of ["64kb", "1mb"]) {
+    await using engine = engineWith(rowsSource(rows), others, kept.destination)
+    const transforms = [
+      { type: "join", with: "labels", on: { id: "number" } },
+      { type: "aggregate", metrics: { n: "COUNT(*)", total: "SUM(other)" } },
+    ] as const
+    const run = await engine.run(joined({ defaults: { buffer_memory }, transforms }))
+    expect(run).toMatchObject({ rowsLoaded: 1 })
+    expect(kept.rows.at(-1)).toEqual({ n: 24_000, total: Decimal.fromWhole(60 * 79_800) })
+  }
+  expect(readdirSync(tempFolder)).toEqual([])
+})
+
+test("keys of types that are never equal, columns that are not there and names that are taken are found before a row is read", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(rowsSource(mixed(5)), labelsOf(5), kept.destination)
+  const messageOf = async (on: Readonly<Record<string, string>>, before: PipelineDefinition["transforms"] = []): Promise<string> =>
+    (await failure(engine.run(joined({ transforms: [...before, { type: "join", with: "labels", on }] })))).message
+  expect(await messageOf({ id: "label" })).toContain("`id` is integer and `label` of `labels` is string, which are never equal.")
+  expect(await messageOf({ id: "nummer" })).toContain("The source `labels` has no column `nummer`.\nDid you mean `number`?")
+  expect(await messageOf({ ids: "number" })).toContain("There is no column `ids` at this step.")
+  const taken = [{ type: "map", fields: { labels_text: "1" } }] as const
+  expect(await messageOf({ id: "number" }, taken)).toContain("The rows already have a column `labels_text`.")
+})
+
+test("a preview before a join shows the rows alone, and one behind it the pairs", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(rowsSource(mixed(500)), labelsOf(100), kept.destination)
+  expect((await engine.preview(joined(), { limit: 1000, step: 0 })).rows).toEqual(mixed(500))
+  const behind = await engine.preview(joined(), { limit: 3 })
+  expect(behind.rows.map((row) => Object.keys(row))).toEqual(Array.from({ length: 3 }, () => ["id", "text", "label", "labels_text"]))
+  const explanation = await engine.explain(joined())
+  expect(explanation.steps[0]).toMatchObject({ type: "join", what: "left with labels on id = number" })
+  expect(explanation.sources.map((source) => source.name)).toEqual(["sources[0]", "labels"])
+})
+
+test("a join of rows that only a custom step knows compares keys as the other source has them", async () => {
+  const kept = keepRows()
+  const reshape = defineTransform({ type: "reshape", row: (row: Row) => ({ key: row["id"] }) })
+  await using engine = engineWith(rowsSource(mixed(20)), labelsOf(5), kept.destination, reshape)
+  const transforms = [{ type: "reshape" }, { type: "join", with: "labels", on: { key: "number" }, how: "semi" }] as const
+  await engine.run(joined({ transforms }))
+  expect(kept.rows.map((row) => Number(row["key"])).toSorted((a, b) => a - b)).toEqual([0, 2, 4, 6, 8])
+  const wrong = defineTransform({ type: "reshape", row: (row: Row) => ({ key: String(row["id"]) }) })
+  await using other = engineWith(rowsSource(mixed(20)), labelsOf(5), kept.destination, wrong)
+  expect((await failure(other.run(joined({ transforms })))).message).toContain("are never equal")
+})

@@ -14,7 +14,10 @@ import { SpillFile } from "../transform/blocking/spill.ts"
 import { placeOf } from "../transform/failure.ts"
 import type { LaterSteps } from "../transform/Step.ts"
 import type { Memory } from "./Memory.ts"
+import { type Extracted, type ExtractOptions, extractSide } from "./Extract.ts"
 import { collectRejections, type StepsOptions, transformBatch, transformFailure, type Transformed } from "./Steps.ts"
+
+type BlockingOptions = ExtractOptions & StepsOptions
 
 /** A folder of this user's, because another user's could not be written. */
 export const defaultTempFolder = (): string => path.join(tmpdir(), `deltaflow-${process.getuid?.() ?? "spill"}`)
@@ -27,7 +30,7 @@ const stepMemory = (bufferMemory: number, blocking: number): number => (bufferMe
 
 /** Takes the items through one blocking step and the row-wise steps behind it. */
 export const throughBlocking = (
-  options: StepsOptions,
+  options: BlockingOptions,
   steps: LaterSteps,
   memory: Memory,
   items: Stream.Stream<Transformed, PipelineError>,
@@ -42,11 +45,12 @@ export const throughBlocking = (
         openSpill,
       }
       const stage = new BlockingStage(options, steps, steps.start(host), memory)
-      const taken = items.pipe(
-        Stream.mapEffect((item) => stage.take(item)),
+      const step = pipeline.steps[steps.step]!
+      const side = step.type === "join" ? extractSide(options, step.with, memory) : Stream.empty
+      return side.pipe(
+        Stream.mapEffect((item) => stage.takeSide(item)),
+        Stream.concat(Stream.flatMap(items, (item) => stage.take(item), { concurrency: 1 })),
         Stream.filter((item) => item !== undefined),
-      )
-      return taken.pipe(
         Stream.concat(Stream.suspend(() => stage.given())),
         Stream.concat(Stream.suspend(() => Stream.fromIterable(stage.cursors()))),
       )
@@ -88,19 +92,48 @@ class BlockingStage {
     this.memory = memory
   }
 
-  /** Takes the rows; what goes on at once are rows that were rejected. */
-  take(item: Transformed): Effect.Effect<Transformed | undefined, PipelineError> {
+  /** Takes the rows; what goes on at once are rows that were rejected, and those that need not wait for others. */
+  take(item: Transformed): Stream.Stream<Transformed | undefined, PipelineError> {
+    if (item.cursor !== undefined) this.waiting.set(item.cursor.source, item.cursor)
+    const batch = item.batch!
+    const { run } = this
+    const rejected = collectRejections(this.options, batch)
+    const add = batch.length === 0 || run.through !== undefined ? undefined : () => run.add(batch, rejected.onRowError)
+    const done = Stream.fromEffect(this.taken(item, rejected, add))
+    if (batch.length === 0 || run.through === undefined) return done
+    const given = Stream.fromAsyncIterable(this.timed(run.through(batch, rejected.onRowError)), transformFailure)
+    // The room that these rows take is the one of the rows that they were made of: taking more while that is held could wait for ever.
+    return Stream.concat(
+      Stream.mapEffect(given, (one) => this.give(one, 0)),
+      done,
+    )
+  }
+
+  /** Takes rows of the source that a join reads for itself. */
+  takeSide(item: Extracted): Effect.Effect<Transformed | undefined, PipelineError> {
+    const batch = item.kind === "batch" ? item.batch : Batch.empty({ columns: [] })
+    const rejected = collectRejections(this.options, batch)
+    return this.taken({ ...itemOf(batch, item.permits, []), release: item.release }, rejected, () =>
+      this.run.addSide!(batch, rejected.onRowError),
+    )
+  }
+
+  /** Counts the rows of an item that has been taken, and gives its memory back. */
+  private taken(
+    item: Transformed,
+    rejected: ReturnType<typeof collectRejections>,
+    add: (() => void | Promise<void>) | undefined,
+  ): Effect.Effect<Transformed | undefined, PipelineError> {
     return Effect.gen({ self: this }, function* () {
-      if (item.cursor !== undefined) this.waiting.set(item.cursor.source, item.cursor)
       const batch = item.batch!
-      const rejected = collectRejections(this.options, batch)
       const started = performance.now()
-      if (batch.length > 0) {
-        const added = yield* Effect.try({ try: () => this.run.add(batch, rejected.onRowError), catch: transformFailure })
-        if (added !== undefined) yield* Effect.tryPromise({ try: () => added, catch: transformFailure })
-        this.options.state.counters.addBlocking(this.steps.step, { rowsIn: batch.length, rejected: rejected.rejections.length })
-      }
+      const added = add === undefined ? undefined : yield* Effect.try({ try: add, catch: transformFailure })
+      if (added !== undefined) yield* Effect.tryPromise({ try: () => added, catch: transformFailure })
       this.took(performance.now() - started)
+      this.options.state.counters.addBlocking(this.steps.step, { rowsIn: batch.length, rejected: rejected.rejections.length })
+      // The step keeps copies, so nothing refers to the batch any more.
+      batch.release()
+      item.release?.()
       yield* this.memory.release(item.permits)
       const rejections = [...item.rejections, ...rejected.rejections]
       return rejections.length === 0 ? undefined : itemOf(Batch.empty(batch.schema), 0, rejections)
@@ -109,12 +142,13 @@ class BlockingStage {
 
   /** The rows that come out, after the row-wise steps behind. */
   given(): Stream.Stream<Transformed, PipelineError> {
-    return Stream.fromAsyncIterable(this.finish(), transformFailure).pipe(Stream.mapEffect((batch) => this.give(batch)))
+    const batches = Stream.fromAsyncIterable(this.timed(this.run.finish()), transformFailure)
+    return Stream.mapEffect(batches, (batch) => Effect.flatMap(this.memory.take(batch.byteSize), (permits) => this.give(batch, permits)))
   }
 
-  private async *finish(): AsyncGenerator<Batch, void, undefined> {
+  private async *timed(batches: AsyncGenerator<Batch, void, undefined>): AsyncGenerator<Batch, void, undefined> {
     let started = performance.now()
-    for await (const batch of this.run.finish()) {
+    for await (const batch of batches) {
       this.took(performance.now() - started)
       yield batch
       started = performance.now()
@@ -127,12 +161,11 @@ class BlockingStage {
     if (!overlaps) state.counters.steps[this.steps.step]!.durationMs += milliseconds
   }
 
-  private give(batch: Batch): Effect.Effect<Transformed, PipelineError> {
+  private give(batch: Batch, permits: number): Effect.Effect<Transformed, PipelineError> {
     return Effect.gen({ self: this }, function* () {
       // Gives timers, signals and the load a turn.
       yield* Effect.yieldNow
       this.options.state.counters.addBlocking(this.steps.step, { rowsOut: batch.length })
-      const permits = yield* this.memory.take(batch.byteSize)
       const done = yield* transformBatch(this.options, this.steps, batch, this.steps.step + 1)
       return itemOf(done.batch, permits, done.rejections)
     })

@@ -11,6 +11,7 @@ import type { Plan } from "../pipeline/Plan.ts"
 import type { Memory } from "./Memory.ts"
 import type { OpenedSource } from "./Pass.ts"
 import { WORKER_BYTES, type WorkerStart } from "./Prepare.ts"
+import { isSide } from "../transform/Step.ts"
 import type { RunState } from "./RunState.ts"
 import type { WorkerResult } from "./Workers.ts"
 
@@ -42,10 +43,18 @@ export type Extracted =
       readonly schema: BatchSchema
     })
 
+/** The rows of all sources but those that a join reads for itself. */
 export const extract = (options: ExtractOptions, memory: Memory): Stream.Stream<Extracted, PipelineError> =>
   Stream.fromIterable(options.opened.map((opened, index) => ({ opened, index }))).pipe(
+    Stream.filter(({ opened }) => !isSide(options.plan.spec, opened.source.name)),
     Stream.flatMap(({ opened, index }) => extractOne(options, opened, index, memory), { concurrency: 1 }),
   )
+
+/** The rows of a source that a join reads for itself. */
+export const extractSide = (options: ExtractOptions, name: string, memory: Memory): Stream.Stream<Extracted, PipelineError> => {
+  const index = options.opened.findIndex(({ source }) => source.name === name)
+  return extractOne(options, options.opened[index]!, index, memory)
+}
 
 const extractOne = (
   options: ExtractOptions,

@@ -13,6 +13,7 @@ import type { Preview, PreviewOptions } from "./EngineService.ts"
 import { type Execution, newRunState, runtimeValues, slowToClose } from "./Execution.ts"
 import { extract, type ExtractOptions } from "./Extract.ts"
 import { type OpenedSource, openSources, passMemory, throughSteps } from "./Pass.ts"
+import { sidesOf } from "../transform/Step.ts"
 import { preparePlan } from "./Prepare.ts"
 import { guaranteeOf } from "./Resolve.ts"
 import type { StepsOptions } from "./Steps.ts"
@@ -82,8 +83,11 @@ const firstRows = (
   signal: AbortSignal,
 ): Effect.Effect<Preview, PipelineError, Scope.Scope> =>
   Effect.gen(function* () {
-    const steps = step === undefined ? execution.pipeline.steps : execution.pipeline.steps.slice(0, step)
-    const cut: Execution = { ...execution, pipeline: { ...execution.pipeline, steps, workers: 1 } }
+    const { pipeline } = execution
+    const steps = step === undefined ? pipeline.steps : pipeline.steps.slice(0, step)
+    const notYetJoined = sidesOf(pipeline.steps.slice(steps.length))
+    const sources = pipeline.sources.filter(({ name }) => !notYetJoined.includes(name))
+    const cut: Execution = { ...execution, pipeline: { ...pipeline, sources, steps, workers: 1 } }
     const { opened, plan } = yield* openForLooking(cut, signal, limit)
     const rows: Array<Row> = []
     let schema: BatchSchema | undefined

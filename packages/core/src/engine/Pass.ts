@@ -95,7 +95,7 @@ export const passMemory = ({ pipeline, plan }: StepsOptions): Memory =>
 
 /** The second stage: all steps. */
 export const throughSteps = (
-  options: StepsOptions,
+  options: ExtractOptions & StepsOptions,
   items: Stream.Stream<Extracted, PipelineError>,
   memory: Memory,
 ): Stream.Stream<Transformed, PipelineError> =>

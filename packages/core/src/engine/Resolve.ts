@@ -13,7 +13,7 @@ import type { PipelineDefinition } from "../pipeline/Definition.ts"
 import { loadPipelineText } from "../pipeline/onDemand.ts"
 import { type Secrets } from "../pipeline/Secrets.ts"
 import { fillRuntime, type RuntimeTexts } from "../pipeline/variables.ts"
-import type { CustomFunction, KeyPart, LocalReference, Step } from "../transform/Step.ts"
+import type { CustomFunction, JoinStep, KeyPart, LocalReference, Step } from "../transform/Step.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 import type { ResolvedDestination, ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 
@@ -169,6 +169,8 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
       const { key, keep = "first", by } = step
       return { ...named(step.name), type: "deduplicate", key: listOfNames(key), keep, ...(by === undefined ? {} : { by }) }
     }
+    case "join":
+      return { ...named(step.name), type: "join", with: step.with, on: joinKeys(step.on), how: step.how ?? "inner" }
     case "sort":
       return { ...named(step.name), type: "sort", by: sortKeys(step) }
     case "custom": {
@@ -189,6 +191,11 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
       throw new TypeError(`the step ${step.type} cannot be run`)
   }
 }
+
+const joinKeys = (on: Extract<BuiltinStep, { readonly type: "join" }>["on"]): JoinStep["on"] =>
+  typeof on === "string" || Array.isArray(on)
+    ? listOfNames(on).map((name) => ({ left: name, right: name }))
+    : Object.entries(on).map(([left, right]) => ({ left, right }))
 
 /** PostgreSQL's defaults: nulls count as larger than all else. */
 const sortKeys = ({ by, order }: Extract<BuiltinStep, { readonly type: "sort" }>): ReadonlyArray<KeyPart> =>

@@ -16,6 +16,8 @@ import {
   type CompiledSteps,
   isTransferable,
   type ResolveCustom,
+  sidesOf,
+  isSide,
   isTransparent,
   type Step,
   type StepIssue,
@@ -26,7 +28,7 @@ import { pushableConditions } from "./pushdown.ts"
 import { conformer, type NamedSchema, unionSchema } from "./unionSchema.ts"
 
 export interface PlanOptions {
-  /** In the order of the definition; their rows are concatenated. */
+  /** In the order of the definition; the rows of those that no join reads are concatenated. */
   readonly sources: ReadonlyArray<NamedSchema>
   readonly steps: ReadonlyArray<Step>
   readonly resolve: ResolveCustom
@@ -76,16 +78,21 @@ export type PlanResult = { readonly ok: true; readonly plan: Plan } | { readonly
 /** `loadExpressions` must have resolved before. */
 export const makePlan = (options: PlanOptions): PlanResult => {
   const { sources } = options
-  const union = unionSchema(sources)
+  const sideNames = sidesOf(options.steps)
+  const sides = Object.fromEntries(sources.filter(({ name }) => sideNames.includes(name)).map(({ name, schema }) => [name, schema]))
+  const rows = sources.filter(({ name }) => !isSide({ sides }, name))
+  const union = unionSchema(rows)
   if (union.conflicts.length > 0) {
+    const place = (source: number): string => `sources[${sources.indexOf(rows[source]!)}]`
     return {
       ok: false,
-      issues: union.conflicts.map(({ source, message }) => ({ code: "EXPRESSION_TYPE", message, path: `sources[${source}]` })),
+      issues: union.conflicts.map(({ source, message }) => ({ code: "EXPRESSION_TYPE", message, path: place(source) })),
     }
   }
   const spec: StepsSpec = {
     steps: options.steps,
     input: union.schema,
+    ...(sideNames.length === 0 ? {} : { sides }),
     runtime: options.runtime,
     now: options.now,
     backend: options.backend,
@@ -95,7 +102,9 @@ export const makePlan = (options: PlanOptions): PlanResult => {
   const { steps } = compiled
   const used = new Set(steps.used)
   const pass = leadingPass(spec, steps)
-  const planned = sources.map((source) => planSource(source, used, pass, options))
+  const planned = sources.map((source) =>
+    isSide(spec, source.name) ? { ...source, offer: {}, pruned: [] } : planSource(source, used, pass, options),
+  )
   const conform = conformer(union.schema, isOpen(spec, pass))
   const plan: Plan = {
     spec,
@@ -104,7 +113,7 @@ export const makePlan = (options: PlanOptions): PlanResult => {
     offers: planned.map((source) => source.offer),
     input: union.schema,
     output: steps.output,
-    conform: (batch) => conform(batch),
+    conform: (batch, source) => (isSide(spec, sources[source]!.name) ? batch : conform(batch)),
     steps,
   }
   return { ok: true, plan }

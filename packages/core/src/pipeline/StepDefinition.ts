@@ -82,14 +82,19 @@ export const SortStep = step("sort", "Puts the rows in order.", {
 })
 
 export const JoinStep = step("join", "Joins the rows with those of another source.", {
-  with: required(Text, "Name of the source to join with."),
+  with: required(Text, "Name of the source to join with. Its rows are read for the join alone."),
   on: required(
     Schema.Union([Text, listOf(Text, "a list of column names"), Schema.Record(Text, Text)]).annotate({
       expected: "a column, a list of columns, or a mapping of left to right column",
     }),
-    "Columns that must be equal: one name, several, or left: right.",
+    "Columns that must be equal: one name, several, or left: right. Nulls equal nothing. The other source's key columns do not come out; another " +
+      "of its columns whose name is taken gets the source's name in front.",
   ),
-  how: optional(Schema.Literals(["inner", "left", "right", "full"]), "Kind of join. Default: `inner`."),
+  how: optional(
+    Schema.Literals(["inner", "left", "right", "full", "semi", "anti"]),
+    "Which rows come out: pairs alone (`inner`), also rows without a match (`left`), also those of the other source (`right`), both (`full`); " +
+      "or only rows that have a match (`semi`) or none (`anti`), without the other source's columns. Default: `inner`.",
+  ),
 })
 
 export const SqlStep = step("sql", "Runs a query over all rows, which it sees as the table `input`.", {
@@ -123,7 +128,7 @@ export const builtinSteps = [
 ] as const
 
 /** Steps of the format that this version cannot run yet. */
-export const unsupportedSteps: ReadonlySet<string> = new Set(["join", "sql", "unnest", "flatten"])
+export const unsupportedSteps: ReadonlySet<string> = new Set(["sql", "unnest", "flatten"])
 
 /** A step whose type is a transform that the host registered; its other keys are the transform's config. */
 export const PluginStep = Schema.StructWithRest(

@@ -236,6 +236,19 @@ describe("a definition", () => {
     expect(await aggregate({ group_by: ["a"] })).toEqual([["MISSING_KEY", "transforms[0].metrics"]])
   })
 
+  it("finds the other source of a join among those with a name", async () => {
+    const sources = [
+      { type: "csv", path: "a.csv" },
+      { type: "csv", path: "b.csv", name: "countries" },
+    ]
+    const join = (...withs: ReadonlyArray<string>) =>
+      codesOf({ sources, transforms: withs.map((name) => ({ type: "join", with: name, on: { country: "code" }, how: "semi" })) })
+    expect(await join("countries")).toEqual([])
+    expect(await join("countrys")).toEqual([["INVALID_VALUE", "transforms[0].with"]])
+    expect(await join("countries", "countries")).toEqual([["INVALID_VALUE", "transforms[1].with"]])
+    expect(await join("countries", "sources[0]")).toEqual([["INVALID_VALUE", "transforms[1].with"]])
+  })
+
   it("does not take an order beside a list of columns to sort by", async () => {
     const sort = (more: object) => codesOf({ transforms: [{ type: "sort", ...more }] })
     expect(await sort({ by: "a", order: "desc" })).toEqual([])
@@ -243,7 +256,7 @@ describe("a definition", () => {
     expect(await sort({ by: [{ column: "a" }], order: "desc" })).toEqual([["INVALID_VALUE", "transforms[0].order"]])
   })
 
-  it.each(["join", "sql", "unnest", "flatten"])("says that the step %s is not there yet, and still checks it", async (type) => {
+  it.each(["sql", "unnest", "flatten"])("says that the step %s is not there yet, and still checks it", async (type) => {
     const issues = await codesOf({ transforms: [{ type, nonsense: 1 }] })
     expect(issues).toContainEqual(["UNSUPPORTED_FEATURE", "transforms[0].type"])
     expect(issues).toContainEqual(["UNKNOWN_KEY", "transforms[0].nonsense"])

@@ -19,6 +19,7 @@ import { asList, asMapping, type Decoded, decodeKeys } from "./decodeKeys.ts"
 import { decodeStep } from "./decodeSteps.ts"
 import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Definition.ts"
 import { type InheritedSettings, mergeSettings } from "./inherit.ts"
+import { didYouMean } from "../model/nearestName.ts"
 import { isMapping, type Path, valueAt } from "./path.ts"
 import { plainCopy } from "./plainCopy.ts"
 import { exceptAt, missingKey, type Origin, type Problem, toIssues, wrongValue } from "./problem.ts"
@@ -110,6 +111,7 @@ const decodePipeline = async (
     ...nameProblems(root),
     ...featureProblems(root, keys),
     ...incrementalProblems(root, moving.sources),
+    ...joinProblems(root),
     ...dependencyProblems(keys),
     ...(await timeProblems(keys)),
   ])
@@ -236,7 +238,7 @@ const featureProblems = (root: Root, keys: Keys): ReadonlyArray<Problem> => [
 ]
 
 /** Steps whose result over what is new is not what it is over all rows. */
-const NEEDS_ALL_ROWS: ReadonlySet<unknown> = new Set(["aggregate", "deduplicate"])
+const NEEDS_ALL_ROWS: ReadonlySet<unknown> = new Set(["aggregate", "deduplicate", "join"])
 
 const incrementalProblems = (root: Root, sources: ReadonlyArray<DecodedSource>): ReadonlyArray<Problem> => {
   const source = sources.find(({ incremental }) => incremental !== undefined)
@@ -254,6 +256,31 @@ const incrementalProblems = (root: Root, sources: ReadonlyArray<DecodedSource>):
       },
     ]
   })
+}
+
+/** The other source of each join must be there, be read by that join alone, and leave rows to join it with. */
+const joinProblems = (root: Root): ReadonlyArray<Problem> => {
+  const sources = entriesOf(root, "sources").map(({ name }, i) => (typeof name === "string" ? name : `sources[${i}]`))
+  const joins = entriesOf(root, "transforms").flatMap((step, i) =>
+    step["type"] === "join" && typeof step["with"] === "string" ? [{ name: step["with"], path: ["transforms", i, "with"] }] : [],
+  )
+  const problems = joins.flatMap(({ name, path }, i): ReadonlyArray<Problem> => {
+    if (!sources.includes(name)) {
+      const hint = `The sources are: ${sources.join(", ")}. Give the source a \`name\`.`
+      return [{ code: "INVALID_VALUE", message: `there is no source \`${name}\`.${didYouMean(name, sources)}`, path, hint }]
+    }
+    if (joins.findIndex((join) => join.name === name) === i) return []
+    const hint = "List it once more under another name."
+    return [{ code: "INVALID_VALUE", message: `the source \`${name}\` is joined twice, and is read only once.`, path, hint }]
+  })
+  const last = joins.at(-1)
+  if (problems.length > 0 || last === undefined || sources.some((name) => joins.every((join) => join.name !== name))) return problems
+  return [{ code: "INVALID_VALUE", message: "every source is joined to the rows, so there are no rows to join them to.", path: last.path }]
+}
+
+const entriesOf = (root: Root, key: string): ReadonlyArray<Root> => {
+  const list = root[key]
+  return Array.isArray(list) ? list.map((entry: unknown) => (isMapping(entry) ? entry : {})) : []
 }
 
 const dependenciesOf = ({ depends_on, trigger }: Keys): ReadonlyArray<DecodedDependency> => {

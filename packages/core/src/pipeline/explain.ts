@@ -156,6 +156,10 @@ const describeStep = (step: Step): string => {
       ].join(", ")
     case "deduplicate":
       return `${step.keep}${step.by === undefined ? "" : ` by ${step.by}`} of each ${step.key.join(", ")}`
+    case "join": {
+      const keys = step.on.map(({ left, right }) => (left === right ? left : `${left} = ${right}`))
+      return `${step.how} with ${step.with} on ${keys.join(", ")}`
+    }
     case "sort":
       return step.by.map(describeKey).join(", ")
     case "custom":

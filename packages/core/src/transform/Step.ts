@@ -98,14 +98,35 @@ export interface AggregateStep {
   readonly metrics: Readonly<Record<string, string>>
 }
 
-/** Steps that give no row before they have seen the last one. */
-export type BlockingStep = SortStep | DeduplicateStep | AggregateStep
+/** The rows with those of another source. */
+export interface JoinStep {
+  readonly type: "join"
+  readonly name?: string
+  /** Name of the other source, whose rows are read for the join alone. */
+  readonly with: string
+  /** Columns that must be equal: of the rows, and of the other source. */
+  readonly on: ReadonlyArray<{ readonly left: string; readonly right: string }>
+  /** `semi` keeps rows that have a match, `anti` those that have none. */
+  readonly how: "inner" | "left" | "right" | "full" | "semi" | "anti"
+}
 
-const BLOCKING: ReadonlySet<Step["type"]> = new Set(["sort", "deduplicate", "aggregate"] satisfies ReadonlyArray<BlockingStep["type"]>)
+/** Steps that give no row before they have seen the last one. */
+export type BlockingStep = SortStep | DeduplicateStep | AggregateStep | JoinStep
+
+const BLOCKING: ReadonlySet<Step["type"]> = new Set(["sort", "deduplicate", "aggregate", "join"] satisfies ReadonlyArray<
+  BlockingStep["type"]
+>)
 
 export type Step = RowStep | BlockingStep
 
 export const isBlocking = (step: Step): step is BlockingStep => BLOCKING.has(step.type)
+
+/** Whether a join reads the source of this name for itself, so that its rows do not stand with the others. */
+export const isSide = ({ sides }: Pick<StepsSpec, "sides">, source: string): boolean => sides !== undefined && Object.hasOwn(sides, source)
+
+/** Names of the sources that joins read. */
+export const sidesOf = (steps: ReadonlyArray<Step>): ReadonlyArray<string> =>
+  steps.flatMap((step) => (step.type === "join" ? [step.with] : []))
 
 export const isTransparent = (step: Step): step is TransparentStep => step.type !== "custom" && !isBlocking(step)
 
@@ -115,6 +136,8 @@ export interface StepsSpec {
   readonly steps: ReadonlyArray<Step>
   /** Columns of the batches that come in. A batch with other columns is compiled for when it comes. */
   readonly input: BatchSchema
+  /** Columns of the sources that joins name, by name. */
+  readonly sides?: Readonly<Record<string, BatchSchema>>
   /** Values of `:run_id` and the like. */
   readonly runtime: Readonly<Record<string, unknown>>
   /** What `NOW()` says, milliseconds since 1970. */
@@ -238,6 +261,7 @@ export const expressionsOf = (step: Step): ReadonlyArray<string> => {
     case "custom":
     case "sort":
     case "deduplicate":
+    case "join":
       return []
   }
 }

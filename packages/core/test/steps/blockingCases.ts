@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import * as fc from "fast-check"
+import { expect } from "vitest"
 import type { Batch } from "../../src/model/Batch.ts"
 import type { BatchSchema, ColumnType } from "../../src/model/ColumnType.ts"
 import { Decimal } from "../../src/model/Decimal.ts"
@@ -11,7 +12,7 @@ import type { Value } from "../../src/model/Value.ts"
 import { nodeFiles } from "../../src/node/nodeFiles.ts"
 import type { BlockingHost } from "../../src/transform/blocking/host.ts"
 import { SpillFile } from "../../src/transform/blocking/spill.ts"
-import type { OnRowError, Step } from "../../src/transform/Step.ts"
+import type { Step } from "../../src/transform/Step.ts"
 import { tables, types as plainTypes } from "./arbitraries.ts"
 import { batchOf, type Shape, shapes, type Table } from "./batches.ts"
 import { compiled } from "./run.ts"
@@ -106,28 +107,41 @@ export interface BlockingResult {
 export const valuesOfBatch = (batch: Batch): Table =>
   Array.from({ length: batch.length }, (_, i) => batch.columns.map((column) => column.value(batch.physicalRow(i))))
 
+/** The other source of a join. */
+export interface Side {
+  readonly name: string
+  readonly schema: BatchSchema
+  readonly batches: ReadonlyArray<Batch>
+}
+
 /** Runs one blocking step over batches. */
 export const runBlocking = async (
   step: Step,
   planned: BatchSchema,
   batches: ReadonlyArray<Batch>,
   { memory, batchSize }: Pick<Handing, "memory" | "batchSize">,
-  onRowError?: OnRowError,
+  side?: Side,
 ): Promise<BlockingResult> => {
   const folder = mkdtempSync(path.join(tmpdir(), "blocking-"))
   let spill: Promise<SpillFile> | undefined
   const openSpill = () => (spill ??= SpillFile.open({ files: nodeFiles(), folder, place: "orders / transforms[0]", now: Date.now }))
   const host: BlockingHost = { memory, batchSize, openSpill }
-  try {
-    const [later] = compiled([step], planned).later
-    const run = later!.start(host)
-    for (const batch of batches) await run.add(batch, onRowError)
-    const rows: Array<ReadonlyArray<Value | null>> = []
-    let schema: BatchSchema | undefined
-    for await (const batch of run.finish()) {
+  const rows: Array<ReadonlyArray<Value | null>> = []
+  let schema: BatchSchema | undefined
+  const take = async (given: AsyncIterable<Batch>): Promise<void> => {
+    for await (const batch of given) {
+      expect(batch.length).toBeLessThanOrEqual(batchSize)
       schema ??= batch.schema
       rows.push(...valuesOfBatch(batch))
     }
+  }
+  try {
+    const { later, output } = compiled([step], planned, side === undefined ? {} : { sides: { [side.name]: side.schema } })
+    const run = later[0]!.start(host)
+    for (const batch of side?.batches ?? []) await run.addSide!(batch)
+    for (const batch of batches) await (run.through === undefined ? run.add(batch) : take(run.through(batch)))
+    await take(run.finish())
+    if (schema !== undefined) expect(schema).toEqual(output)
     return { schema, rows, spilled: spill !== undefined, left: readdirSync(folder) }
   } finally {
     const opened: SpillFile | undefined = await spill

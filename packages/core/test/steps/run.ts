@@ -21,6 +21,7 @@ export interface RunStepsOptions {
   readonly config?: unknown
   readonly host?: StepsHost
   readonly runtime?: Readonly<Record<string, unknown>>
+  readonly sides?: NonNullable<StepsSpec["sides"]>
 }
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
@@ -33,6 +34,7 @@ export const compiled = (steps: ReadonlyArray<Step>, input: StepsSpec["input"], 
     runtime: { pipeline_name: "orders", ...options.runtime },
     now: NOW,
     backend: options.backend ?? "code",
+    ...(options.sides === undefined ? {} : { sides: options.sides }),
   }
   const result = compileSteps(spec, resolver(options), options.host)
   if (!result.ok) throw new Error(result.issues.map((issue) => `${issue.path}: ${issue.message}`).join("\n"))

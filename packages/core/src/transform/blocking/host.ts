@@ -20,6 +20,12 @@ export interface BlockingRun {
    * cannot be taken throws its `TransformError`.
    */
   readonly add: (batch: Batch, onRowError?: OnRowError) => void | Promise<void>
+  /**
+   * Takes the rows of a batch in the place of `add`, and gives those that come out at once. The batch is done with when all are taken.
+   */
+  readonly through?: (batch: Batch, onRowError?: OnRowError) => AsyncGenerator<Batch, void, undefined>
+  /** Takes rows of the source that the step joins; all of them come before the first `add` or `through`. */
+  readonly addSide?: (batch: Batch, onRowError?: OnRowError) => void | Promise<void>
   /** All rows that come out. Called once, after the last `add`. */
   readonly finish: () => AsyncGenerator<Batch, void, undefined>
 }

@@ -71,11 +71,18 @@ export class KeyedRows {
   /** How to write the rows of one batch. */
   writers(batch: Batch): Writers {
     this.checked.get(batch.schema)
-    const keys = this.options.keys.map((parts) =>
-      parts.map((part) => keyWriter(batch.columns[columnIndex(batch.schema, part.column)]!, part)),
-    )
+    return { keys: this.keyWriters(batch), row: this.rowWriter(batch) }
+  }
+
+  /** The keys alone, of columns that the caller has checked. */
+  keyWriters(batch: Batch): Writers["keys"] {
+    return this.options.keys.map((parts) => parts.map((part) => keyWriter(batch.columns[columnIndex(batch.schema, part.column)]!, part)))
+  }
+
+  /** The rows alone. */
+  rowWriter(batch: Batch): Writers["row"] {
     try {
-      return { keys, row: this.form.writer(batch) }
+      return this.form.writer(batch)
     } catch (error) {
       if (error instanceof LayoutError) throw this.schemaChanged(error.message)
       throw error

@@ -5,11 +5,13 @@ import { aggregateKind } from "./aggregate.ts"
 import { deduplicateKind } from "./deduplicate.ts"
 import type { BlockingHost, BlockingRun } from "./host.ts"
 import type { BlockingCheck, BlockingKind } from "./kind.ts"
+import { joinKind } from "./join.ts"
 import { sortKind } from "./sort.ts"
 
 const KINDS: { readonly [Type in BlockingStep["type"]]: BlockingKind<Extract<BlockingStep, { readonly type: Type }>> } = {
   aggregate: aggregateKind,
   deduplicate: deduplicateKind,
+  join: joinKind,
   sort: sortKind,
 }
 

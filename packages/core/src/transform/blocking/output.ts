@@ -7,7 +7,7 @@ import type { RowForm } from "./rowForm.ts"
 import type { SortedEntries } from "./sorter.ts"
 
 /** Bytes of rows in one batch, where rows are large. */
-const LARGEST_BATCH = 8 * 1024 * 1024
+export const LARGEST_BATCH = 8 * 1024 * 1024
 
 export class BatchCutter {
   private readonly builder: BatchBuilder

@@ -35,10 +35,6 @@ export class Partitions {
     this.size += out.length - before
   }
 
-  get isEmpty(): boolean {
-    return this.size === 0 && this.ranges.every((ranges) => ranges.length === 0)
-  }
-
   /** Whether `flush` must be called before more is added. */
   get isFull(): boolean {
     return this.size > this.options.memory
@@ -53,6 +49,11 @@ export class Partitions {
       out.length = 0
     }
     this.size = 0
+  }
+
+  /** One part, as ranges of the file. Nothing may wait to be written. */
+  rangesOf(part: number): ReadonlyArray<Range> {
+    return this.ranges[part]!
   }
 
   /** The parts that hold something, each as ranges of the file. Nothing may be added after. */
