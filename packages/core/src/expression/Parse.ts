@@ -148,12 +148,15 @@ const issueOf = (error: unknown, text: string): ExpressionIssue => {
   if (details === undefined) throw error
   const position = positionOfCharacter(text, Math.max(0, details.cursorPosition - PREFIX.length))
   const atEnd = position >= text.trimEnd().length && details.message.startsWith("syntax error")
-  const message = atEnd ? "The expression ends too early. Something is missing after it." : `${capital(details.message)}.`
+  const message = atEnd ? "The expression ends too early. Something is missing after it." : `${capital(withoutBracket(details.message))}.`
   return {
     code: details.message.includes("exhausted") ? "EXPRESSION_LIMIT" : "EXPRESSION_SYNTAX",
     message,
     position: Math.min(position, text.length),
   }
 }
+
+/** The bracket that we put around the text is none of the author's. */
+const withoutBracket = (message: string): string => message.replace(/\n\)(?="?$)/, "")
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

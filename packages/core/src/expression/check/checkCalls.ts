@@ -138,6 +138,8 @@ const ABSENT: ReadonlySet<string> = new Set(
 )
 
 const unknownFunction = (context: Context, name: string, location: number | undefined): undefined => {
+  if (clockFunctions.includes(name))
+    return context.issue("UNKNOWN_FUNCTION", context.position(location), `${name.toUpperCase()} takes no arguments.`, `Write ${name}().`)
   if (ABSENT.has(name) && !library.has(name)) return context.unsupported(location, `The function ${name.toUpperCase()}`)
   const known = [...library.keys(), ...FORMS, ...clockFunctions, ...(context.aggregates?.names ?? [])].filter(
     (candidate) => !isOperatorName(candidate),
