@@ -128,7 +128,7 @@ export default defineConfig({
     },
     {
       // Steps and expressions become generated code; what goes into it is checked and quoted, and tested against closures.
-      files: ["packages/core/src/{transform,expression}/**"],
+      files: ["packages/core/src/{transform,expression}/**", "packages/core/test/expression/**"],
       // And a branch of CASE has a `then`, as in SQL.
       rules: { "typescript/no-implied-eval": "off", "unicorn/no-thenable": "off" },
     },

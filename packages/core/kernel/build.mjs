@@ -19,7 +19,7 @@ const compile = async () => {
       binary = contents
     },
   })
-  if (error) throw new Error(`packages/core/kernel: does not compile.\n${stderr}`, { cause: error })
+  if (error) throw new Error(`packages/core/kernel: does not compile.\n${stderr.toString()}`, { cause: error })
   if (WebAssembly.Module.imports(new WebAssembly.Module(binary)).length > 0)
     throw new Error("packages/core/kernel: the module imports something.")
   return binary
