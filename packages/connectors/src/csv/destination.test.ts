@@ -220,6 +220,20 @@ describe("where a file cannot be written", () => {
     })
   })
 
+  it("a name may be as long as the disk takes it, and a longer one is named", async () => {
+    const root = projectFolder({ ["a".repeat(255)]: "old\n" })
+    for (const writeMode of ["replace", "append"] as const) {
+      for (const path of ["a".repeat(255), "é".repeat(127)]) {
+        const pipeline = "long".repeat(60)
+        await loadAll(csvDestination, { path, header: false }, [batch], { root, writeMode, pipeline, schema: batch.schema })
+        expect(text(root, path).endsWith('2,"B, ""x""",""\n')).toBe(true)
+      }
+      const tooLong = loadAll(csvDestination, { path: "a".repeat(256) }, [batch], { root, writeMode })
+      expect(await failure(tooLong)).toMatchObject({ message: expect.stringContaining("ENAMETOOLONG") as string })
+    }
+    expect(readdirSync(root)).toHaveLength(2)
+  })
+
   it("a file in the place of a folder is named", async () => {
     const root = projectFolder({ blocked: "x" })
     expect(await failure(loadAll(csvDestination, { path: "blocked/a.csv" }, [batch], { root }))).toMatchObject({

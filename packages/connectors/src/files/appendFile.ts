@@ -9,7 +9,7 @@
 import { basename, dirname, join } from "node:path"
 import type { Files, ReadHandle } from "@deltaflow/core"
 import type { Compression } from "@deltaflow/core/text"
-import { type OutputFile, type Owner, Writing } from "./outputFile.ts"
+import { type OutputFile, type Owner, shortName, Writing } from "./outputFile.ts"
 
 /** What the engine keeps for us beside the checkpoint. */
 export interface AppendState {
@@ -42,7 +42,7 @@ export const readAppendState = (value: unknown): AppendState | undefined =>
     ? { run: value.run, length: value.length }
     : undefined
 
-const journalPath = (target: string): string => join(dirname(target), `.${basename(target)}.journal`)
+const journalPath = (target: string): string => join(dirname(target), `.${shortName(basename(target))}.journal`)
 
 /** Cuts the file back to what counts, where a run ended badly. Called before anybody looks at the file. */
 export const recoverAppend = async (files: Files, target: string, state: AppendState | undefined): Promise<void> => {
@@ -129,18 +129,26 @@ class Append implements AppendedFile {
     return length
   }
 
+  /** A close that was held up may come after another run has found our journal, and added rows of its own. */
+  private async ownsFile(): Promise<boolean> {
+    const path = journalPath(this.target)
+    if ((await this.files.stat(path)) === undefined) return false
+    return (await readJournal(this.files, path))?.run === this.journal.run
+  }
+
   /**
    * Without a commit the file is as it was. After one, only the engine knows whether its checkpoint was stored; unless the run ended well,
    * or each commit counts by itself, the journal stays and the next run decides.
    */
   async close(kept: boolean): Promise<void> {
     const { base } = this.journal
+    const isOurs = kept || (await this.ownsFile())
     try {
-      if (!kept) await this.writing.truncate(this.committed ?? Math.max(0, base))
+      if (!kept && isOurs) await this.writing.truncate(this.committed ?? Math.max(0, base))
     } finally {
       await this.writing.close()
     }
-    if (!kept && this.keepsState && this.committed !== undefined) return
+    if (!isOurs || (!kept && this.keepsState && this.committed !== undefined)) return
     if (this.committed === undefined && base < 0) await this.files.remove(this.target)
     await this.files.remove(journalPath(this.target))
     await this.files.syncDirectory(dirname(this.target))

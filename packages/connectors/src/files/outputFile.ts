@@ -4,6 +4,7 @@
  *
  * Bytes are written behind the caller's back, one write at a time; the next call meets the failure of the one before.
  */
+import { createHash } from "node:crypto"
 import { basename, dirname, join } from "node:path"
 import type { Files, WriteHandle } from "@deltaflow/core"
 import { type Compression, Compressor } from "@deltaflow/core/text"
@@ -89,7 +90,7 @@ export interface Owner {
  */
 export const replaceFile = async (files: Files, target: string, compression: Compression, owner: Owner): Promise<OutputFile> => {
   const folder = dirname(target)
-  const prefix = `.${basename(target)}.${safeName(owner.pipeline)}.`
+  const prefix = `.${shortName(basename(target))}.${safeName(owner.pipeline)}.`
   await files.makeDirectory(folder)
   for (const name of await files.list(folder)) {
     if (name.startsWith(prefix) && name.endsWith(".tmp")) await files.remove(join(folder, name))
@@ -122,4 +123,8 @@ export const replaceFile = async (files: Files, target: string, compression: Com
   }
 }
 
-const safeName = (name: string): string => name.replace(/[^\w-]/g, "_")
+const safeName = (name: string): string => shortName(name.replace(/[^\w-]/g, "_"))
+
+/** The name itself, or a hash of it where there would be no room for what is added to it: a name may have 255 bytes. */
+export const shortName = (name: string): string =>
+  Buffer.byteLength(name) <= 80 ? name : createHash("sha256").update(name).digest("hex").slice(0, 32)
