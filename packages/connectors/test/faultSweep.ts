@@ -2,8 +2,8 @@
  * The n-th-fault sweep: one fault at one operation of a whole run, then the fault is gone, the run is repeated, and the ledger must agree.
  *
  * A case is: a run that goes well (rows 1 to 20), new input (rows 21 to 45), the run with the fault, a run without, and now and then one
- * more that must find nothing new. All operations of the store, the source, the destination and the files are counted together. Time is simulated, so
- * that hanging and waiting cost nothing.
+ * more that must find nothing new. All operations of the store, the source, the destination and the files are counted together. Time is
+ * simulated, so that hanging and waiting cost nothing.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"

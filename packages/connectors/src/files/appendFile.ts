@@ -142,8 +142,9 @@ class Append implements AppendedFile {
    */
   async close(kept: boolean): Promise<void> {
     const { base } = this.journal
-    const isOurs = kept || (await this.ownsFile())
+    let isOurs = kept
     try {
+      isOurs ||= await this.ownsFile()
       if (!kept && isOurs) await this.writing.truncate(this.committed ?? Math.max(0, base))
     } finally {
       await this.writing.close()
