@@ -11,7 +11,7 @@ import { packageFolders } from "./stamps.mjs"
 const root = path.resolve(import.meta.dirname, "..")
 
 /** The oldest Node that `engines` promises. */
-const oldestNode = "22.15.0"
+const oldestNode = "22.18.0"
 
 /** What `@deltaflow/core` may bring along beside Effect. */
 const limits = { packages: 15, megabytes: 12 }
@@ -96,6 +96,17 @@ for (const file of ["in.csv", "out.ndjson"]) rmSync(file)
 if (result.rowsLoaded !== rows) throw new Error(result.rowsLoaded + " rows were loaded, not " + rows)
 `
 
+/** In the app: a project as in the tutorial, with a step in TypeScript. */
+const project = {
+  "people.csv": "id,name\n1,Ada\n2,Bo\n",
+  "initial.ts": "export default (row: { name: string }) => ({ initial: row.name.slice(0, 1) })\n",
+  "deltaflow.yml": `name: people
+sources: [{ type: csv, path: people.csv }]
+transforms: [{ type: custom, module: initial.ts, mode: patch }]
+destinations: [{ type: sqlite, path: people.db, table: people }]
+`,
+}
+
 /** An app with nothing but our tarballs. @param {string} app @param {Packed[]} packed */
 const installApp = async (app, packed) => {
   mkdirSync(app, { recursive: true })
@@ -104,6 +115,7 @@ const installApp = async (app, packed) => {
   if (!outcome.ok) return outcome
   writeFileSync(path.join(app, "load.mjs"), loader(packed.flatMap(subPaths)))
   writeFileSync(path.join(app, "worker.mjs"), worker)
+  for (const [file, text] of Object.entries(project)) writeFileSync(path.join(app, file), text)
   return outcome
 }
 
@@ -118,12 +130,18 @@ const oldNode = async () => {
   return { ...outcome, binary }
 }
 
+/** The command under a Node, which must not add talk of its own. @param {string} app @param {string} node @param {string} name */
+const runCommand = async (app, node, name) => {
+  const outcome = await run(node, ["node_modules/deltaflow/bin/deltaflow.js", name], { cwd: app })
+  return { ...outcome, ok: outcome.ok && !outcome.output.includes("Warning") }
+}
+
 /** @param {string} app @param {string} node */
 const loadUnder = (app, node) =>
   inOrder([
     () => run(node, ["load.mjs"], { cwd: app }),
     () => run(node, ["worker.mjs"], { cwd: app }),
-    () => run(node, ["node_modules/deltaflow/bin/deltaflow.js", "--version"], { cwd: app }),
+    ...["--version", "validate", "run", "doctor"].map((name) => () => runCommand(app, node, name)),
   ])
 
 /** @param {string} folder @returns {number} */

@@ -1,8 +1,14 @@
 #!/usr/bin/env node
 // Plain old syntax and no static import: this file must load on any Node, to say which one is needed.
-var needed = [22, 15]
+var needed = [22, 18]
 var found = process.versions.node
 var parts = found.split(".").map(Number)
+
+// Node 22 says of its SQLite and of TypeScript modules that they are experimental: that is ours to know, and not the user's.
+var emitWarning = process.emitWarning
+process.emitWarning = function (warning) {
+  if (!/^(SQLite|Type Stripping) is an experimental feature/.test(String(warning))) emitWarning.apply(process, arguments)
+}
 
 function start() {
   return import("node:module")

@@ -11,15 +11,15 @@ const startOn = (version: string) => {
   })
 }
 
-it.each(["20.20.2", "22.14.0", "18.0.0"])("says on Node %s which Node it needs, and ends with code 2", (version) => {
+it.each(["20.20.2", "22.17.1", "18.0.0"])("says on Node %s which Node it needs, and ends with code 2", (version) => {
   const { status, stdout, stderr } = startOn(version)
   expect(stderr).toBe(
-    `deltaflow needs Node 22.15 or newer, this is ${version}. Install a newer Node from https://nodejs.org and run the command again.\n`,
+    `deltaflow needs Node 22.18 or newer, this is ${version}. Install a newer Node from https://nodejs.org and run the command again.\n`,
   )
   expect(stdout).toBe("")
   expect(status).toBe(2)
 })
 
-it.each(["22.15.0", "24.0.0", "100.1.0"])("does not complain on Node %s", (version) => {
+it.each(["22.18.0", "24.0.0", "100.1.0"])("does not complain on Node %s", (version) => {
   expect(startOn(version).stderr).not.toContain("deltaflow needs Node")
 })

@@ -83,7 +83,7 @@ const isRoot = process.getuid?.() === 0
 
 /** For every check, a context that it must find fault with, and what it must say. */
 const faults: Readonly<Record<string, readonly [level: "warn" | "fail", says: RegExp, make: () => Promise<DoctorContext>]>> = {
-  "node version": ["fail", /older than 22.15/, () => withHost({ nodeVersion: "22.14.1" })],
+  "node version": ["fail", /older than 22.18/, () => withHost({ nodeVersion: "22.17.1" })],
   "text kernel": ["warn", /without WebAssembly/, () => withHost({ kernel: "javascript" })],
   "code generation": ["warn", /new Function/, () => withHost({ codeGeneration: false })],
   zstd: ["warn", /no zstd/, () => withHost({ zstd: false })],

@@ -3,7 +3,7 @@ import { type Check, fail, ok, orOk, warn } from "./Check.ts"
 import { existingFolder, megabytes } from "./places.ts"
 import path from "node:path"
 
-const NEEDED = [22, 15] as const
+const NEEDED = [22, 18] as const
 
 export const hostChecks: ReadonlyArray<Check> = [
   {
@@ -49,7 +49,7 @@ export const hostChecks: ReadonlyArray<Check> = [
     look: ({ host }) =>
       host.sqlite
         ? ok("node:sqlite loads")
-        : [fail("node:sqlite cannot be loaded, and the store needs it", "Install an official build of Node, 22.15 or newer.")],
+        : [fail("node:sqlite cannot be loaded, and the store needs it", "Install an official build of Node, 22.18 or newer.")],
   },
   {
     name: "time zones",

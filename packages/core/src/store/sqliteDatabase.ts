@@ -182,7 +182,7 @@ const loadSqlite = (): typeof import("node:sqlite") => {
   if (loaded !== undefined) return loaded
   throw new StoreError({
     code: "STORE_FAILED",
-    message: "SQLite store: this runtime has no node:sqlite. Use Node 22.15 or newer, or another store.",
+    message: "SQLite store: this runtime has no node:sqlite. Use Node 22.18 or newer, or another store.",
   })
 }
 
