@@ -28,6 +28,7 @@ const { pipelineJsonSchema } = await import(path.join(root, "packages/core/src/p
 const { errorCodes } = await import(path.join(root, "packages/core/src/contract/errorCodes.ts"))
 const { commands } = await import(path.join(root, "packages/cli/src/commands.ts"))
 const { commandHelp } = await import(path.join(root, "packages/cli/src/help.ts"))
+const { expressionsPage } = await import(path.join(root, "scripts/expressionsPage.mjs"))
 
 /** @type {Node} */
 const schema = pipelineJsonSchema(builtins)
@@ -162,6 +163,7 @@ const pages = {
   "docs/reference/pipeline-file.md": pipelinePage(),
   "docs/reference/connectors.md": connectorsPage(),
   "docs/reference/errors.md": errorsPage(),
+  "docs/reference/expressions.md": await expressionsPage(root, made),
   "docs/reference/command-line.md": commandsPage(),
   ...Object.fromEntries(
     ["README.md", "docs/tutorial.md", "docs/how-to/use-effect.md"]

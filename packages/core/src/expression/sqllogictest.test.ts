@@ -1,6 +1,6 @@
 /**
- * The queries of sqllogictest's `select1.test`, with the answers that are written there. Each is taken apart: the expressions of SELECT and
- * WHERE are ours, the sub-queries (an average over the table, how many rows have a smaller b, or a greater c and a smaller d) are columns that were computed before.
+ * The queries of sqllogictest's `select1.test`, with the answers that are written there. Each is taken apart: the expressions of SELECT
+ * and WHERE are ours, what the sub-queries count is in columns that were computed before.
  */
 import { hash } from "node:crypto"
 import { readFileSync } from "node:fs"

@@ -15,22 +15,20 @@ import { regexSignatures } from "./regex.ts"
 import type { Signature } from "./signatures.ts"
 import { stringSignatures } from "./strings.ts"
 
-const all: ReadonlyArray<Signature> = [
-  ...integerSignatures,
-  ...decimalSignatures,
-  ...decimalMathSignatures,
-  ...doubleSignatures,
-  ...stringSignatures,
-  ...bytesSignatures,
-  ...likeSignatures,
-  ...regexSignatures,
-  ...dateSignatures,
-  ...datePartSignatures,
-  ...dateFormatSignatures,
-  ...numberFormatSignatures,
-  ...jsonSignatures,
-  ...arraySignatures,
+/** The signatures by what they are about, in the order of the reference page. */
+export const libraryGroups: ReadonlyArray<readonly [title: string, signatures: ReadonlyArray<Signature>]> = [
+  ["Numbers", [...integerSignatures, ...decimalSignatures, ...decimalMathSignatures, ...doubleSignatures]],
+  ["Text", [...stringSignatures, ...likeSignatures]],
+  ["Regular expressions", regexSignatures],
+  ["Bytes", bytesSignatures],
+  ["Dates, times and intervals", [...dateSignatures, ...datePartSignatures]],
+  ["Formats", [...dateFormatSignatures, ...numberFormatSignatures]],
+  ["JSON", jsonSignatures],
+  ["Arrays", arraySignatures],
 ]
 
 /** Signatures by name; operators by their signs. */
-export const library: ReadonlyMap<string, ReadonlyArray<Signature>> = Map.groupBy(all, (signature) => signature.name)
+export const library: ReadonlyMap<string, ReadonlyArray<Signature>> = Map.groupBy(
+  libraryGroups.flatMap(([, signatures]) => signatures),
+  (signature) => signature.name,
+)
