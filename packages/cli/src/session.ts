@@ -74,6 +74,7 @@ export const engineFor = (invocation: Invocation, project: Project, secrets: Sec
     secrets,
     environment: project.environment,
     env: environmentOf(project),
+    tempFolder: path.join(path.dirname(statePath(project)), "tmp"),
     allowOutside: isSet(invocation, "allow-outside") || textFlag(invocation, "from") !== undefined,
     // Looking at `process.stdin` opens it, so that is left to who reads from it.
     stdin: { [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> },

@@ -113,15 +113,23 @@ export const varintSize = (value: number): number => {
 /** Reads from bytes, keeping its place. */
 export class ByteReader {
   bytes: Uint8Array = new Uint8Array()
-  view: DataView = new DataView(this.bytes.buffer)
   at = 0
+  /** Made when it is needed: most readers only look at lengths. */
+  private viewed: Uint8Array | undefined
+  private lastView = new DataView(this.bytes.buffer)
 
   open(bytes: Uint8Array, at = 0): void {
-    if (bytes !== this.bytes) {
-      this.bytes = bytes
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    }
+    this.bytes = bytes
     this.at = at
+  }
+
+  private get view(): DataView {
+    const { bytes } = this
+    if (this.viewed !== bytes) {
+      this.viewed = bytes
+      this.lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    return this.lastView
   }
 
   byte(): number {

@@ -13,8 +13,6 @@ export interface Candidate {
 
 /** A kept row as bytes. Its number stands first, so that the bytes sort as the rows came. */
 export class CandidateReader implements Candidate {
-  bytes: Uint8Array = new Uint8Array()
-  sequence = 0
   readonly number = new Span()
   readonly by = new Span()
   readonly row = new Span()
@@ -22,12 +20,16 @@ export class CandidateReader implements Candidate {
 
   read({ bytes, start, end }: Piece): void {
     const { reader } = this
-    reader.open(bytes, start)
-    this.sequence = reader.float64()
+    reader.open(bytes, start + NUMBER)
     const by = reader.varint()
     this.number.set(bytes, start, start + NUMBER)
     this.by.set(bytes, reader.at, reader.at + by)
     this.row.set(bytes, reader.at + by, end)
+  }
+
+  get sequence(): number {
+    this.reader.open(this.number.bytes, this.number.start)
+    return this.reader.float64()
   }
 }
 

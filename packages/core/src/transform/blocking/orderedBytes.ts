@@ -106,24 +106,21 @@ const putWhole = (out: ByteWriter, value: Whole): void => {
   if (typeof value === "bigint") return putBigWhole(out, value)
   if (!Number.isFinite(value)) return out.byte(value > 0 ? 255 : 0)
   const magnitude = value < 0 ? -value - 1 : value
-  const length = byteLength(magnitude)
+  // Two halves of at most 32 bits, whose bytes are had by shifts.
+  const high = Math.floor(magnitude / WORD)
+  const low = (magnitude - high * WORD) | 0
+  const length = high === 0 ? byteLength(low) : 4 + byteLength(high)
   const at = out.room(1 + length)
   const { bytes } = out
   const mask = value < 0 ? 255 : 0
   bytes[at] = value < 0 ? ZERO - 1 - length : ZERO + length
-  let rest = magnitude
-  for (let i = at + length; i > at; i--) {
-    const next = Math.floor(rest / 256)
-    bytes[i] = (rest - 256 * next) ^ mask
-    rest = next
-  }
+  for (let i = 0; i < length; i++) bytes[at + length - i] = ((i < 4 ? low >>> (8 * i) : high >>> (8 * i - 32)) & 255) ^ mask
 }
 
-const byteLength = (value: number): number => {
-  let length = 0
-  for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) length++
-  return length
-}
+const WORD = 2 ** 32
+
+/** Bytes that 32 bits without a sign need. */
+const byteLength = (value: number): number => (32 - Math.clz32(value) + 7) >> 3
 
 const putBigWhole = (out: ByteWriter, value: bigint): void => {
   const magnitude = value < 0n ? -value - 1n : value

@@ -1,0 +1,54 @@
+/** Steps that need all rows, from file to file: what nobody computes on is written as it was read, also by way of the disk. */
+import { createEngine, type PipelineDefinition } from "@deltaflow/core"
+import { describe, expect, it } from "vitest"
+import { builtins } from "../src/index.ts"
+import { projectFolder, text } from "./harness.ts"
+
+const LINES = [
+  "3,1.50,2025-01-31 04:05:06,plain,",
+  '1,-0.0,2025-01-31T04:05:06.700Z,"with ""quotes"", and\na line break",""',
+  "2,12345678901234567890.120,,NULL,x",
+  "1,1e3,1999-12-31,, last ",
+]
+
+const run = async (root: string, transforms: PipelineDefinition["transforms"], output: string, buffer_memory = "256mb") => {
+  await using engine = createEngine({ plugins: builtins, projectRoot: root, tempFolder: "tmp" })
+  return await engine.run({
+    name: "all-rows",
+    defaults: { buffer_memory, batch_size: 3 },
+    sources: [{ type: "csv", path: "in.csv", columns: { at: "string" } }],
+    transforms: transforms ?? [],
+    destinations: [{ type: output.endsWith(".csv") ? "csv" : "ndjson", path: output }],
+  })
+}
+
+const csv = (lines: ReadonlyArray<string>): string => `${["id,amount,at,note,more", ...lines].join("\n")}\n`
+
+describe("rows that a step keeps", () => {
+  it("are written as they were read", async () => {
+    const root = projectFolder({ "in.csv": csv(LINES) })
+    await run(root, [{ type: "sort", by: "id" }], "out.csv")
+    expect(text(root, "out.csv")).toBe(csv([LINES[1]!, LINES[3]!, LINES[2]!, LINES[0]!]))
+    await run(root, [{ type: "deduplicate", key: "id" }], "kept.csv")
+    expect(text(root, "kept.csv")).toBe(csv([LINES[0]!, LINES[1]!, LINES[2]!]))
+  })
+
+  it("give the same bytes in memory and by way of the disk, to CSV and to JSON", async () => {
+    const lines = Array.from({ length: 3000 }, (_, i) => LINES[i % LINES.length]!.replace(/^\d/, String((i * 7919) % 1000)))
+    const root = projectFolder({ "in.csv": csv(lines) })
+    const transforms = [
+      { type: "deduplicate", key: ["id", "note"], keep: "latest", by: "amount" },
+      { type: "sort", by: [{ column: "amount", order: "desc" }, { column: "id" }] },
+    ] as const
+    for (const form of ["csv", "ndjson"]) {
+      const counts = []
+      for (const memory of ["256mb", "64kb"]) {
+        const done = await run(root, transforms, `${memory}.${form}`, memory)
+        counts.push([done.rowsExtracted, done.rowsFiltered, done.rowsLoaded])
+      }
+      expect(counts[0]).toEqual(counts[1])
+      expect(text(root, `64kb.${form}`)).toBe(text(root, `256mb.${form}`))
+      expect(text(root, `64kb.${form}`).length).toBeGreaterThan(40_000)
+    }
+  })
+})
