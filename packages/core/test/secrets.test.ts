@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import * as z from "zod"
 import { describe, expect, it } from "vitest"
 import { createEngine, defineDestination, defineSource, defineTransform, type EngineEvent, secret } from "../src/index.ts"
@@ -19,7 +20,15 @@ const forms = (value: string): ReadonlyArray<string> => [
 
 const config = z.object({ url: z.string(), token: secret() })
 const leak = ({ url, token }: z.infer<typeof config>) =>
-  new Error(`cannot reach ${url} with ${token}, that is ${Buffer.from(token).toString("base64")} or ${encodeURIComponent(url)}`)
+  Object.assign(
+    new AggregateError(
+      [new Error(`first ${token}`)],
+      `cannot reach ${url} with ${token}, that is ${Buffer.from(token).toString("base64")} or ${encodeURIComponent(url)}`,
+      { cause: new Error(`inner ${url}`) },
+    ),
+    // As HTTP clients do it.
+    { url, request: { headers: { authorization: `Bearer ${token}` } } },
+  )
 
 const parts = {
   source: (fails: boolean) =>
@@ -82,7 +91,9 @@ describe.each(["source", "transform", "destination"] as const)("a %s that leaks 
     const kept = await engine.listEvents()
     await engine.close()
     await listening
-    const all = JSON.stringify([(error as Error).message, String(error), stored, kept, events, LINES])
+    const printed = inspect(error, { depth: 12, showHidden: true })
+    expect(printed).toContain("authorization")
+    const all = JSON.stringify([(error as Error).message, String(error), printed, stored, kept, events, LINES])
     for (const form of [...forms(PASSWORD), ...forms(TOKEN)]) expect(all).not.toContain(form)
     expect(all).toContain("***")
     expect(all).toContain("cannot reach")

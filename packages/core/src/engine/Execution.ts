@@ -29,7 +29,7 @@ export interface RunEnvironment {
   readonly store: Store
   readonly now: () => number
   readonly mask: (text: string) => string
-  readonly maskAll: (data: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>
+  readonly maskAll: <A>(data: A) => A
   readonly publish: (event: EngineEvent) => void
   readonly log: Log
   readonly context: (name: string, signal: AbortSignal, startedAt: number, runtime: Readonly<Record<string, unknown>>) => PluginContext
@@ -453,7 +453,7 @@ export const finishRun = (
     const { environment, run, pipeline } = execution
     const { counters } = state
     const error = failureOf(exit, stop, pipeline.name)
-    maskError(error, environment.mask, 0)
+    maskError(error, environment, 0)
     const status = error === undefined ? "success" : error.code === "RUN_CANCELLED" ? "cancelled" : "failed"
     const completedAt = environment.now()
     const failure = error === undefined ? null : describeFailure(error, environment.mask)
@@ -506,15 +506,20 @@ const countsOf = ({ durable }: RunState) => ({
   rowsRejected: durable.rejected,
 })
 
-/** Plugins put into messages what they like, and hosts print errors with their causes. */
-const maskError = (error: unknown, mask: (text: string) => string, depth: number): void => {
+/** Plugins put into errors what they like, clients add the request that failed, and hosts print all of it with the causes. */
+const maskError = (error: unknown, environment: RunEnvironment, depth: number): void => {
   if (!(error instanceof Error) || depth > DEEPEST_CAUSE || Object.isFrozen(error)) return
-  for (const key of ["message", "stack", "hint"] as const) {
-    const text: unknown = (error as unknown as Record<string, unknown>)[key]
-    const shown = typeof text === "string" ? mask(text) : text
-    if (shown !== text) Object.defineProperty(error, key, { value: shown, configurable: true, writable: true })
+  const texts: ReadonlyArray<readonly [string, PropertyDescriptor]> = [
+    // Behind getters in some classes.
+    ["message", { value: error.message }],
+    ["stack", { value: error.stack }],
+  ]
+  for (const [key, { value, configurable = true }] of [...Object.entries(Object.getOwnPropertyDescriptors(error)), ...texts]) {
+    const nested: ReadonlyArray<unknown> = Array.isArray(value) ? value : [value]
+    for (const inner of nested) maskError(inner, environment, depth + 1)
+    const shown: unknown = environment.maskAll(value)
+    if (configurable && shown !== value) Object.defineProperty(error, key, { value: shown, configurable: true, writable: true })
   }
-  maskError(error.cause, mask, depth + 1)
 }
 
 const DEEPEST_CAUSE = 10
