@@ -49,9 +49,9 @@ const csvLayout = async (request: Request, target: Target): Promise<TextLayout> 
   const { config, name, schema } = request
   const hasHeader = config.header ?? true
   const columns = (hasHeader ? await existingColumns(request, target) : undefined) ?? schema.columns.map((column) => column.name)
-  const options: CsvEncoderOptions = { ...dialectOf(config), columns }
+  const options: CsvEncoderOptions = { ...dialectOf(config), columns, lend: true }
   return {
-    encode: makeCsvEncoder({ ...options, lend: true }),
+    encode: makeCsvEncoder(options),
     encoder: () => csvEncoder(options),
     begin: (isNew) =>
       isNew

@@ -31,9 +31,9 @@ export const jsonDestination: Destination<JsonDestinationConfig> = {
 }
 
 const arrayLayout = (pretty: boolean): TextLayout => {
-  const options = { layout: pretty ? "pretty" : "array" } as const
+  const options = { layout: pretty ? "pretty" : "array", lend: true } as const
   return {
-    encode: makeJsonEncoder({ ...options, lend: true }),
+    encode: makeJsonEncoder(options),
     encoder: () => jsonEncoder(options),
     begin: () => Buffer.from("["),
     // Every row comes with a comma in front, which the first one does not need.

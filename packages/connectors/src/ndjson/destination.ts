@@ -28,7 +28,7 @@ const nothing = (): Uint8Array => new Uint8Array(0)
 
 const linesLayout = (): TextLayout => ({
   encode: makeJsonEncoder({ layout: "lines", lend: true }),
-  encoder: () => jsonEncoder({ layout: "lines" }),
+  encoder: () => jsonEncoder({ layout: "lines", lend: true }),
   begin: nothing,
   join: (rows) => rows,
   end: nothing,

@@ -57,14 +57,17 @@ export interface CommitResult {
 
 /**
  * Encodes batches to bytes away from the load, on a worker thread where that pays. Its module exports a function of its options that gives
- * `(batch) => bytes`.
+ * `(batch) => bytes`. The bytes may be lent until the next call.
  */
 export type Encode = (batch: Batch) => Uint8Array
 
 export interface Load {
   /** Takes the batch over. When it has returned, the rows are in the load; durable only after `commit`. */
   readonly write: (batch: Batch) => Effect.Effect<void, DestinationError>
-  /** Whether nothing of a batch is referred to when `write` has returned, so that its memory may be used again. Default false. */
+  /**
+   * Whether nothing of a batch is referred to when `write` has returned, and nothing of encoded bytes when the write after them has, so
+   * that their memory may be used again. Default false.
+   */
   readonly releases?: boolean
   /** Where rows become bytes without looking at other rows: the engine may call `encoder` elsewhere and hand the bytes in, in order. */
   readonly encoded?: {

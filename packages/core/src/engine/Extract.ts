@@ -13,7 +13,7 @@ import type { OpenedSource } from "./Pass.ts"
 import { WORKER_BYTES, type WorkerStart } from "./Prepare.ts"
 import { isSide } from "../transform/Step.ts"
 import type { RunState } from "./RunState.ts"
-import type { WorkerResult } from "./Workers.ts"
+import type { WorkerResult, Workers } from "./Workers.ts"
 
 export interface ExtractOptions {
   readonly opened: ReadonlyArray<OpenedSource>
@@ -109,6 +109,7 @@ type Raw =
       readonly cursor: CursorValue | undefined
       readonly bytesRead: number
       readonly permits: number
+      readonly release: () => void
     }
 
 const admit = (
@@ -134,7 +135,18 @@ const admit = (
         : { source: opened.source.name, encoded: yield* encode(opened, raw.cursor) }
     if (raw.kind === "encoded") {
       const { bytes, rows, passed, schema } = raw.result
-      return { kind: "encoded", permits: raw.permits, cursor, rowsIn, readSoFar, bytes, rows, passed, schema } as const
+      return {
+        kind: "encoded",
+        permits: raw.permits,
+        cursor,
+        rowsIn,
+        readSoFar,
+        bytes,
+        rows,
+        passed,
+        schema,
+        release: raw.release,
+      } as const
     }
     const batch = options.plan.conform(raw.batch, index)
     const permits = raw.permits ?? (yield* memory.take(batch.byteSize))
@@ -207,10 +219,10 @@ const fromChunks = (
         Stream.mapEffect(
           ({ chunk, permits }) => Effect.map(workers.run(chunk.bytes, isOwned(chunk)), (result) => ({ chunk, permits, result })),
           {
-            concurrency: workers.size + 1,
+            concurrency: workers.capacity,
           },
         ),
-        Stream.mapEffect(({ chunk, permits, result }) => fromWorker(rows, chunk, permits, result, decodeLocally)),
+        Stream.mapEffect(({ chunk, permits, result }) => fromWorker(rows, workers, { chunk, permits, result }, decodeLocally)),
         Stream.flatMap(Stream.fromIterable),
       )
     }),
@@ -223,18 +235,24 @@ const isOwned = ({ bytes, release }: SourceChunk): boolean => release !== undefi
 /** Threads pay from some size on. */
 const isLarge = (opened: OpenedSource): boolean => (opened.reader.totalBytes ?? 0) >= WORKER_BYTES
 
+interface Answered {
+  readonly chunk: SourceChunk
+  readonly permits: number
+  readonly result: WorkerResult | Uint8Array
+}
+
 const fromWorker = (
   rows: ChunkStream,
-  chunk: SourceChunk,
-  permits: number,
-  result: WorkerResult | Uint8Array,
+  workers: Workers,
+  { chunk, permits, result }: Answered,
   decodeLocally: (chunk: SourceChunk, permits: number) => Effect.Effect<ReadonlyArray<Raw>, PipelineError>,
 ): Effect.Effect<ReadonlyArray<Raw>, PipelineError> => {
-  // A worker that could not do the chunk gives it back: here row and line numbers are known, and bad rows can be set aside.
+  // No worker had time, or one could not do it: here row and line numbers are known, and bad rows can be set aside.
   if (result instanceof Uint8Array) return decodeLocally({ ...chunk, bytes: result }, permits)
   rows.decoded(chunk, { rows: result.rowsIn, lines: result.lines })
   chunk.release?.(result.chunk)
-  return Effect.succeed([{ kind: "encoded", result, cursor: chunk.cursor, bytesRead: result.bytesRead, permits }])
+  const release = (): void => workers.reuse(result.bytes.buffer)
+  return Effect.succeed([{ kind: "encoded", result, cursor: chunk.cursor, bytesRead: result.bytesRead, permits, release }])
 }
 
 const decodeHere = (

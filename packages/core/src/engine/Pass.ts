@@ -82,8 +82,9 @@ export const runPass = (options: PassOptions): Effect.Effect<void, PipelineError
     const memory = passMemory(options)
     const queue = <A>(items: Stream.Stream<A, PipelineError>): Stream.Stream<A, PipelineError> =>
       options.overlaps ? Stream.buffer(items, { capacity: QUEUE }) : items
+    const forget = forgetting(options.loads)
     const stages = queue(throughSteps(options, queue(extract(options, memory)), memory)).pipe(
-      Stream.runForEach((item) => load(options, item, memory)),
+      Stream.runForEach((item) => Effect.tap(load(options, item, memory), () => Effect.sync(() => forget(item)))),
     )
     yield* stages
     yield* options.loads.finish
@@ -108,16 +109,19 @@ export const throughSteps = (
 const QUEUE = 1
 
 const load = (options: PassOptions, item: Transformed, memory: Memory): Effect.Effect<void, PipelineError> =>
-  options.loads.write(item).pipe(
-    Effect.tap(() => Effect.sync(() => forget(item, options.loads.releases()))),
-    Effect.ensuring(memory.release(item.permits)),
-  )
+  options.loads.write(item).pipe(Effect.ensuring(memory.release(item.permits)))
 
-/** Lets go of rows that were loaded. */
-const forget = (item: Transformed, isReleased: boolean): void => {
-  if (!isReleased) return
-  item.batch?.release()
-  item.release?.()
+/** Gives back the memory of what was loaded: rows at once, bytes when the next write has returned, as that waits for the one before. */
+const forgetting = (loads: Loads) => {
+  let written: (() => void) | undefined
+  return (item: Transformed): void => {
+    if (!loads.releases()) return
+    written?.()
+    written = item.kind === "encoded" ? item.release : undefined
+    if (item.kind === "encoded") return
+    item.batch?.release()
+    item.release?.()
+  }
 }
 
 const transform = (options: StepsOptions, item: Extracted): Effect.Effect<Transformed, PipelineError> => {

@@ -75,7 +75,7 @@ export const prepareWorkers = (
   const { output, spec } = plan
   const encoder = load.encoded.encoder(output)
   const trees = treesOf(spec.steps.flatMap(expressionsOf))
-  return (decoder) => makeWorkers(size, { decoder, steps: spec, trees, encoder, output })
+  return (decoder) => makeWorkers(size - 1, { decoder, steps: spec, trees, encoder, output })
 }
 
 /** Starts the threads once the source has said how its chunks are decoded. */

@@ -1,7 +1,8 @@
 /**
  * Worker threads that decode a chunk, run the steps and encode the result. The bytes are moved, not copied.
  *
- * A chunk that a worker cannot do (a bad row, a new column) comes back whole, and the engine does it in its own thread.
+ * A chunk that a worker cannot do (a bad row, a new column) comes back whole, and the engine does it in its own thread. So does it with
+ * those that no worker has time for: it is one of the threads that share the work.
  */
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
@@ -40,6 +41,8 @@ export interface WorkerResult {
 export interface WorkerJob {
   readonly id: number
   readonly bytes: Uint8Array
+  /** Memory to write the result into. */
+  readonly spare?: ArrayBuffer
 }
 
 export type WorkerAnswer =
@@ -47,13 +50,19 @@ export type WorkerAnswer =
   | { readonly id: number; readonly refused: Uint8Array }
 
 export interface Workers {
-  readonly size: number
+  /** Chunks that are worth asking for at once, so that all threads and this one have something to do. */
+  readonly capacity: number
   /** The result, or the chunk's bytes where the worker could not do it. `isOwned`: nothing else lies in the buffer of the bytes. */
   readonly run: (bytes: Uint8Array, isOwned: boolean) => Effect.Effect<WorkerResult | Uint8Array, EngineError>
+  /** Takes the buffer of a result back, to write another one into it. */
+  readonly reuse: (buffer: ArrayBufferLike) => void
 }
 
 /** Rows do not live long, so a small nursery is enough; V8's own would hold tens of megabytes in each thread. */
 const YOUNG_MB = 8
+
+/** Chunks that a thread may have at once: one to work on, and one so that it need not wait. */
+const MOST_PENDING = 2
 
 interface Thread {
   readonly worker: Worker
@@ -67,7 +76,11 @@ export const makeWorkers = (size: number, setup: WorkerSetup): Effect.Effect<Wor
       Effect.sync(() => new WorkerPool(size, setup)),
       (pool) => Effect.promise(() => pool.close()),
     ),
-    (pool) => ({ size, run: (bytes, isOwned) => pool.run(bytes, isOwned) }),
+    (pool) => ({
+      capacity: MOST_PENDING * (size + 1),
+      run: (bytes, isOwned) => pool.run(bytes, isOwned),
+      reuse: (buffer) => pool.reuse(buffer),
+    }),
   )
 
 interface Waiting {
@@ -80,6 +93,7 @@ class WorkerPool {
   private readonly threads: ReadonlyArray<Thread>
   private readonly setup: WorkerSetup
   private readonly waiting = new Map<number, Waiting>()
+  private readonly spares: Array<ArrayBuffer> = []
   private nextId = 0
   private closing = false
 
@@ -91,13 +105,20 @@ class WorkerPool {
   run(bytes: Uint8Array, isOwned: boolean): Effect.Effect<WorkerResult | Uint8Array, EngineError> {
     return Effect.callback((resume) => {
       const thread = this.threads.reduce((least, one) => (one.pending < least.pending ? one : least))
+      if (thread.pending >= MOST_PENDING) return resume(Effect.succeed(bytes))
       const id = this.nextId++
       this.waiting.set(id, { resume, thread, bytesRead: bytes.byteLength })
       thread.pending++
       const moved = isOwned ? bytes : new Uint8Array(bytes)
-      thread.worker.postMessage({ id, bytes: moved } satisfies WorkerJob, [moved.buffer as ArrayBuffer])
+      const spare = this.spares.pop()
+      const job: WorkerJob = { id, bytes: moved, ...(spare === undefined ? {} : { spare }) }
+      thread.worker.postMessage(job, [moved.buffer as ArrayBuffer, ...(spare === undefined ? [] : [spare])])
       return Effect.sync(() => void this.waiting.delete(id))
     })
+  }
+
+  reuse(buffer: ArrayBufferLike): void {
+    if (buffer instanceof ArrayBuffer && this.spares.length < MOST_PENDING * this.threads.length) this.spares.push(buffer)
   }
 
   async close(): Promise<void> {

@@ -43,29 +43,45 @@ const work = async (job: WorkerJob): Promise<WorkerAnswer> => {
   const { decode, encode, steps } = await ready
   const decoded = decode(job.bytes)
   const passed = new Array<number>(setup.steps.steps.length).fill(0)
-  const parts: Array<Uint8Array> = []
+  const output = new Output(job.spare ?? new ArrayBuffer(job.bytes.byteLength))
   let rows = 0
   for (const batch of decoded.batches) {
     const result: StepsResult = await steps.run(batch)
     if (!isSameSchema(result.batch.schema, setup.output)) throw new Error("the rows have another schema than planned")
     result.passed.forEach((count, i) => (passed[i] = passed[i]! + count))
     rows += result.batch.length
-    if (result.batch.length > 0) parts.push(encode(result.batch))
+    if (result.batch.length > 0) output.add(encode(result.batch))
   }
   decoded.release?.()
-  return { id: job.id, result: { bytes: join(parts), rows, rowsIn: decoded.rows, lines: decoded.lines, passed, chunk: job.bytes.buffer } }
+  return {
+    id: job.id,
+    result: { bytes: output.written(), rows, rowsIn: decoded.rows, lines: decoded.lines, passed, chunk: job.bytes.buffer },
+  }
 }
 
-const join = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const only = parts[0]
-  if (parts.length === 1 && only !== undefined && only.byteLength === only.buffer.byteLength) return only
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
+/** Joins what was encoded in memory that grows and is used again. */
+class Output {
+  private bytes: Uint8Array<ArrayBuffer>
+  private length = 0
+
+  constructor(buffer: ArrayBuffer) {
+    this.bytes = new Uint8Array(buffer)
   }
-  return whole
+
+  add(part: Uint8Array): void {
+    const end = this.length + part.byteLength
+    if (end > this.bytes.byteLength) {
+      const larger = new Uint8Array(end + (end >> 1))
+      larger.set(this.bytes.subarray(0, this.length))
+      this.bytes = larger
+    }
+    this.bytes.set(part, this.length)
+    this.length = end
+  }
+
+  written(): Uint8Array<ArrayBuffer> {
+    return this.bytes.subarray(0, this.length)
+  }
 }
 
 // One chunk at a time: a step that waits must not let a later chunk in between.

@@ -44,7 +44,7 @@ export const makeCsvEncoder = (options: CsvEncoderOptions, kernel: TextKernel = 
     return outputs.write((out) => {
       const length = writer.kernelRows.encode(out, rows, fields, operations)
       if (length !== undefined) return length
-      out.begin(copiedBytes(batch, writer.perRow))
+      out.begin(copiedBytes(batch.columns, batch.length, writer.perRow))
       return writeRows(out, rows, fields, putLineEnd)
     })
   }
@@ -124,7 +124,6 @@ class CsvWriter {
       kernel,
       frame,
       columns.map((_, i) => (i === 0 ? NO_TEXT : before)),
-      this.perRow,
     )
   }
 

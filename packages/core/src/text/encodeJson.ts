@@ -58,7 +58,7 @@ export const makeJsonEncoder = (options: JsonEncoderOptions, kernel: TextKernel 
     return outputs.write((out) => {
       const length = kernelRows.encode(out, batch, fields, operations)
       if (length !== undefined) return length
-      out.begin(copiedBytes(batch, perRow))
+      out.begin(copiedBytes(batch.columns, batch.length, perRow))
       return writeRows(out, batch, fields, putEnd)
     })
   }
@@ -110,7 +110,7 @@ const makeFrame = (schema: BatchSchema, { layout }: JsonEncoderOptions, kernel: 
   const end = literal(endText)
   const perRow = keys.reduce((sum, key) => sum + key.null.length + 2, end.length)
   const keyBytes = texts.map((text) => Buffer.from(text))
-  const kernelRows = new KernelRows(kernel, { ...jsonFrame, end: Buffer.from(endText) }, keyBytes, perRow)
+  const kernelRows = new KernelRows(kernel, { ...jsonFrame, end: Buffer.from(endText) }, keyBytes)
   return { schema, keys, putEnd: (out, at) => putLiteral(out, at, end), perRow, kernelRows }
 }
 

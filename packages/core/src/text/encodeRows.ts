@@ -1,5 +1,5 @@
 /** The loop that all encoders of text share: row by row, field by field, with an error that names both. */
-import type { Batch } from "../model/Batch.ts"
+import type { Batch, Column } from "../model/Batch.ts"
 import { ValueError } from "../model/Value.ts"
 import { EncodeError } from "./EncodeError.ts"
 import type { TextOutput } from "./encodeOutput.ts"
@@ -13,16 +13,16 @@ export class UnsupportedValue extends Error {
   override readonly name = "UnsupportedValue"
 }
 
-/** What the copied fields of a batch can take at most: the text that each of them comes from, as often as it is used. */
-export const copiedBytes = (batch: Batch, perRow: number): number => {
+/** What the copied fields of columns can take at most: the text that each of them comes from, as often as it is used. */
+export const copiedBytes = (columns: ReadonlyArray<Column>, length: number, perRow: number): number => {
   const uses = new Map<TextRows, Map<number, number>>()
-  for (const column of batch.columns) {
+  for (const column of columns) {
     if (!(column instanceof TextColumn)) continue
     const fields = uses.get(column.rows) ?? new Map<number, number>()
     fields.set(column.field, (fields.get(column.field) ?? 0) + 1)
     uses.set(column.rows, fields)
   }
-  let bytes = batch.length * perRow
+  let bytes = length * perRow
   for (const [rows, fields] of uses) bytes += textSize(rows) * Math.max(...fields.values())
   return bytes
 }

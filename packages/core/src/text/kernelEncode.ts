@@ -39,22 +39,24 @@ const LARGEST_TEXT = 8 * 1024 * 1024
 /** Batches for which a column is prepared after the kernel met something in it that it cannot judge. */
 const PAUSE = 16
 
+/** Bytes that a value takes beside its text. */
+const QUOTES = 2
+
 export class KernelRows {
   private readonly frame: EncodeFrame
   private readonly keys: ReadonlyArray<Uint8Array>
-  private readonly perRow: number
   /** For each column, how many more batches it is prepared. */
   private readonly pauses: Array<number>
-  private readonly prepared = new TextOutput()
+  /** One for each column, used again for every batch. */
+  private readonly prepared: Array<TextOutput> = []
 
   private readonly kernel: TextKernel
 
-  /** `keys`: what stands before each column's values. `perRow`: bytes of a row beside its values, at most. */
-  constructor(kernel: TextKernel, frame: EncodeFrame, keys: ReadonlyArray<Uint8Array>, perRow: number) {
+  /** `keys`: what stands before each column's values. */
+  constructor(kernel: TextKernel, frame: EncodeFrame, keys: ReadonlyArray<Uint8Array>) {
     this.kernel = kernel
     this.frame = frame
     this.keys = keys
-    this.perRow = perRow
     this.pauses = keys.map(() => 0)
   }
 
@@ -84,7 +86,7 @@ export class KernelRows {
       if ("length" in result) return result.length
       const { column: index } = result
       this.pauses[index] = PAUSE
-      const column = this.prepare(batch, fields[index]!)
+      const column = this.prepare(batch, index, fields[index]!)
       if (column === undefined) return undefined
       columns[index] = column
     }
@@ -94,23 +96,24 @@ export class KernelRows {
     const column = batch.columns[index]
     const pause = this.pauses[index]!
     if (pause > 0) this.pauses[index] = pause - 1
-    if (pause > 0 || operation === undefined || !(column instanceof TextColumn) || column.rows !== rows) return this.prepare(batch, field)
+    if (pause > 0 || operation === undefined || !(column instanceof TextColumn) || column.rows !== rows)
+      return this.prepare(batch, index, field)
     return { operation, key: this.keys[index]!, field: column.field }
   }
 
   /** One column's fields as they are written; undefined where one of them cannot be. */
-  private prepare(batch: Batch, field: PutField): PreparedColumn | undefined {
-    const { prepared, perRow } = this
+  private prepare(batch: Batch, index: number, field: PutField): PreparedColumn | undefined {
     const { length, selection } = batch
     const ends = new Uint32Array(length)
-    prepared.begin(copiedBytes(batch, perRow))
+    const prepared = (this.prepared[index] ??= new TextOutput())
+    prepared.begin(copiedBytes([batch.columns[index]!], length, this.keys[index]!.length + this.frame.null.length + QUOTES))
     try {
       let at = 0
       for (let i = 0; i < length; i++) {
         at = field(prepared, at, selection === undefined ? i : selection[i]!)
         ends[i] = at
       }
-      return { ends, text: prepared.take(length === 0 ? 0 : ends[length - 1]!) }
+      return { ends, text: prepared.take(length === 0 ? 0 : ends[length - 1]!, true) }
     } catch (cause) {
       // The writers that go row by row meet it again, and say in which row it is.
       if (cause instanceof ValueError || cause instanceof UnsupportedValue) return undefined
