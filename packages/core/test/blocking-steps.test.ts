@@ -502,3 +502,20 @@ test("a join of rows that only a custom step knows compares keys as the other so
   await using other = engineWith(rowsSource(mixed(20)), labelsOf(5), kept.destination, wrong)
   expect((await failure(other.run(joined({ transforms })))).message).toContain("are never equal")
 })
+
+test("a condition decides about pairs, sees the columns as they are called behind the join, and is checked before a row is read", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(rowsSource(mixed(40)), labelsOf(40), kept.destination)
+  const join = { type: "join", with: "labels", on: { id: "number" }, condition: "labels_text % 3 = 0 AND text <> label" } as const
+  await engine.run(joined({ transforms: [join, { type: "select", columns: ["id", "labels_text"] }] }))
+  const expected = mixed(40).flatMap(({ id }) => (id % 6 === 0 ? [{ id, labels_text: id / 2 }] : []))
+  expect(kept.rows).toEqual(expected)
+  const messageOf = async (condition: string): Promise<string> =>
+    (await failure(engine.run(joined({ transforms: [{ ...join, condition }] })))).message
+  expect(await messageOf("lable > 1")).toContain("transforms[0].condition")
+  expect(await messageOf("labels_text")).toContain("transforms[0].condition")
+  const error = await failure(engine.run(joined({ transforms: [{ ...join, condition: "1 / (labels_text - 2) > 0" }] })))
+  expect(error).toMatchObject({ code: "DIVISION_BY_ZERO" })
+  expect(error.message).toContain("numbers / transforms[0] (join): ")
+  expect(error.message).toContain("The pair has id = 4, ")
+})

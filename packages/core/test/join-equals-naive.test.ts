@@ -19,6 +19,19 @@ interface Sides {
   readonly right: BatchSchema
 }
 
+/** Conditions over numbers of both sides, and the same in JavaScript. `side_n` may be null. */
+const CONDITIONS: ReadonlyArray<{
+  readonly text: string
+  readonly holds: (n: number, sideN: number | null, number: number) => boolean
+}> = [
+  { text: "n < number", holds: (n, _, number) => n < number },
+  { text: "(n + number) % 3 = 0", holds: (n, _, number) => (n + number) % 3 === 0 },
+  { text: "side_n IS NULL OR n > number", holds: (n, sideN, number) => sideN === null || n > number },
+  { text: "n::numeric * 1000 > side_n", holds: (n, sideN) => sideN !== null && n * 1000 > sideN },
+  { text: "true", holds: () => true },
+  { text: "false", holds: () => false },
+]
+
 /** As which type two columns are compared. */
 const WIDER: Partial<Record<ColumnType, ColumnType>> = { integer: "decimal", date: "timestamp" }
 
@@ -27,14 +40,18 @@ const commonType = (a: ColumnType, b: ColumnType): ColumnType => (a === b ? a : 
 const cast = (value: Value | null, from: ColumnType, to: ColumnType): Value | null => asType(new ValuesColumn(from, [value]), to)!.value(0)
 
 /** Each left row with each right row, as the definition of a join says. */
-const joined = ({ left, right }: Sides, rows: Table, others: Table, { on, how }: JoinStep): Table => {
+const joined = ({ left, right }: Sides, rows: Table, others: Table, { on, how, condition }: JoinStep): Table => {
   const keys = on.map((key) => {
     const own = columnIndex(left, key.left)
     const other = columnIndex(right, key.right)
     const type = commonType(left.columns[own]!.type, right.columns[other]!.type)
     return { own, other, type, from: [left.columns[own]!.type, right.columns[other]!.type] as const }
   })
+  const [n, otherN, number] = [columnIndex(left, "n"), columnIndex(right, "n"), columnIndex(right, "number")]
+  const holds = CONDITIONS.find(({ text }) => text === condition)?.holds ?? (() => true)
+  const numberOf = (value: Value | null): number | null => (value === null ? null : Number(value))
   const isMatch = (a: Row, b: Row): boolean =>
+    holds(Number(a[n]), numberOf(b[otherN]!), Number(b[number])) &&
     keys.every(({ own, other, type, from }) => {
       const [x, y] = [cast(a[own]!, from[0], type), cast(b[other]!, from[1], type)]
       return x !== null && y !== null && comparerOf(type)(x, y) === 0
@@ -68,7 +85,8 @@ const joined = ({ left, right }: Sides, rows: Table, others: Table, { on, how }:
 
 /** The other source: keys of the same types or such as can be compared, many of them equal to those of the rows. */
 const sideOf = (g: fc.GeneratorValue, left: BatchSchema, rows: Table) => {
-  const count = g(() => fc.integer({ min: 1, max: left.columns.length - 1 }))
+  const condition = g(() => fc.option(fc.constantFrom(...CONDITIONS.map(({ text }) => text)), { nil: undefined }))
+  const count = g(() => fc.integer({ min: condition === undefined ? 1 : 0, max: left.columns.length - 1 }))
   const types = left.columns.slice(0, count).map(({ type }) => {
     const wider = WIDER[type]
     return wider === undefined ? type : g(() => fc.constantFrom(type, wider))
@@ -89,7 +107,7 @@ const sideOf = (g: fc.GeneratorValue, left: BatchSchema, rows: Table) => {
     return row.map((value, j) => (takes && j < count ? cast(from[j]!, left.columns[j]!.type, types[j]!) : value))
   })
   const on = types.map((_, i) => ({ left: left.columns[i]!.name, right: `k${i}` }))
-  return { right, others: shared, on }
+  return { right, others: shared, on, ...(condition === undefined ? {} : { condition }) }
 }
 
 test("pairs are those of each row with each, spilled or not, however both sides are cut and kept", async () => {
@@ -99,9 +117,9 @@ test("pairs are those of each row with each, spilled or not, however both sides 
     fc.asyncProperty(fc.gen(), handings, handings, async (g, handing, other) => {
       const left = g(() => blockingSchemas)
       const rows = g(blockingTables, left, 25)
-      const { right, others, on } = sideOf(g, left, rows)
+      const { right, others, ...what } = sideOf(g, left, rows)
       const how = g(() => fc.constantFrom("inner", "left", "right", "full", "semi", "anti"))
-      const step: JoinStep = { type: "join", with: "side", on, how }
+      const step: JoinStep = { type: "join", with: "side", ...what, how }
       const side = { name: "side", schema: right, batches: cutTable(right, others, other) }
       const result = await runBlocking(step, left, cutTable(left, rows, handing), handing, side)
       expect(result.rows).toEqual(joined({ left, right }, rows, others, step))

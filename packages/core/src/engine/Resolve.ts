@@ -170,7 +170,14 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
       return { ...named(step.name), type: "deduplicate", key: listOfNames(key), keep, ...(by === undefined ? {} : { by }) }
     }
     case "join":
-      return { ...named(step.name), type: "join", with: step.with, on: joinKeys(step.on), how: step.how ?? "inner" }
+      return {
+        ...named(step.name),
+        type: "join",
+        with: step.with,
+        on: joinKeys(step.on),
+        ...(step.condition === undefined ? {} : { condition: String(step.condition) }),
+        how: step.how ?? "inner",
+      }
     case "sort":
       return { ...named(step.name), type: "sort", by: sortKeys(step) }
     case "custom": {
@@ -193,7 +200,7 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
 }
 
 const joinKeys = (on: Extract<BuiltinStep, { readonly type: "join" }>["on"]): JoinStep["on"] =>
-  typeof on === "string" || Array.isArray(on)
+  on === undefined || typeof on === "string" || Array.isArray(on)
     ? listOfNames(on).map((name) => ({ left: name, right: name }))
     : Object.entries(on).map(([left, right]) => ({ left, right }))
 

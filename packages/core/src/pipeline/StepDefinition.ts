@@ -83,12 +83,16 @@ export const SortStep = step("sort", "Puts the rows in order.", {
 
 export const JoinStep = step("join", "Joins the rows with those of another source.", {
   with: required(Text, "Name of the source to join with. Its rows are read for the join alone."),
-  on: required(
+  on: optional(
     Schema.Union([Text, listOf(Text, "a list of column names"), Schema.Record(Text, Text)]).annotate({
       expected: "a column, a list of columns, or a mapping of left to right column",
     }),
     "Columns that must be equal: one name, several, or left: right. Nulls equal nothing. The other source's key columns do not come out; another " +
       "of its columns whose name is taken gets the source's name in front.",
+  ),
+  condition: optional(
+    Expression,
+    "SQL condition that must be true of a pair too, over the columns as they are called behind the join. Without `on` each row is paired with each.",
   ),
   how: optional(
     Schema.Literals(["inner", "left", "right", "full", "semi", "anti"]),

@@ -236,6 +236,17 @@ describe("a definition", () => {
     expect(await aggregate({ group_by: ["a"] })).toEqual([["MISSING_KEY", "transforms[0].metrics"]])
   })
 
+  it("asks a join for columns or a condition", async () => {
+    const sources = [
+      { type: "csv", path: "a.csv" },
+      { type: "csv", path: "b.csv", name: "b" },
+    ]
+    const join = (more: object) => codesOf({ sources, transforms: [{ type: "join", with: "b", ...more }] })
+    expect(await join({ on: ["x", "y"] })).toEqual([])
+    expect(await join({ condition: "x > y" })).toEqual([])
+    expect(await join({})).toEqual([["MISSING_KEY", "transforms[0].on"]])
+  })
+
   it("finds the other source of a join among those with a name", async () => {
     const sources = [
       { type: "csv", path: "a.csv" },

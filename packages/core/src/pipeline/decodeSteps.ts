@@ -48,6 +48,8 @@ const stepProblems = (step: BuiltinStep, path: Path): ReadonlyArray<Problem> => 
   if (step.type === "sort" && Array.isArray(step.by) && step.order !== undefined) return [listWithOrder(path)]
   if (step.type === "aggregate" && step.group_by === undefined && isMapping(step.metrics) && Object.keys(step.metrics).length === 0)
     return [wrongValue([...path, "metrics"], "at least one metric, or group_by", step.metrics)]
+  if (step.type === "join" && step.on === undefined && step.condition === undefined)
+    return [missingKey([...path, "on"], "columns that must be equal: one name, several, or left: right. Or give a `condition`.")]
   if (step.type !== "deduplicate") return []
   const { keep = "first", by } = step
   if (keep === "first" && by !== undefined) return [firstWithBy(path, step.keep === undefined)]

@@ -158,7 +158,8 @@ const describeStep = (step: Step): string => {
       return `${step.keep}${step.by === undefined ? "" : ` by ${step.by}`} of each ${step.key.join(", ")}`
     case "join": {
       const keys = step.on.map(({ left, right }) => (left === right ? left : `${left} = ${right}`))
-      return `${step.how} with ${step.with} on ${keys.join(", ")}`
+      const on = keys.length === 0 ? "" : ` on ${keys.join(", ")}`
+      return `${step.how} with ${step.with}${on}${step.condition === undefined ? "" : ` where ${step.condition}`}`
     }
     case "sort":
       return step.by.map(describeKey).join(", ")

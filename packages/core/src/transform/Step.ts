@@ -106,6 +106,8 @@ export interface JoinStep {
   readonly with: string
   /** Columns that must be equal: of the rows, and of the other source. */
   readonly on: ReadonlyArray<{ readonly left: string; readonly right: string }>
+  /** What must be true of a pair too, over the columns as they are called behind the join. */
+  readonly condition?: string
   /** `semi` keeps rows that have a match, `anti` those that have none. */
   readonly how: "inner" | "left" | "right" | "full" | "semi" | "anti"
 }
@@ -256,12 +258,13 @@ export const expressionsOf = (step: Step): ReadonlyArray<string> => {
       return Object.values(step.fields)
     case "aggregate":
       return Object.values(step.metrics)
+    case "join":
+      return step.condition === undefined ? [] : [step.condition]
     case "rename":
     case "select":
     case "custom":
     case "sort":
     case "deduplicate":
-    case "join":
       return []
   }
 }

@@ -15,6 +15,7 @@ import type { JoinStep, OnRowError, StepsSpec } from "../Step.ts"
 import { ByteReader, ByteWriter } from "./byteWriter.ts"
 import { type Piece, Span } from "./entries.ts"
 import type { BlockingHost, BlockingRun } from "./host.ts"
+import { ALONE, OpenPairs } from "./joinCondition.ts"
 import { isSelection, type JoinedColumn, joinLayout, keepsLeft, keepsRight } from "./joinLayout.ts"
 import { JoinOutput } from "./joinOutput.ts"
 import { JoinTable } from "./joinTable.ts"
@@ -28,6 +29,8 @@ import type { Range } from "./spill.ts"
 /** Of a step's memory, what rows of the other source may take, and what may wait to be put aside of each side. */
 const TABLE_SHARE = 1 / 2
 const ASIDE_SHARE = 1 / 16
+
+const ONE_KEY: Piece = { bytes: Uint8Array.of(1), start: 0, end: 1 }
 
 const NOTHING: Piece = { bytes: new Uint8Array(), start: 0, end: 0 }
 
@@ -53,6 +56,10 @@ class JoinRun implements BlockingRun {
   private divided: Divided | undefined
   private output: JoinOutput | undefined
   private added: ReadonlyArray<JoinedColumn> = []
+  /** Pairs that the condition decides about. */
+  private open: OpenPairs | undefined
+  /** The last left row that has found a match, where a condition decides. */
+  private matchedAt = -1
   private leftSeen = 0
   private rightSeen = 0
   private readonly content = new ByteWriter()
@@ -87,7 +94,7 @@ class JoinRun implements BlockingRun {
 
   private addRight(batch: Batch, keyed: Batch, from: number, writers: Writers, onRowError: OnRowError | undefined): void | Promise<void> {
     const { right } = this
-    const key = right.keys[0]!
+    const key = this.keyOf(right)
     for (let i = from; i < batch.length; i++) {
       const row = batch.physicalRow(i)
       if (!right.writeKeys(keyed, row, writers, onRowError)) continue
@@ -97,6 +104,11 @@ class JoinRun implements BlockingRun {
       const waits = this.takeRight(matchesNone ? NOTHING : key, right.row)
       if (waits !== undefined) return waits.then(() => this.addRight(batch, keyed, i + 1, writers, onRowError))
     }
+  }
+
+  /** Without columns that must be equal, all rows have one key. */
+  private keyOf(rows: KeyedRows): Piece {
+    return this.step.on.length === 0 ? ONE_KEY : rows.keys[0]!
   }
 
   private takeRight(key: Piece, row: Piece): void | Promise<void> {
@@ -160,11 +172,16 @@ class JoinRun implements BlockingRun {
     if (this.output === undefined) {
       this.added = layout.added
       const keys = layout.keys.map((key, i) => ({ ...key, type: this.types[i]! }))
+      if (this.step.condition !== undefined) this.open = this.newPairs()
       this.output = new JoinOutput(this.step, keys, layout.added, { left: this.left.form, right: this.right.form }, this.host)
     }
     const taken = this.added.find(({ name }) => columnIndex(schema, name) >= 0)
     if (taken !== undefined) throw this.schemaChanged(`the rows now have a column ${taken.name}, which the join adds`)
     return true
+  }
+
+  private newPairs(): OpenPairs {
+    return new OpenPairs(this.spec, this.index, this.step, { left: this.left.form, right: this.right.form }, this.host.memory)
   }
 
   add(): never {
@@ -177,13 +194,14 @@ class JoinRun implements BlockingRun {
     const { left } = this
     const keyed = this.keyed(batch, "left")
     const writers = writersOf(left, keyed, batch)
-    const key = left.keys[0]!
+    const key = this.keyOf(left)
     for (let i = 0; i < batch.length; i++) {
       const row = batch.physicalRow(i)
       const sequence = this.leftSeen++
       if (!left.writeKeys(keyed, row, writers, onRowError) || !left.writeRow(batch, row, writers, onRowError)) continue
       const own = hasNull(keyed, row) ? NOTHING : key
-      if (this.divided === undefined) yield* this.matches(own, left.row)
+      if (this.divided === undefined)
+        yield* this.open === undefined ? this.matches(own, left.row) : this.candidates(own, left.row, sequence)
       else {
         const waits = putAside(this.divided.left, own, this.numbered(sequence, left.row))
         if (waits !== undefined) await waits
@@ -208,6 +226,34 @@ class JoinRun implements BlockingRun {
     }
   }
 
+  /** The pairs of one left row that the condition decides about, and those decided on the way. */
+  private *candidates(key: Piece, row: Piece, at: number): Generator<Batch, void, undefined> {
+    const { table, step } = this
+    const open = this.open!
+    const other = new Span()
+    for (let match = table.find(key); match >= 0; match = table.next(match)) {
+      table.rowAt(match, other)
+      open.add(row, other, at, match)
+      if (open.isFull) yield* this.settle(open)
+    }
+    if (keepsLeft(step) || step.how === "anti") open.add(row, this.nothing("right"), at, ALONE)
+    if (open.isFull) yield* this.settle(open)
+  }
+
+  private settle(open: OpenPairs): Generator<Batch, void, undefined> {
+    const { table, step } = this
+    const output = this.output!
+    return open.settle(({ at, other, isTrue, left, right }) => {
+      const isFirst = this.matchedAt !== at
+      if (other === ALONE) return isFirst ? some(output.add(left, right)) : []
+      if (!isTrue) return []
+      this.matchedAt = at
+      table.match(other)
+      if (step.how === "anti" || (step.how === "semi" && !isFirst)) return []
+      return some(output.add(left, right))
+    })
+  }
+
   /** A row of nulls. */
   private nothing(side: "left" | "right"): Piece {
     return (this.nulls[side] ??= nullRow(this[side]))
@@ -218,15 +264,21 @@ class JoinRun implements BlockingRun {
     if (this.output === undefined) this.checked.get(this.planned ?? this.guessed())
     const output = this.output!
     if (this.divided !== undefined) yield* this.fromParts(this.divided, output)
-    else if (keepsRight(this.step)) {
-      const row = new Span()
-      for (let i = 0; i < this.table.count; i++) {
-        if (this.table.isMatched(i)) continue
-        this.table.rowAt(i, row)
-        yield* some(output.add(this.nothing("left"), row))
-      }
+    else {
+      if (this.open !== undefined) yield* this.settle(this.open)
+      if (keepsRight(this.step)) yield* this.unmatched(output)
     }
     yield* output.rest()
+  }
+
+  /** Rows of the other source that have found no match. */
+  private *unmatched(output: JoinOutput): Generator<Batch, void, undefined> {
+    const row = new Span()
+    for (let i = 0; i < this.table.count; i++) {
+      if (this.table.isMatched(i)) continue
+      this.table.rowAt(i, row)
+      yield* some(output.add(this.nothing("left"), row))
+    }
   }
 
   /** Where no row of the left side has come and nothing is known of it, it has at least its keys. */
@@ -244,6 +296,7 @@ class JoinRun implements BlockingRun {
         right: right.rangesOf(part),
         noLeft: () => this.nothing("left"),
         noRight: () => this.nothing("right"),
+        open: this.open === undefined ? undefined : this.newPairs(),
       }).join()
     const entries = await sorter.sorted()
     const own = new Span()
@@ -265,6 +318,8 @@ interface PartSides {
   readonly right: ReadonlyArray<Range>
   readonly noLeft: () => Piece
   readonly noRight: () => Piece
+  /** Where a condition decides about pairs. */
+  readonly open: OpenPairs | undefined
 }
 
 /** Joins one part of both sides: as much of the other source as fits at a time, each time against all left rows of the part. */
@@ -275,6 +330,8 @@ class Part {
   private readonly sides: PartSides
   /** Left rows that have found a match. */
   private readonly matched: Array<boolean> = []
+  /** Numbers of the part's left rows, where a condition decides. */
+  private readonly sequences: Array<number> = []
   private readonly order = new ByteWriter()
   private readonly pair = new ByteWriter()
 
@@ -308,11 +365,14 @@ class Part {
     let at = 0
     for await (const { key, row } of entriesOf(spill, this.sides.left)) {
       number.read(row)
-      await this.pairs(table, key, number, at)
-      if (isLast) this.unmatched(number, at)
+      if (this.sides.open === undefined) {
+        await this.pairs(table, key, number, at)
+        if (isLast) this.unmatched(number, at)
+      } else await this.candidates(this.sides.open, table, key, number, at, isLast)
       at++
       if (this.sorter.isFull) await this.sorter.spill()
     }
+    if (this.sides.open !== undefined) await this.settle(this.sides.open, table)
     if (keepsRight(this.step)) await this.unmatchedRight(table)
   }
 
@@ -332,6 +392,43 @@ class Part {
       this.give(sequence, table.sequenceOf(match), row, other)
       if (this.sorter.isFull) await this.sorter.spill()
     }
+  }
+
+  private async candidates(
+    open: OpenPairs,
+    table: JoinTable,
+    key: Piece,
+    { sequence, row }: NumberedRow,
+    at: number,
+    isLast: boolean,
+  ): Promise<void> {
+    const other = new Span()
+    this.sequences[at] = sequence
+    for (let match = table.find(key); match >= 0; match = table.next(match)) {
+      table.rowAt(match, other)
+      open.add(row, other, at, match)
+      if (open.isFull) await this.settle(open, table)
+    }
+    if (isLast && (this.step.how === "anti" || keepsLeft(this.step))) open.add(row, this.sides.noRight(), at, ALONE)
+    if (open.isFull) await this.settle(open, table)
+  }
+
+  private async settle(open: OpenPairs, table: JoinTable): Promise<void> {
+    const { how } = this.step
+    const pairs = open.settle(({ at, other, isTrue, left, right }) => {
+      const sequence = this.sequences[at]!
+      const isFirst = this.matched[at] !== true
+      if (other === ALONE) {
+        if (isFirst) this.give(sequence, 0, left, right)
+      } else if (isTrue) {
+        this.matched[at] = true
+        table.match(other)
+        if (!isSelection(this.step)) this.give(sequence, table.sequenceOf(other), left, right)
+        else if (how === "semi" && isFirst) this.give(sequence, 0, left, NOTHING)
+      }
+      return ONCE
+    })
+    for (const _ of pairs) if (this.sorter.isFull) await this.sorter.spill()
   }
 
   private unmatched({ sequence, row }: NumberedRow, at: number): void {
@@ -362,6 +459,9 @@ class Part {
     this.sorter.add(order, pair)
   }
 }
+
+/** Lets the caller wait after each pair. */
+const ONCE: ReadonlyArray<true> = [true]
 
 /** A row with its number among all of its side. */
 class NumberedRow {

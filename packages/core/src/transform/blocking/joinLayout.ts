@@ -60,15 +60,29 @@ export const joinLayout = (spec: StepsSpec, index: number, step: JoinStep, left:
     scope.issue("EXPRESSION_TYPE", index, path(i), message, "Declare the same type for both, under `columns` of a source.")
     return []
   })
-  const added = isSelection(step) ? [] : addedColumns(step, left, right)
-  for (const { name } of added) {
+  const paired = addedColumns(step, left, right)
+  const added = isSelection(step) ? [] : paired
+  // A condition sees all columns, also where only those of the rows come out.
+  for (const { name } of step.condition === undefined ? added : paired) {
     if (columnIndex(left, name) < 0) continue
     scope.issue("DUPLICATE_COLUMN", index, "with", `The rows already have a column \`${name}\`.`, "Rename it before the join.")
+  }
+  if (step.condition !== undefined && scope.issues.length === 0) {
+    const columns = new StepScope(pairSchema(left, right, paired).columns, spec)
+    columns.check(step.condition, index, "condition", "boolean")
+    scope.issues.push(...columns.issues.map((issue) => ({ ...issue, path: `transforms[${index}].condition` })))
   }
   return { issues: scope.issues, keys, added, output: outputOf(step, left, right, keys, added) }
 }
 
-const addedColumns = (step: JoinStep, left: BatchSchema, right: BatchSchema): ReadonlyArray<JoinedColumn> =>
+/** The columns of a pair before anything is left out, under the names that they have behind the join. */
+export const pairSchema = (left: BatchSchema, right: BatchSchema, added: ReadonlyArray<JoinedColumn>): BatchSchema => ({
+  columns: [...left.columns, ...added.map((column) => ({ ...right.columns[rightColumn(right, column)]!, name: column.name }))],
+})
+
+export const rightColumn = (right: BatchSchema, { from }: JoinedColumn): number => columnIndex(right, from)
+
+export const addedColumns = (step: JoinStep, left: BatchSchema, right: BatchSchema): ReadonlyArray<JoinedColumn> =>
   right.columns.flatMap(({ name }) => {
     if (step.on.some((key) => key.right === name)) return []
     return [{ from: name, name: columnIndex(left, name) < 0 ? name : `${step.with}_${name}` }]
