@@ -86,6 +86,15 @@ describe("validate", () => {
     expect(code).toBe(2)
   })
 
+  it("shows where a module that is not there is named", async () => {
+    const step = "  - type: custom\n    module: transforms/gone.ts\n"
+    const root = folderWith({ ...project, "deltaflow.yml": quickstart.replace("  - type: rename", `${step}  - type: rename`) })
+    const { code, stderr } = await deltaflow(root, ["validate"])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/error\[MODULE_FAILED\]: deltaflow\.yml:10:\d+: transforms\[1\] \(custom gone\.ts\)/)
+    expect(stderr).toContain("10 |   - type: custom")
+  })
+
   it("says where columns could not be checked because an input is not there yet", async () => {
     const { code, stderr } = await deltaflow(folderWith({ "deltaflow.yml": quickstart }), ["validate"])
     expect(stderr).toContain("! hello-world: columns are not checked:")

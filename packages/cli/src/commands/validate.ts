@@ -1,5 +1,5 @@
 /** `deltaflow validate`: every issue at once, or which guarantee each destination gives. */
-import { type DecodedPipeline, DefinitionError, DeltaflowError, type Issue, SourceError } from "@deltaflow/core"
+import { type DecodedPipeline, DefinitionError, DeltaflowError, type Issue, SourceError, TransformError } from "@deltaflow/core"
 import { type Invocation, isSet, type RunCommand } from "../Command.ts"
 import { reportIssues } from "../report.ts"
 import { chosenPipelines, issuesAsJson, openSession, type Session, withPlace } from "../session.ts"
@@ -47,12 +47,18 @@ const check = async ({ engine, project }: Session, pipeline: DecodedPipeline | D
     )
     return { issues: [], result, ...(unchecked === undefined ? {} : { unchecked }) }
   } catch (cause) {
-    const error = await withPlace(project, pipeline, cause)
+    const error = await withPlace(project, pipeline, asDefinitionError(cause))
     if (error instanceof DefinitionError) return { issues: error.issues }
     if (error instanceof DeltaflowError) return { issues: [issueOf(error, file)] }
     throw error
   }
 }
+
+/** What stands at a place of the definition, such as a module that cannot be loaded, is shown there. */
+const asDefinitionError = (cause: unknown): unknown =>
+  cause instanceof TransformError && cause.path.length > 0
+    ? new DefinitionError([{ ...issueOf(cause, undefined), path: cause.path.join(".") }])
+    : cause
 
 const issueOf = ({ code, message, hint }: DeltaflowError, file: string | undefined): Issue => ({
   code,

@@ -70,6 +70,14 @@ describe("loadTransformFunctions", () => {
     expect(error.message).toBe("transforms[1] (custom): the module file:///project/steps.ts could not be loaded: Cannot find module.")
   })
 
+  test("tells a module that is missing from one that imports a missing one", async () => {
+    const missing = (url: string) => () => Promise.reject(Object.assign(new Error("no"), { code: "ERR_MODULE_NOT_FOUND", url }))
+    const own = await failureOf(load(step("plain"), missing("file:///project/steps.ts")))
+    expect(own.message).toContain("file:///project/steps.ts does not exist. Check the path")
+    const inner = await failureOf(load(step("plain"), missing("file:///project/other.ts")))
+    expect(inner.message).toContain("file:///project/steps.ts could not be loaded: no.")
+  })
+
   test("guesses at a misspelt export", async () => {
     const error = await failureOf(load(step("plian")))
     expect(error.message).toBe("transforms[1] (custom): the module file:///project/steps.ts has no export `plian`. Did you mean `plain`?")

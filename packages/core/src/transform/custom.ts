@@ -35,13 +35,20 @@ const fromModule = async (steps: ReadonlyArray<Step>, index: number, reference: 
   try {
     module = await load(reference.url)
   } catch (cause) {
-    throw failed(steps, index, `the module ${reference.url} could not be loaded: ${sentence(messageOf(cause))}`, cause)
+    const why = isMissing(cause, reference.url)
+      ? "does not exist. Check the path, which starts at the project's folder."
+      : `could not be loaded: ${sentence(messageOf(cause))}`
+    throw failed(steps, index, `the module ${reference.url} ${why}`, cause)
   }
   if (Object.hasOwn(module, reference.name)) return module[reference.name]
   const names = Object.keys(module)
   const known = didYouMean(reference.name, names) || ` It exports ${names.length === 0 ? "nothing" : names.join(", ")}.`
   throw failed(steps, index, `the module ${reference.url} has no export \`${reference.name}\`.${known}`)
 }
+
+/** The module itself, and not one that it imports. */
+const isMissing = (cause: unknown, url: string): boolean =>
+  cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND" && "url" in cause && cause.url === url
 
 const MODES: ReadonlyArray<unknown> = ["row", "patch", "batch"] satisfies ReadonlyArray<TransformFunction["mode"]>
 

@@ -1,0 +1,131 @@
+/** What the documentation tells people to type does what it says. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import path from "node:path"
+import { describe, expect, it } from "vitest"
+import { deltaflow, folderWith, quickstart, users } from "./inProcess.ts"
+
+const root = path.resolve(import.meta.dirname, "../../..")
+
+const markdownIn = (folder: string): ReadonlyArray<string> =>
+  readdirSync(path.join(root, folder))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => path.join(folder, name))
+
+const pages = ["README.md", ...markdownIn("docs"), ...markdownIn("docs/how-to")]
+
+interface Fence {
+  readonly language: string
+  readonly text: string
+}
+
+const fencesOf = (page: string): ReadonlyArray<Fence> =>
+  [...readFileSync(path.join(root, page), "utf8").matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = "", text = ""]) => ({
+    language,
+    text,
+  }))
+
+/** What stands between backquotes within the text. */
+const quotedIn = (page: string): ReadonlyArray<string> =>
+  [...readFileSync(path.join(root, page), "utf8").matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text)
+
+/** The arguments of each `deltaflow …` in a piece of shell. */
+const commandsOf = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
+  text
+    .split(/\n|&&/)
+    .map((line) => line.replace(/\s#.*$/, "").trim())
+    .filter((line) => /^(npx )?deltaflow /.test(line))
+    .map((line) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ""))
+    .map((words) => words.slice(words.indexOf("deltaflow") + 1))
+
+const shell = pages.flatMap((page) =>
+  [...fencesOf(page).flatMap(({ language, text }) => (language === "sh" ? [text] : [])), ...quotedIn(page)]
+    .flatMap(commandsOf)
+    .map((args) => ({ page, command: args.join(" "), args })),
+)
+
+describe("commands in the documentation", () => {
+  it("are found", () => expect(shell.length).toBeGreaterThanOrEqual(10))
+
+  it.each(shell)("$page: deltaflow $command", async ({ args }) => {
+    const { code, stderr } = await deltaflow(root, [...args, "--help"])
+    expect(stderr).toBe("")
+    expect(code).toBe(0)
+  })
+})
+
+const module = fencesOf("docs/tutorial.md").find(({ language, text }) => language === "ts" && text.startsWith("// "))!.text
+const moduleName = module.slice("// ".length, module.indexOf("\n"))
+
+const snippets = pages.flatMap((page) =>
+  fencesOf(page)
+    .filter(({ language }) => language === "yaml")
+    .map(({ text }, i) => ({ page, place: i + 1, text })),
+)
+
+const sectionsOf = (text: string): ReadonlyMap<string, string> =>
+  new Map(text.split(/^(?=[a-z])/m).map((section) => [section.slice(0, section.indexOf(":")), section]))
+
+/** A snippet shows some keys of a pipeline, or one step more. */
+const completed = (base: string, snippet: string): string => {
+  const whole = sectionsOf(base)
+  const isStep = snippet.startsWith("  - ")
+  const shown = isStep ? new Map([["transforms", `${whole.get("transforms")!.trimEnd()}\n${snippet}`]]) : sectionsOf(snippet)
+  return [...new Map([...whole, ...shown]).values()].map((section) => `${section.trimEnd()}\n`).join("")
+}
+
+describe("snippets of pipelines in the documentation", () => {
+  it("are found", () => expect(snippets.length).toBeGreaterThanOrEqual(5))
+
+  it.each(snippets)("$page, snippet $place, is valid", async ({ text }) => {
+    const folder = folderWith({ "deltaflow.yml": completed(quickstart, text), "data/users.csv": users, [moduleName]: module })
+    const { code, stderr } = await deltaflow(folder, ["validate"])
+    expect(stderr).not.toContain("error")
+    expect(code).toBe(0)
+  })
+})
+
+it("the tutorial runs as it is written", async () => {
+  const folder = folderWith({})
+  const project = path.join(folder, "shop")
+  const file = path.join(project, "deltaflow.yml")
+  const say = async (...args: ReadonlyArray<string>) => {
+    const said = await deltaflow(args[0] === "init" ? folder : project, args)
+    expect(said.stderr).not.toContain("error")
+    expect(said.code).toBe(0)
+    return said
+  }
+  const follow = async (text: string) => {
+    for (const args of commandsOf(text)) await say(...args)
+  }
+  const [start, look, change, fresh, step] = fencesOf("docs/tutorial.md").map(({ text }) => text) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
+  await follow(start)
+  await follow(look)
+
+  writeFileSync(file, completed(readFileSync(file, "utf8"), change))
+  await say("run")
+  writeFileSync(file, readFileSync(file, "utf8").replace("first_name ||", "first_nam ||"))
+  const wrong = await deltaflow(project, ["validate"])
+  expect(wrong.code).toBe(2)
+  expect(wrong.stderr).toMatch(/deltaflow\.yml:\d+:\d+[\s\S]*first_name/)
+  writeFileSync(file, readFileSync(file, "utf8").replace("first_nam ||", "first_name ||"))
+
+  writeFileSync(file, completed(readFileSync(file, "utf8"), fresh))
+  await say("run")
+  expect((await say("run")).stderr).toContain("(0 rows)")
+  writeFileSync(path.join(project, "data/more.csv"), "id,first_name,last_name,email,age\n6,Zoë,Ali,zoe@example.com,44\n")
+  expect((await say("run")).stderr).toContain("(1 row)")
+  expect((await say("state", "show", "csv-to-json")).stdout).toContain("data/more.csv")
+
+  writeFileSync(path.join(project, moduleName), module)
+  writeFileSync(file, completed(readFileSync(file, "utf8"), step))
+  await say("run", "--full-refresh")
+  expect(readFileSync(path.join(project, "output/people.ndjson"), "utf8")).toContain(
+    '"full_name":"Zoë Ali","decade":40,"domain":"example.com"',
+  )
+})
