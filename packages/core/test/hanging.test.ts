@@ -17,6 +17,7 @@ import {
   type Log,
   type PipelineDefinition,
   type Plugin,
+  type Row,
   type Store,
   StoreError,
 } from "../src/index.ts"
@@ -323,6 +324,29 @@ describe("rows that were rejected", () => {
     isBroken = false
     expect(await engine.run(skipping)).toMatchObject({ rowsExtracted: 50, rowsLoaded: 49, rowsRejected: 1 })
     expect(letters.rows.map((row) => row["row"])).toEqual([{ id: 3 }])
+  })
+
+  it("are all in a dead letter that can only replace, also where destinations stand at different places", async () => {
+    let letters: ReadonlyArray<Row> = []
+    const replacing = defineDestination({
+      type: "letters",
+      writeModes: ["replace"],
+      open: () => {
+        const pending: Array<Row> = []
+        return { write: (rows) => void pending.push(...rows), commit: () => void (letters = pending) }
+      },
+    })
+    const rows = numbers(3)
+    const early = keepRows({ type: "early", commitsEarly: true })
+    const keep = keepRows({ commitsEarly: true })
+    await using engine = createEngine({ plugins: [rowsSource(rows), keep.destination, early.destination, replacing] })
+    const onlyOne = { ...skipping, transforms: [{ type: "map", fields: { inverse: "1 / (id % 3)" } }] } as const
+    await engine.run(onlyOne)
+    rows.push(...numbers(6).slice(3))
+    // The second destination starts from nothing, the first from its checkpoint: two passes.
+    const run = await engine.run({ ...onlyOne, destinations: [{ type: "keep" }, { type: "early" }] })
+    expect([keep.rows.length, early.rows.length, run.rowsRejected]).toEqual([4, 4, 3])
+    expect(letters.map((letter) => letter["row"])).toEqual([{ id: 6 }, { id: 3 }, { id: 6 }])
   })
 
   it("are durable before the cursor that lies behind them", async () => {

@@ -41,9 +41,17 @@ export class DeadLetter {
     if (destination === undefined) return Effect.void
     return Effect.gen({ self: this }, function* () {
       const load = yield* this.opened(destination)
-      yield* load.write(this.batch(rejections)).pipe(this.limited(destination, "did not take a row", limitTime))
-      this.dirty = true
+      const batch = this.batch(rejections)
+      yield* this.add(load, destination, batch)
+      if (!load.commitsEarly) this.options.state.rejected.push(batch)
     }).pipe(Effect.mapError(deadLetterFailed(destination)))
+  }
+
+  private add(load: Load, destination: ResolvedDestination, batch: Batch): Effect.Effect<void, PipelineError> {
+    return load.write(batch).pipe(
+      this.limited(destination, "did not take a row", limitTime),
+      Effect.tap(() => Effect.sync(() => void (this.dirty = true))),
+    )
   }
 
   /** Makes what was rejected durable before the cursor moves past it, where the destination allows a commit before the end. */
@@ -103,6 +111,7 @@ export class DeadLetter {
         withOwnScope(this.scope),
         this.limited(destination, "did not open", limitOpening),
         Effect.tap((load) => Effect.sync(() => void (this.load = load))),
+        Effect.tap((load) => Effect.forEach(options.state.rejected, (batch) => this.add(load, destination, batch), { discard: true })),
       )
   }
 

@@ -1,5 +1,6 @@
 /** What the stages of one run share: its counts, whether it was asked to stop, and how it deals with bad rows. */
 import { EngineError } from "../contract/Errors.ts"
+import type { Batch } from "../model/Batch.ts"
 import { addTotals, type Counters, noTotals, type StageName, type Totals } from "./Counters.ts"
 import type { RunProgress } from "./Options.ts"
 import type { ErrorHandling } from "./Resolved.ts"
@@ -13,6 +14,8 @@ export class RunState {
   readonly counters: Counters
   readonly stages: StageEvents
   readonly errorHandling: ErrorHandling
+  /** What went into a dead letter that has one commit, at its end: another pass of the run, which replaces it, brings these along. */
+  readonly rejected: Array<Batch> = []
   /** Set by a graceful stop: sources give nothing more after the next cursor. */
   stopping = false
   /** Counts of earlier attempts up to their last commit. */
