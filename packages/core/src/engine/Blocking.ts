@@ -65,7 +65,7 @@ const spillOpener = ({ spill, pipeline }: StepsOptions, step: number): Effect.Ef
       Effect.sync((): { file: Promise<SpillFile> | undefined } => ({ file: undefined })),
       (opened) => Effect.promise(() => closeSpill(opened.file)),
     ),
-    (opened) => () => (opened.file ??= SpillFile.open({ ...spill, place })),
+    (opened) => () => (opened.file ??= SpillFile.open({ ...spill, place, timeout: pipeline.timeout })),
   )
 }
 

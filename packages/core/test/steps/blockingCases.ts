@@ -124,7 +124,8 @@ export const runBlocking = async (
 ): Promise<BlockingResult> => {
   const folder = mkdtempSync(path.join(tmpdir(), "blocking-"))
   let spill: Promise<SpillFile> | undefined
-  const openSpill = () => (spill ??= SpillFile.open({ files: nodeFiles(), folder, place: "orders / transforms[0]", now: Date.now }))
+  const openSpill = () =>
+    (spill ??= SpillFile.open({ files: nodeFiles(), folder, place: "orders / transforms[0]", now: Date.now, timeout: 60_000 }))
   const host: BlockingHost = { memory, batchSize, openSpill }
   const rows: Array<ReadonlyArray<Value | null>> = []
   let schema: BatchSchema | undefined

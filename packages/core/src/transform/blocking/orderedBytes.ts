@@ -46,13 +46,6 @@ export const keyWriter = (column: Column, { descending, nullsFirst }: Pick<KeyPa
   }
 }
 
-/** The key part of a value that is there or not, ascending, nulls last. */
-export const putKeyValue = (out: ByteWriter, value: Value | null, type: ColumnType): void => {
-  if (value === null) return out.byte(NULL_LAST)
-  out.byte(PRESENT)
-  orderedWriter(type)(out, value)
-}
-
 /** Text of a CSV file without quotes is its own key, and need not be made a string. */
 const plainText = (column: Column, putNull: number): PutKey | undefined => {
   if (!(column instanceof TextColumn) || column.type !== "string" || column.rows.format !== "csv" || column.rows.quotes) return undefined

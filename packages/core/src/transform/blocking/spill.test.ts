@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const open = () => SpillFile.open({ files: nodeFiles(), folder, place: "orders / transforms[0] (sort)", now: Date.now })
+const open = () => SpillFile.open({ files: nodeFiles(), folder, place: "orders / transforms[0] (sort)", now: Date.now, timeout: 60_000 })
 
 test("blocks are read back from their places, and the file has no name meanwhile", async () => {
   const spill = await open()
@@ -39,11 +39,28 @@ test("what a process left that was killed between making the file and removing i
   expect([old, young, other].map((file) => existsSync(file))).toEqual([false, true, true])
 })
 
+test("a disk that does not answer is an error after the time that a step has", async () => {
+  const files = nodeFiles()
+  const hanging = {
+    ...files,
+    openWrite: async (file: string, mode: "create" | "append") => ({
+      ...(await files.openWrite(file, mode)),
+      write: () => new Promise<void>(() => {}),
+    }),
+  }
+  const spill = await SpillFile.open({ files: hanging, folder, place: "orders / transforms[0] (sort)", now: Date.now, timeout: 20 })
+  await expect(spill.append(Buffer.from("one"))).rejects.toMatchObject({
+    code: "STEP_TIMEOUT",
+    message: `orders / transforms[0] (sort): the disk did not answer within 0.02 s while rows were kept in ${folder}. See what the disk waits for, or raise timeout.`,
+  })
+  await spill.close()
+})
+
 test("a process that is killed while it spills leaves nothing", async () => {
   const script = `
     const { SpillFile } = await import(${JSON.stringify(new URL("./spill.ts", import.meta.url).href)})
     const { nodeFiles } = await import(${JSON.stringify(new URL("../../node/nodeFiles.ts", import.meta.url).href)})
-    const spill = await SpillFile.open({ files: nodeFiles(), folder: process.argv[1], place: "x", now: Date.now })
+    const spill = await SpillFile.open({ files: nodeFiles(), folder: process.argv[1], place: "x", now: Date.now, timeout: 1000 })
     await spill.append(new Uint8Array(1_000_000))
     console.log("spilled")
     setInterval(() => {}, 1000)`

@@ -17,6 +17,8 @@ export interface SpillOptions {
   readonly place: string
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** The longest time that one call may take, milliseconds. */
+  readonly timeout: number
 }
 
 /** Bytes of a spill file. */
@@ -65,7 +67,7 @@ export class SpillFile {
   async append(bytes: Uint8Array): Promise<Range> {
     const start = this.size
     try {
-      await this.writing.write(bytes)
+      await inTime(this.options, this.writing.write(bytes))
     } catch (cause) {
       throw spillError(this.options, cause)
     }
@@ -78,7 +80,7 @@ export class SpillFile {
     let filled = 0
     try {
       while (filled < buffer.length) {
-        const count = await this.reading.read(filled === 0 ? buffer : buffer.subarray(filled), place + filled)
+        const count = await inTime(this.options, this.reading.read(filled === 0 ? buffer : buffer.subarray(filled), place + filled))
         if (count === 0) break
         filled += count
       }
@@ -111,9 +113,27 @@ const removeLeftovers = async ({ files, folder, now }: SpillOptions): Promise<vo
 
 const LEFTOVER_MS = 60_000
 
+/** A disk that hangs ends the run instead of holding it. */
+const inTime = async <A>({ place, folder, timeout }: SpillOptions, call: Promise<A>): Promise<A> => {
+  if (!Number.isFinite(timeout)) return await call
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `${place}: the disk did not answer within ${timeout / 1000} s while rows were kept in ${folder}. See what the disk waits for, or raise timeout.`
+      reject(new TransformError({ code: "STEP_TIMEOUT", message }))
+    }, timeout)
+  })
+  try {
+    return await Promise.race([call, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 const NO_ROOM: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
 
 const spillError = ({ folder, place }: SpillOptions, cause: unknown): TransformError => {
+  if (cause instanceof TransformError) return cause
   const isFull = NO_ROOM.has((cause as NodeJS.ErrnoException).code)
   const what = isFull
     ? `no room is left in ${folder} for rows that do not fit into memory. Free some, choose another tempFolder, or raise buffer_memory.`
