@@ -95,7 +95,7 @@ type Part<K extends string> = TreeNode extends infer T ? (T extends { readonly [
 const checkConstant = (context: Context, part: Part<"A_Const">): Operand | undefined => {
   if (part.isnull === true) return untyped(null, context.position(part.location))
   if (part.ival !== undefined) return constant(part.ival.ival ?? 0, "integer")
-  if (part.fval !== undefined) return number(part.fval.fval ?? "0")
+  if (part.fval !== undefined) return number(context, part.fval.fval ?? "0", part.location)
   if (part.boolval !== undefined) return constant(part.boolval.boolval ?? false, "boolean")
   if (part.bsval !== undefined) return context.unsupported(part.location, "A bit string")
   return untyped(part.sval?.sval ?? "", context.position(part.location))
@@ -104,7 +104,7 @@ const checkConstant = (context: Context, part: Part<"A_Const">): Operand | undef
 const untyped = (text: string | null, position: number): UntypedNode => ({ kind: "untyped", type: "unknown", text, position })
 
 /** Whole numbers up to 64 bits are integers, all else is decimal; `0x1F` and `1_000` are numbers too. */
-const number = (text: string): Node => {
+const number = (context: Context, text: string, location: number | undefined): Node | undefined => {
   const digits = text.replaceAll("_", "")
   // The parser has made one number of a minus and its digits.
   const isWhole = /^-?(\d+|0[xob][0-9a-f]+)$/i.test(digits)
@@ -112,7 +112,8 @@ const number = (text: string): Node => {
   const integer = isWhole ? (digits.startsWith("-") ? -magnitude : magnitude) : undefined
   const value = integer === undefined ? undefined : int64(integer)
   if (value !== undefined) return constant(value, "integer")
-  return constant(integer === undefined ? Decimal.parse(digits)! : new Decimal(integer, 0), "decimal")
+  if (integer !== undefined) return constant(new Decimal(integer, 0), "decimal")
+  return coerce(context, { kind: "untyped", type: "unknown", text: digits, position: context.position(location) }, "decimal")
 }
 
 const checkColumn = (context: Context, part: Part<"ColumnRef">): Operand | undefined => {

@@ -5,7 +5,7 @@
  * and 32 there.
  */
 import fc from "fast-check"
-import { Decimal } from "../../src/model/Decimal.ts"
+import { Decimal, whole } from "../../src/model/Decimal.ts"
 import { Interval } from "../../src/model/Interval.ts"
 import { parseDate, parseTime, parseTimestamp } from "../../src/model/Temporal.ts"
 import type { Value } from "../../src/model/Value.ts"
@@ -446,9 +446,9 @@ const rules: Readonly<Record<ProgramType, ReadonlyArray<Rule>>> = {
     ["($1 + $2)", ["double", "integer"]],
     ["($1 * $2)", ["decimal", "double"]],
     ["date_part($1, $2)", [FIELDS.map(quote), "timestamp"]],
-    ["date_part($1, $2)", [FIELDS.map(quote), "timestamptz"]],
-    ["date_part($1, $2)", [CLOCK_FIELDS.map(quote), "time"]],
-    ["date_part($1, $2)", [CLOCK_FIELDS.map(quote), "interval"]],
+    ["date_part($1, $2)", [[...FIELDS, ...CLOCK_FIELDS, "julian"].map(quote), "timestamptz"]],
+    ["date_part($1, $2)", [[...CLOCK_FIELDS, "epoch"].map(quote), "time"]],
+    ["date_part($1, $2)", [[...CLOCK_FIELDS, "epoch", "year"].map(quote), "interval"]],
     ["date_part($1, $2)", [[...FIELDS, ...CLOCK_FIELDS].map(quote), "date"]],
   ],
   string: [
@@ -777,12 +777,52 @@ const VALUES: Readonly<Record<ProgramType, ReadonlyArray<Value>>> = {
   "decimal[]": [[decimal("1.50"), decimal("2")], [null, decimal("1.5")], []],
 }
 
-/** Rows for the columns, with nulls among the values. */
-export const programRow: fc.Arbitrary<ReadonlyArray<Value | null>> = fc.tuple(
-  ...programColumns.map(({ type }) =>
-    fc.oneof(
-      { weight: 1, arbitrary: fc.constant(null) },
-      { weight: 5, arbitrary: fc.constantFrom<Value | null>(...VALUES[type as ProgramType]) },
-    ),
+const LETTERS = "aAbBzZ09 _-.,'\"\\\\%/:äÖßéÅøñŽčДжщΩσςαİıﬁ中日😀🎉"
+const millions = (digits: number): fc.Arbitrary<number> => fc.integer({ min: -(10 ** digits), max: 10 ** digits })
+
+/** Any value that a file can hold. */
+const RANDOM: Readonly<Partial<Record<ProgramType, fc.Arbitrary<Value>>>> = {
+  integer: fc.oneof(millions(3), millions(9), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(whole)),
+  decimal: fc.oneof(
+    fc.tuple(millions(6), fc.integer({ min: 0, max: 6 })).map(([coefficient, scale]) => new Decimal(coefficient, scale)),
+    fc
+      .tuple(fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }), fc.integer({ min: 0, max: 40 }))
+      .map(([coefficient, scale]) => new Decimal(whole(coefficient), scale)),
   ),
+  double: fc.oneof(
+    fc.double(),
+    fc.double({ min: -1000, max: 1000, noNaN: true }),
+    millions(6).map((value) => value / 8),
+  ),
+  string: fc.oneof(
+    fc.string({ unit: fc.constantFrom(...LETTERS), maxLength: 8 }),
+    millions(4).map((value) => String(value / 100)),
+  ),
+  date: fc.integer({ min: -800_000, max: 800_000 }),
+  timestamp: fc.oneof(
+    fc.integer({ min: -62_000_000_000, max: 62_000_000_000 }).map((seconds) => whole(BigInt(seconds) * 1_000_000n)),
+    fc.integer({ min: 0, max: 2 * 10 ** 15 }),
+  ),
+  timestamptz: fc.integer({ min: 0, max: 2 * 10 ** 15 }),
+  time: fc.integer({ min: 0, max: 86_399_999_999 }),
+  interval: fc.oneof(
+    fc.tuple(millions(2), millions(3), millions(11)).map((parts) => new Interval(...parts)),
+    fc.tuple(fc.constant(0), fc.constant(0), millions(12)).map((parts) => new Interval(...parts)),
+  ),
+  bytes: fc.uint8Array({ maxLength: 6 }).map((bytes) => new Uint8Array(bytes)),
+  uuid: fc.uuid(),
+  "integer[]": fc.array(fc.option(millions(2), { freq: 5 }), { maxLength: 5 }),
+}
+
+/** Rows for the columns, with nulls among the values; most are those that matter, some are any. */
+export const programRow: fc.Arbitrary<ReadonlyArray<Value | null>> = fc.tuple(
+  ...programColumns.map(({ type }) => {
+    const chosen = fc.constantFrom<Value | null>(...VALUES[type as ProgramType])
+    const random = RANDOM[type as ProgramType]
+    return fc.oneof(
+      { weight: 1, arbitrary: fc.constant(null) },
+      { weight: 3, arbitrary: chosen },
+      { weight: 2, arbitrary: random ?? chosen },
+    )
+  }),
 )

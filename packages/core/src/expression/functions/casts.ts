@@ -6,7 +6,7 @@ import { microsOf, splitMicros, MICROS_PER_DAY } from "../../model/Temporal.ts"
 import { int64, parseValue, quoteValue, type Value, ValueError } from "../../model/Value.ts"
 import { parseBytes } from "./bytes.ts"
 import { isStampInRange, readDate, readTime, readTimestamp } from "./dateText.ts"
-import { bounded, rescale, roundDecimal } from "./decimals.ts"
+import { bounded, MAX_SCALE, rescale, roundDecimal } from "./decimals.ts"
 import { roundDouble } from "./doubles.ts"
 import { ExpressionError, shown } from "../ExpressionError.ts"
 import { formatAs } from "./format.ts"
@@ -88,8 +88,13 @@ const readDecimal = (text: string): Decimal | undefined => {
   const value = Decimal.parse(
     /^[+-]?\d[\d_]*(\.\d[\d_]*)?$/.test(trimmed) && !/__|_$|_\./.test(trimmed) ? trimmed.replaceAll("_", "") : trimmed,
   )
+  // Digits past the end of the scale are not rounded away when a text is read.
+  if ((value !== undefined && value.scale > MAX_SCALE) || (value === undefined && HUGE_EXPONENT.test(trimmed)))
+    throw new ExpressionError("NUMBER_OUT_OF_RANGE", `${quoteValue(text)} does not fit a decimal.`)
   return value === undefined ? undefined : bounded(value)
 }
+
+const HUGE_EXPONENT = /^[+-]?(\d+\.?\d*|\.\d+)e[+-]?\d+$/i
 
 const readDouble = (text: string): number | undefined => {
   const trimmed = text.trim()

@@ -32,12 +32,23 @@ const ASCII = /^[\x00-\x7f]*$/
 
 export const isAscii = (text: string): boolean => ASCII.test(text)
 
+/** Characters whose full change takes several, and that have a single one too: İ, and Greek letters with an iota below. */
+const SINGLE: ReadonlyMap<string, string> = new Map([
+  ["\u0130", "i"],
+  ...[0x1f80, 0x1f90, 0x1fa0].flatMap((first) =>
+    Array.from({ length: 8 }, (_, i): [string, string] => [String.fromCodePoint(first + i), String.fromCodePoint(first + i + 8)]),
+  ),
+  ["\u1fb3", "\u1fbc"],
+  ["\u1fc3", "\u1fcc"],
+  ["\u1ff3", "\u1ffc"],
+])
+
 /** Changes case character by character: `ß` has no single upper case letter and stays, as in PostgreSQL. */
 const mapCase = (text: string, change: (character: string) => string): string => {
   let result = ""
   for (const character of text) {
     const changed = change(character)
-    result += characterCount(changed) === 1 ? changed : character
+    result += characterCount(changed) === 1 ? changed : (SINGLE.get(character) ?? character)
   }
   return result
 }

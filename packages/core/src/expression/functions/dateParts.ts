@@ -199,11 +199,48 @@ const intervalField = (name: string): Extractor<Interval> => {
 
 const extract = <T>(field: Extractor<T>, value: T): Decimal | null => field(value)
 
-const extractDouble = <T>(field: Extractor<T>, value: T): number | null => field(value)?.toNumber() ?? null
+/** A field made ready for DATE_PART. */
+type DoubleExtractor<T> = (value: T) => number | null
+
+const extractDouble = <T>(field: DoubleExtractor<T>, value: T): number | null => field(value)
+
+/** DATE_PART adds up doubles, and so gives their last digits. */
+const DOUBLES: Readonly<Record<string, (part: Decimal) => number>> = {
+  epoch: ({ coefficient }) => Number(coefficient) / 1_000_000,
+  second: ({ coefficient }) => Math.trunc(Number(coefficient) / 1_000_000) + (Number(coefficient) % 1_000_000) / 1_000_000,
+  millisecond: ({ coefficient }) => Math.trunc(Number(coefficient) / 1_000_000) * 1000 + (Number(coefficient) % 1_000_000) / 1000,
+}
+
+const doubled =
+  <T>(make: (name: string) => Extractor<T>, special: Readonly<Record<string, (value: T) => number>> = {}) =>
+  (name: string): DoubleExtractor<T> => {
+    const field = fieldName(name) ?? ""
+    const extractPart = make(name)
+    const convert = DOUBLES[field] ?? ((part: Decimal): number => part.toNumber())
+    const own = special[field]
+    return (value) => {
+      const part = extractPart(value)
+      if (part === null) return null
+      return own === undefined || !part.isFinite ? convert(part) : own(value)
+    }
+  }
+
+const julianDouble = (stamp: Whole): number => {
+  const { days, clock } = fieldsOf(stamp)
+  return days + JULIAN_EPOCH + (Math.floor(clock / 1_000_000) + (clock % 1_000_000) / 1_000_000) / 86_400
+}
+
+const epochDouble = ({ months, days, micros }: Interval): number =>
+  micros / 1_000_000 + 31_557_600 * Math.trunc(months / 12) + 2_592_000 * (months % 12) + 86_400 * days
+
+const stampDouble = doubled(stampField, { julian: julianDouble })
+const zonedDouble = doubled(zonedField, { julian: julianDouble })
+const timeDouble = doubled(timeField)
+const intervalDouble = doubled(intervalField, { epoch: epochDouble })
 
 const midnight = (date: number): Whole => (Number.isFinite(date) ? microsOf(date, 0) : date)
 
-const datePart = (field: Extractor<Whole>, date: number): number | null => extractDouble(field, checkedStamp(midnight(date)))
+const datePart = (field: DoubleExtractor<Whole>, date: number): number | null => extractDouble(field, checkedStamp(midnight(date)))
 
 /** What a part of time is cut down to. */
 export type Truncation = (fields: Fields) => Whole
@@ -331,6 +368,10 @@ export const datePartRuntime = {
   dateField,
   timeField,
   intervalField,
+  stampDouble,
+  zonedDouble,
+  timeDouble,
+  intervalDouble,
   extract,
   extractDouble,
   datePart,
@@ -368,15 +409,24 @@ const FIELDS = [
   ["interval", "intervalField", intervalField],
 ] as const
 
+const DOUBLE_FIELDS = [
+  ["timestamp", "stampDouble", stampDouble],
+  ["timestamptz", "zonedDouble", zonedDouble],
+  ["time", "timeDouble", timeDouble],
+  ["interval", "intervalDouble", intervalDouble],
+] as const
+
 const truncating = ready("truncation", truncation)
 const counting = ready("unitCounter", unitCounter)
 
 export const datePartSignatures: ReadonlyArray<Signature> = [
   fn("extract(string, date)", "decimal", "extract", { ...ready("dateField", dateField), nullable: true }),
   ...FIELDS.map(([type, by, make]) => fn(`extract(string, ${type})`, "decimal", "extract", { ...ready(by, make), nullable: true })),
-  ...FIELDS.map(([type, by, make]) => fn(`date_part(string, ${type})`, "double", "extractDouble", { ...ready(by, make), nullable: true })),
+  ...DOUBLE_FIELDS.map(([type, by, make]) =>
+    fn(`date_part(string, ${type})`, "double", "extractDouble", { ...ready(by, make), nullable: true }),
+  ),
   // A date has hours here: PostgreSQL takes it for midnight.
-  fn("date_part(string, date)", "double", "datePart", { ...ready("stampField", stampField), nullable: true }),
+  fn("date_part(string, date)", "double", "datePart", { ...ready("stampDouble", stampDouble), nullable: true }),
   fn("date_trunc(string, timestamp)", "timestamp", "truncateStamp", truncating),
   fn("date_trunc(string, timestamptz)", "timestamptz", "truncateStamp", truncating),
   fn("date_trunc(string, timestamptz, string)", "timestamptz", "truncateNamed", truncating),

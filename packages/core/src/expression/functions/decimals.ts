@@ -21,7 +21,7 @@ const MIN_SIGNIFICANT = 16
 export const MAX_DISPLAY_SCALE = 1000
 /** What `numeric` holds: digits before and after the point. */
 const MAX_DIGITS = 131_072
-const MAX_SCALE = 16_383
+export const MAX_SCALE = 16_383
 
 export const isNaNDecimal = (a: Decimal): boolean => a.coefficient !== a.coefficient
 

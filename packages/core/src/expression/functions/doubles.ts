@@ -82,8 +82,8 @@ const logarithm =
 const lnDouble = logarithm("ln", Math.log)
 const logDouble = logarithm("log", Math.log10)
 const pi = (): number => Math.PI
-const degrees = (a: number): number => a / (Math.PI / 180)
-const radians = (a: number): number => a * (Math.PI / 180)
+const degrees = (a: number): number => divideDouble(a, Math.PI / 180)
+const radians = (a: number): number => multiplyDouble(a, Math.PI / 180)
 
 /** To the nearest whole number, half to even. */
 export const roundDouble = (a: number): number => {

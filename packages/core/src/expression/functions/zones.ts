@@ -65,7 +65,8 @@ const namedZone = (name: string): Zone | undefined => {
   const format = formatOf(name)
   if (format === undefined) return undefined
   const remembered = new Map<number, number>()
-  return (moment) => {
+  return (at) => {
+    const moment = at > LAST ? at - Math.ceil((at - LAST) / CYCLE) * CYCLE : at
     const block = Math.floor(moment / BLOCK)
     // Since 1970 zones have changed at full quarters of an hour only.
     if (moment < 0 || !(Math.abs(moment) < LAST)) return offsetAt(format, Math.max(-LAST, Math.min(moment, LAST)))
@@ -80,6 +81,8 @@ const namedZone = (name: string): Zone | undefined => {
 }
 
 const BLOCK = 900_000
+/** After 400 years the calendar, days of the week included, is what it was; so are the rules of a zone. */
+const CYCLE = 146_097 * 86_400_000
 /** The end of what JavaScript's dates reach, in milliseconds. */
 const LAST = 8.64e15 - 1
 const MOST_REMEMBERED = 10_000
