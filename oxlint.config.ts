@@ -6,6 +6,7 @@ const seenInCore: Record<string, ReadonlyArray<string>> = {
   text: ["model"],
   contract: ["model"],
   store: ["model", "contract"],
+  node: ["contract"],
   expression: ["model", "contract", "text"],
   transform: ["model", "contract", "text", "expression"],
   pipeline: ["model", "contract", "text", "expression", "transform"],
@@ -13,7 +14,7 @@ const seenInCore: Record<string, ReadonlyArray<string>> = {
   engine: ["model", "contract", "text", "expression", "transform", "pipeline", "store", "node"],
 }
 
-const coreFolders = [...Object.keys(seenInCore), "node"]
+const coreFolders = Object.keys(seenInCore)
 
 const barrel = { regex: "^effect$", message: "Import Effect by sub-path (effect/Effect, effect/Stream): the barrel loads all of it." }
 
@@ -39,7 +40,7 @@ const directionInCore = (folder: string, seen: ReadonlyArray<string>) => ({
     regex: `^(\\.\\./)+(${coreFolders.filter((other) => other !== folder && !seen.includes(other)).join("|")})/`,
     message:
       "Imports in core run one way: model ← contract ← expression ← transform ← pipeline ← engine; text sees model; store sees model " +
-      `and contract. So ${folder}/ may import ${seen.length === 0 ? "no other folder" : seen.map((name) => `${name}/`).join(", ")}.`,
+      `and contract, node sees contract. So ${folder}/ may import ${seen.length === 0 ? "no other folder" : seen.map((name) => `${name}/`).join(", ")}.`,
   }),
 })
 

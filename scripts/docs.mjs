@@ -5,7 +5,7 @@
  * `--check` writes nothing and fails where something is stale. Runs on the sources: `node --conditions=source scripts/docs.mjs`.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import path from "node:path"
 
 const root = path.resolve(import.meta.dirname, "..")
@@ -141,21 +141,24 @@ const commandsPage = () =>
   ].join("\n")
 
 /**
- * Fills each `<!-- path -->` with a fence after it from the file; `path#name` takes what is exported under that name. @param {string} text
+ * Fills each `<!-- path -->` with a fence after it from the file; `path#name` takes what is exported under that name, or the region of that
+ * name. @param {string} text
  */
 const withSnippets = (text) =>
   text.replaceAll(/<!-- (examples\/[\w./-]+)(#\w+)? -->\n```(\w+)\n[\s\S]*?```/g, (_, file, name, language) => {
     const code = readFileSync(path.join(root, file), "utf8").trimEnd()
-    const shown = name === undefined ? code : exported(code, name.slice(1))
+    const shown = name === undefined ? code : partOf(code, name.slice(1))
     return `<!-- ${file}${name ?? ""} -->\n\`\`\`${language}\n${shown}\n\`\`\``
   })
 
 /** @param {string} code @param {string} name */
-const exported = (code, name) => {
+const partOf = (code, name) => {
   const lines = code.split("\n")
+  const region = lines.indexOf(`// #region ${name}`)
+  if (region >= 0) return lines.slice(region + 1, lines.indexOf("// #endregion", region)).join("\n")
   const from = lines.findIndex((line) => line.startsWith(`export const ${name} `))
   const to = lines.findIndex((line, i) => i > from && /^[})]/.test(line))
-  if (from < 0 || to < 0) throw new Error(`there is no export ${name}`)
+  if (from < 0 || to < 0) throw new Error(`there is no export and no region ${name}`)
   return lines.slice(from, to + 1).join("\n")
 }
 
@@ -166,9 +169,10 @@ const pages = {
   "docs/reference/expressions.md": await expressionsPage(root, made),
   "docs/reference/command-line.md": commandsPage(),
   ...Object.fromEntries(
-    ["README.md", "docs/tutorial.md", "docs/how-to/use-effect.md"]
-      .filter((file) => existsSync(path.join(root, file)))
-      .map((file) => [file, withSnippets(readFileSync(path.join(root, file), "utf8"))]),
+    ["README.md", "docs/tutorial.md", ...readdirSync(path.join(root, "docs/how-to")).map((file) => `docs/how-to/${file}`)].map((file) => [
+      file,
+      withSnippets(readFileSync(path.join(root, file), "utf8")),
+    ]),
   ),
 }
 
