@@ -1,5 +1,5 @@
 /** From the name of a type in a cast to a column type and what else the cast has to do. */
-import { type ColumnType, isArrayType, type ScalarType } from "../../model/ColumnType.ts"
+import { type ColumnType, type ScalarType } from "../../model/ColumnType.ts"
 import type { Context } from "./context.ts"
 import { didYouMean } from "../../model/nearestName.ts"
 import type { TreeNode } from "../Parse.ts"
@@ -99,5 +99,3 @@ const integerOf = (tree: TreeNode): number | undefined => {
   const inner = rexpr === undefined || lexpr !== undefined ? undefined : integerOf(rexpr)
   return inner !== undefined && name !== undefined && nameOf(name[0]!) === "-" ? -inner : undefined
 }
-
-export const isTextType = (type: ColumnType): boolean => !isArrayType(type) && type === "string"

@@ -324,8 +324,6 @@ const counters: Readonly<Record<string, UnitCounter>> = {
   microsecond: (stamp) => stamp,
 }
 
-export const diffUnits: ReadonlySet<string> = new Set(Object.keys(counters))
-
 const unitCounter = (name: string): UnitCounter => {
   const counter = counters[timeUnit(name) ?? ""]
   if (counter !== undefined) return counter
