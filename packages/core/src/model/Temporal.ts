@@ -62,6 +62,13 @@ export const parseDate = (text: string): number | undefined => {
   return daysFromCivil(year, month, day)
 }
 
+/** To the nearest whole number, half to even, as PostgreSQL rounds digits past the sixth of a second. */
+export const roundEven = (value: number): number => {
+  const down = Math.floor(value)
+  const rest = value - down
+  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1
+}
+
 /** Microseconds of the day, 24:00:00 included. Digits past the sixth are rounded. */
 export const parseTime = (text: string): number | undefined => {
   const match = TIME.exec(text.trim())
@@ -69,7 +76,7 @@ export const parseTime = (text: string): number | undefined => {
   const hour = Number(match[1])
   const minute = Number(match[2])
   const second = Number(match[3] ?? 0)
-  const fraction = match[4] === undefined ? 0 : Math.round(Number(`0.${match[4]}`) * 1_000_000)
+  const fraction = match[4] === undefined ? 0 : roundEven(Number(`0.${match[4]}`) * 1_000_000)
   const micros = (hour * 3600 + minute * 60 + second) * 1_000_000 + fraction
   // A leap second is the first of the next minute, as PostgreSQL has it.
   return minute > 59 || second > 60 || micros > MICROS_PER_DAY ? undefined : micros

@@ -58,6 +58,15 @@ export const differences: ReadonlyArray<Difference> = [
     examples: [["to_date('2024-02-29', 'YYYYMMDD')", "error INVALID_CAST", "2024-01-02"]],
   },
   {
+    what: "Dates and times are read in ISO 8601 and in the forms that people write. Julian days, days of the year and times without colons behind a date with dashes are refused; some orders of the parts that PostgreSQL refuses are read.",
+    why: "They come from no file that anyone has.",
+    examples: [
+      ["'J2451187'::date", "error INVALID_CAST", "1999-01-08"],
+      ["'1999.008'::date", "error INVALID_CAST", "1999-01-08"],
+      ["'04:05:06 1999/1/8'::timestamp", "1999-01-08 04:05:06", "error 22007"],
+    ],
+  },
+  {
     what: "`TO_CHAR` has no `TM`, `FX` and `SP`, and no second sign beside `PR`.",
     why: "They depend on a locale, or mean nothing.",
     examples: [

@@ -57,6 +57,8 @@ const findParts = (text: string): Found | undefined => {
     if (offset !== undefined && found.clock !== undefined) found.zone = offsetSeconds(offset)
     else if (offset !== undefined) found.numbers.push({ digits: offset.slice(1), place: place++ })
     if (digits !== undefined) found.numbers.push({ digits, place: place++ })
+    // PostgreSQL reads `pm-08` as the name of a zone.
+    if (word !== undefined && /^[ap]m$/i.test(word) && /^[+-]/.test(plain.slice(TOKEN.lastIndex))) return undefined
     if (word !== undefined && !addWord(found, word, place++)) return undefined
   }
   return found

@@ -1,7 +1,7 @@
 /** Arithmetic on dates, times and intervals. */
 import { addWhole, Decimal, negate, type Whole, whole } from "../../model/Decimal.ts"
 import { Interval } from "../../model/Interval.ts"
-import { civilFromDays, daysFromCivil, daysInMonth, microsOf, MICROS_PER_DAY, splitMicros } from "../../model/Temporal.ts"
+import { civilFromDays, daysFromCivil, daysInMonth, microsOf, MICROS_PER_DAY, roundEven, splitMicros } from "../../model/Temporal.ts"
 import { endlessInterval } from "./intervalText.ts"
 import { int64 } from "../../model/Value.ts"
 import { isDateInRange, isStampInRange } from "./dateText.ts"
@@ -117,13 +117,6 @@ const subtractIntervals = (a: Interval, b: Interval): Interval => {
 const endlessSum = (a: Interval, b: Interval): Interval => {
   if (!a.isFinite && !b.isFinite && a.months !== b.months) throw outOfRange("The interval")
   return a.isFinite ? b : a
-}
-
-/** Rounds to microseconds, half to even as the C library does. */
-const roundEven = (value: number): number => {
-  const down = Math.floor(value)
-  const rest = value - down
-  return rest < 0.5 ? down : rest > 0.5 ? down + 1 : down % 2 === 0 ? down : down + 1
 }
 
 const sixDigits = (value: number): number => roundEven(value * 1_000_000) / 1_000_000

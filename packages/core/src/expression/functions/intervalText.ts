@@ -1,5 +1,6 @@
 /** Texts of intervals: `1 year 2 mons -3 days 04:05:06.7`, `1.5 hours ago`, `P1Y2M3DT4H`, `1-2`. */
 import { Interval } from "../../model/Interval.ts"
+import { roundEven } from "../../model/Temporal.ts"
 
 const MICROS: Readonly<Record<string, number>> = {
   hour: 3_600_000_000,
@@ -42,6 +43,8 @@ export const endlessInterval = (sign: number): Interval => {
   return new Interval(value, value, value)
 }
 
+const SECONDS = ["second", "millisecond", "microsecond"]
+
 /** Adds up the parts of an interval; fractions go down into the next smaller part. */
 class Parts {
   private readonly seen = new Set<string>()
@@ -51,9 +54,9 @@ class Parts {
 
   /** False where the unit is none of an interval's, or was there before. */
   add(amount: number, unit: string): boolean {
-    if (this.seen.has(unit)) return false
-    this.seen.add(unit)
-    if (unit in MICROS) this.micros += Math.round(amount * MICROS[unit]!)
+    // A fraction of a second stands for milliseconds and microseconds.
+    if (!this.mark(unit === "second" && !Number.isInteger(amount) ? SECONDS : [unit])) return false
+    if (unit in MICROS) this.micros += roundEven(amount * MICROS[unit]!)
     else if (unit in DAYS) this.addDays(amount * DAYS[unit]!)
     else if (unit === "month") this.addMonths(amount)
     else if (unit in MONTHS) this.months += Math.round(amount * MONTHS[unit]!)
@@ -63,12 +66,15 @@ class Parts {
 
   /** A clock time stands for hours, minutes and seconds. */
   addClock(micros: number): boolean {
-    for (const unit of ["hour", "minute", "second"]) {
-      if (this.seen.has(unit)) return false
-      this.seen.add(unit)
-    }
+    if (!this.mark(["hour", "minute", ...SECONDS])) return false
     this.micros += micros
     return true
+  }
+
+  private mark(units: ReadonlyArray<string>): boolean {
+    const isNew = units.every((unit) => !this.seen.has(unit))
+    for (const unit of units) this.seen.add(unit)
+    return isNew
   }
 
   private addMonths(amount: number): void {
@@ -80,7 +86,7 @@ class Parts {
   private addDays(amount: number): void {
     const whole = Math.trunc(amount)
     this.days += whole
-    this.micros += Math.round(round9(amount - whole) * DAY)
+    this.micros += roundEven(round9(amount - whole) * DAY)
   }
 
   negate(): void {
@@ -157,7 +163,7 @@ const addToken = (parts: Parts, match: RegExpExecArray, isLast: boolean, rest: s
 
 const addClock = (parts: Parts, sign: number, hours: number, minutes: number, seconds: number): boolean => {
   if (minutes > 59 || seconds >= 61) return false
-  return parts.addClock(sign * ((hours * 60 + minutes) * 60_000_000 + Math.round(seconds * 1_000_000)))
+  return parts.addClock(sign * ((hours * 60 + minutes) * 60_000_000 + roundEven(seconds * 1_000_000)))
 }
 
 const ISO_PART = /([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)([YMWDHS])/gy
