@@ -59,7 +59,7 @@ export interface Workers {
 }
 
 /** Rows do not live long, so a small nursery is enough; V8's own would hold tens of megabytes in each thread. */
-const YOUNG_MB = 8
+const YOUNG_MB = 4
 
 /** Chunks that a thread may have at once: one to work on, and one so that it need not wait. */
 const MOST_PENDING = 2
@@ -118,7 +118,7 @@ class WorkerPool {
   }
 
   reuse(buffer: ArrayBufferLike): void {
-    if (buffer instanceof ArrayBuffer && this.spares.length < MOST_PENDING * this.threads.length) this.spares.push(buffer)
+    if (buffer instanceof ArrayBuffer && this.spares.length < MOST_PENDING * (this.threads.length + 1)) this.spares.push(buffer)
   }
 
   async close(): Promise<void> {
