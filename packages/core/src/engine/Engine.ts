@@ -5,6 +5,8 @@
  * not meet.
  */
 import type * as Effect from "effect/Effect"
+import { EngineError } from "../contract/Errors.ts"
+import { isPlugin } from "../contract/isPlugin.ts"
 import type { EngineEvent, EventFilter, Run, RunFilter, StoredCheckpoint } from "../contract/Store.ts"
 import type { PipelineInput, Validation } from "./Resolve.ts"
 import type { Preview, PreviewOptions, RunResult } from "./EngineService.ts"
@@ -109,8 +111,7 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Sets the cursor of one source for every destination of the pipeline, as text that `getState` gives. Works before the first run too.
-   * Rejects
-   * while the pipeline runs, and where the source keeps no cursor.
+   * Rejects while the pipeline runs, and where the source keeps no cursor.
    */
   async setState(pipeline: PipelineInput, source: string, cursor: string): Promise<void> {
     return await this.call((engine) => engine.setState(pipeline, source, cursor))
@@ -142,8 +143,21 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** The entry point of the library. Nothing is opened before the first call. */
-export const createEngine = (options: EngineOptions): Engine => new Engine(options)
+/**
+ * The entry point of the library. Nothing is opened before the first call. Throws `EngineError` where `plugins` is no list of plugins; of
+ * two that have the same kind and type, the first counts.
+ */
+export const createEngine = (options: EngineOptions): Engine => {
+  const plugins: unknown = (options as Partial<EngineOptions> | undefined)?.plugins
+  if (!Array.isArray(plugins))
+    throw misuse("`plugins` is missing. Give a list of the sources, destinations and transforms that pipelines may name.")
+  const wrong = plugins.findIndex((plugin) => !isPlugin(plugin))
+  if (wrong >= 0)
+    throw misuse(`plugins[${wrong}] is no plugin with a type. Give what defineSource, defineDestination or defineTransform makes.`)
+  return new Engine(options)
+}
+
+const misuse = (what: string): EngineError => new EngineError({ code: "INVALID_VALUE", message: `createEngine: ${what}` })
 
 const lazily = <A>(make: () => Promise<AsyncIterableIterator<A>>): AsyncIterableIterator<A> => {
   // Listening starts at the call, not at the first `next`, so that no event in between is missed.

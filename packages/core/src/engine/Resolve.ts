@@ -51,7 +51,7 @@ export const resolve = (
   })
 
 const isDecoded = (input: PipelineInput): input is DecodedPipeline =>
-  typeof input === "object" && "written" in input && "errorHandling" in input
+  typeof input === "object" && input !== null && "written" in input && "errorHandling" in input
 
 /** Which guarantee a destination gives; the table of the engine's promises. */
 export const guaranteeOf = (destination: Pick<DecodedDestination, "delivery">): string =>

@@ -2,6 +2,7 @@
 import { resolveInside } from "../contract/paths.ts"
 import type { Files } from "../contract/Files.ts"
 import type { Plugin } from "./decodeConnectors.ts"
+import { isPlugin } from "../contract/isPlugin.ts"
 import { isMapping, type Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
 
@@ -68,14 +69,3 @@ const pluginsIn = (exported: Readonly<Record<string, unknown>>): ReadonlyArray<P
     .filter(isPlugin)
   return [...new Set(found)]
 }
-
-const kinds: ReadonlyArray<unknown> = ["source", "destination", "transform"]
-
-const isPlugin = (value: unknown): value is Plugin =>
-  typeof value === "object" &&
-  value !== null &&
-  "kind" in value &&
-  kinds.includes(value.kind) &&
-  "type" in value &&
-  typeof value.type === "string" &&
-  "config" in value

@@ -1,0 +1,14 @@
+/** Whether a value is a plugin, for hosts and modules whose types nobody has checked. */
+import type { Destination } from "./Destination.ts"
+import type { Source } from "./Source.ts"
+import type { Transform } from "./Transform.ts"
+
+const kinds: ReadonlyArray<unknown> = ["source", "destination", "transform"]
+
+export const isPlugin = (value: unknown): value is Source | Destination | Transform =>
+  typeof value === "object" &&
+  value !== null &&
+  "kind" in value &&
+  kinds.includes(value.kind) &&
+  "type" in value &&
+  typeof value.type === "string"
