@@ -46,6 +46,7 @@ export const errorCodes = {
   VALUE_TYPE: "A value is not of its column's type.",
   CURSOR_INVALID: "The stored cursor cannot be used with this source.",
   // Transforms
+  SCHEMA_VIOLATION: "A row is not what the section `schema` says.",
   CUSTOM_STEP_FAILED: "A custom step threw, or gave something that is no row.",
   SPILL_FAILED: "Rows that do not fit into memory could not be kept on disk.",
   MODULE_FAILED: "A module could not be loaded, or has no such export.",

@@ -13,7 +13,7 @@ import type { PipelineDefinition } from "../pipeline/Definition.ts"
 import { loadPipelineText } from "../pipeline/onDemand.ts"
 import { type Secrets } from "../pipeline/Secrets.ts"
 import { fillRuntime, type RuntimeTexts } from "../pipeline/variables.ts"
-import type { CustomFunction, JoinStep, KeyPart, LocalReference, Step } from "../transform/Step.ts"
+import type { ColumnRule, CustomFunction, JoinStep, KeyPart, SchemaStep, LocalReference, Step } from "../transform/Step.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 import type { ResolvedDestination, ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 
@@ -93,7 +93,7 @@ export const readyPipeline = (
     name: decoded.name,
     version: decoded.version,
     sources: decoded.sources.map((source, i) => readySource(source, decoded.written, i, runtime, run.batchSize)),
-    steps: decoded.steps.map((step, i) => readyStep(step, i, root, functions)),
+    steps: [...decoded.steps.map((step, i) => readyStep(step, i, root, functions)), ...schemaStep(decoded.schema)],
     destinations: decoded.destinations.map((destination) => readyDestination(destination, runtime)),
     errorHandling: {
       ...decoded.errorHandling,
@@ -197,6 +197,15 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
       // Decoding has refused the steps that this version does not run.
       throw new TypeError(`the step ${step.type} cannot be run`)
   }
+}
+
+/** What rows must be is looked at behind all steps. */
+const schemaStep = (schema: DecodedPipeline["schema"]): ReadonlyArray<SchemaStep> => {
+  const rules = Object.entries(schema).map(([column, { on_violation, required, ...rule }]): ColumnRule => {
+    const given = Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== undefined)) as Partial<ColumnRule>
+    return { ...given, column, required: required ?? false, onViolation: on_violation ?? "fail" }
+  })
+  return rules.length === 0 ? [] : [{ type: "schema", rules }]
 }
 
 const joinKeys = (on: Extract<BuiltinStep, { readonly type: "join" }>["on"]): JoinStep["on"] =>

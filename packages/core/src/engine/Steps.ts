@@ -46,23 +46,21 @@ export const transformBatch = (
     const { counters } = options.state
     const started = performance.now()
     const rejected = collectRejections(options, batch)
-    const result = yield* runSteps(options, steps, batch, rejected.onRowError)
+    const result = yield* runSteps(options, steps, batch, rejected)
     counters.addSteps(batch.length, result.passed, rejected.byStep, first)
     counters.transformMs += performance.now() - started
     return { batch: result.batch, rejections: rejected.rejections }
   })
 
-/** Where failing rows of one batch go: undefined `onRowError` where they end the run. */
+/** Where rows of one batch go that are set aside; undefined `onRowError` where failing rows end the run. */
 export const collectRejections = ({ pipeline, state }: StepsOptions, batch: Batch) => {
   const rejections: Array<Rejection> = []
   const byStep = new Map<number, number>()
-  const onRowError: OnRowError | undefined = state.skipsRows
-    ? ({ row, step, error }) => {
-        rejections.push({ row: readableRow(batch, row), rowNumber: batch.firstRow + row, step: stepName(pipeline, step), error })
-        byStep.set(step, (byStep.get(step) ?? 0) + 1)
-      }
-    : undefined
-  return { rejections, byStep, onRowError }
+  const onReject: OnRowError = ({ row, step, error }) => {
+    rejections.push({ row: readableRow(batch, row), rowNumber: batch.firstRow + row, step: stepName(pipeline, step), error })
+    byStep.set(step, (byStep.get(step) ?? 0) + 1)
+  }
+  return { rejections, byStep, onReject, onRowError: state.skipsRows ? onReject : undefined }
 }
 
 const stepName = (pipeline: ResolvedPipeline, step: number): string => pipeline.steps[step]?.type ?? `step ${step + 1}`
@@ -71,11 +69,11 @@ const runSteps = (
   options: StepsOptions,
   steps: Pick<Plan["steps"], "run" | "isAsync">,
   batch: Batch,
-  onRowError: OnRowError | undefined,
+  { onRowError, onReject }: Pick<ReturnType<typeof collectRejections>, "onRowError" | "onReject">,
 ): Effect.Effect<StepsResult, PipelineError> => {
-  if (!steps.isAsync) return Effect.try({ try: () => steps.run(batch, onRowError) as StepsResult, catch: transformFailure })
+  if (!steps.isAsync) return Effect.try({ try: () => steps.run(batch, onRowError, onReject) as StepsResult, catch: transformFailure })
   // A step that never resolves ends here: by the time limit, or by the run's signal.
-  return Effect.tryPromise({ try: async () => await steps.run(batch, onRowError), catch: transformFailure }).pipe(
+  return Effect.tryPromise({ try: async () => await steps.run(batch, onRowError, onReject), catch: transformFailure }).pipe(
     limitTime(options.pipeline.timeout, () => stepTimeout(options, batch)),
   )
 }

@@ -10,6 +10,7 @@ import { Destination, type DestinationDefinition, Source, type SourceDefinition 
 import { ColumnTypeName, Count, Flag, listOf, optional, Positive, required, Text } from "./keys.ts"
 import { Auth, Events, Logging, Monitoring, Notifications, Plugins, Scheduler, triggers } from "./ServiceDefinition.ts"
 import { builtinSteps, type BuiltinStepDefinition, PluginStep, type PluginStepDefinition, type StepDefinition } from "./StepDefinition.ts"
+import { textForms } from "../transform/textForms.ts"
 import { Duration, Size } from "./Units.ts"
 
 export type { BuiltinStepDefinition, DestinationDefinition, PluginStepDefinition, SourceDefinition, StepDefinition }
@@ -52,16 +53,15 @@ export const ErrorHandling = Schema.Struct({
 export const ColumnRule = Schema.Struct({
   type: optional(ColumnTypeName, "Type that the column must have."),
   required: optional(Flag, "Whether the column must be there and not null. Default: false."),
-  format: optional(
-    Schema.Literals(["email", "uri", "uuid", "date", "date-time", "ipv4", "ipv6", "hostname"]),
-    "Form that the text must have.",
-  ),
-  pattern: optional(Text, "Regular expression that the text must match."),
+  format: optional(Schema.Literals(textForms), "Form that the text must have."),
+  pattern: optional(Text, "Regular expression that some part of the text must match; `^` and `$` tie it to its ends."),
   min: optional(Schema.Finite, "Least value, or least length of text."),
   max: optional(Schema.Finite, "Greatest value, or greatest length of text."),
-  values: optional(
-    listOf(Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]), "a list of values"),
-    "The values that are allowed.",
+  enum: optional(listOf(Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]), "a list of values"), "The values that are allowed."),
+  on_violation: optional(
+    Schema.Literals(["fail", "reject"]),
+    "What a row does that breaks the rule: `fail` ends the run, `reject` puts the row into the dead letter. Default: `fail`, or what " +
+      "`error_handling` says.",
   ),
 })
 

@@ -273,13 +273,12 @@ describe("a definition", () => {
     expect(issues).toContainEqual(["UNKNOWN_KEY", "transforms[0].nonsense"])
   })
 
-  it("says that schema, streaming, merge rules and hard deletes are not there yet", async () => {
+  it("says that streaming, merge rules and hard deletes are not there yet", async () => {
     const destinations = [{ type: "sqlite", path: "x", when: [{ condition: "true", action: "delete" }], hard_deletes: "key" }]
-    expect(await codesOf({ mode: "streaming", schema: { id: { type: "integer" } }, destinations })).toEqual([
+    expect(await codesOf({ mode: "streaming", destinations })).toEqual([
       ["UNSUPPORTED_FEATURE", "destinations[0].when"],
       ["UNSUPPORTED_FEATURE", "destinations[0].hard_deletes"],
       ["UNSUPPORTED_FEATURE", "mode"],
-      ["UNSUPPORTED_FEATURE", "schema"],
     ])
     expect(await codesOf({ mode: "batch", schema: {} })).toEqual([])
   })

@@ -106,10 +106,11 @@ const decodePipeline = async (
   const settings = mergeSettings(options.overrides ?? {}, keys, options.inherited ?? {})
   const defaults = withBuiltin(settings.defaults)
   const moving = await decodeMoving(root, defaults, context)
-  const errorHandling = await decodeErrorHandling(root["error_handling"] ?? {}, defaults, context)
+  const rejects = Object.values(keys.schema ?? {}).some((rule) => rule.on_violation === "reject")
+  const errorHandling = await decodeErrorHandling(root["error_handling"] ?? {}, defaults, rejects, context)
   context.report([
     ...nameProblems(root),
-    ...featureProblems(root, keys),
+    ...featureProblems(keys),
     ...incrementalProblems(root, moving.sources),
     ...joinProblems(root),
     ...dependencyProblems(keys),
@@ -194,12 +195,20 @@ const withBuiltin = (settings: InheritedSettings["defaults"]): DecodedDefaults =
   bufferMemory: settings?.buffer_memory ?? 256 * 1024 ** 2,
 })
 
-const decodeErrorHandling = async (value: unknown, defaults: DecodedDefaults, context: ConnectorContext): Promise<DecodedErrorHandling> => {
+const decodeErrorHandling = async (
+  value: unknown,
+  defaults: DecodedDefaults,
+  rejects: boolean,
+  context: ConnectorContext,
+): Promise<DecodedErrorHandling> => {
   const path = ["error_handling"]
   const entry =
     asMapping(value, path, "a mapping with strategy, max_retries, retry_delay, backoff, max_errors and dead_letter", context) ?? {}
   const keys = decodeKeys(ErrorHandling.fields, entry, path, context, { elsewhere: ["dead_letter"] })
-  const letter = entry["dead_letter"] ?? (keys.strategy === "skip" ? defaultDeadLetter(context) : undefined)
+  const isNeeded = keys.strategy === "skip" || rejects
+  const letter =
+    entry["dead_letter"] ??
+    (isNeeded ? defaultDeadLetter(keys.strategy === "skip" ? "strategy: skip" : "on_violation: reject", context) : undefined)
   return {
     strategy: keys.strategy ?? "fail",
     maxRetries: keys.max_retries ?? defaults.retryCount,
@@ -212,11 +221,11 @@ const decodeErrorHandling = async (value: unknown, defaults: DecodedDefaults, co
 }
 
 /** Rows that are set aside are kept, also where nobody said where. */
-const defaultDeadLetter = (context: ConnectorContext): unknown => {
+const defaultDeadLetter = (asked: string, context: ConnectorContext): unknown => {
   const isKnown = context.plugins.some((plugin) => plugin.kind === "destination" && plugin.type === "ndjson")
   if (isKnown) return { type: "ndjson", path: ".deltaflow/rejected/${pipeline_name}/${run_id}.ndjson" }
   const problem = missingKey(["error_handling", "dead_letter"], undefined)
-  const message = "`strategy: skip` needs `dead_letter`: the destination that rejected rows go to."
+  const message = `\`${asked}\` needs \`dead_letter\`: the destination that rejected rows go to.`
   context.report([
     { ...problem, message, hint: "Without it they go to `.deltaflow/rejected/`, where the engine has the destination `ndjson`." },
   ])
@@ -230,12 +239,7 @@ const nameProblems = (root: Root): ReadonlyArray<Problem> =>
   })
 
 /** Keys of the format that change rows or delivery, and that this version does not carry out. */
-const featureProblems = (root: Root, keys: Keys): ReadonlyArray<Problem> => [
-  ...(keys.mode === "streaming" ? [notYet("`mode: streaming`", ["mode"])] : []),
-  ...(isMapping(root["schema"]) && Object.keys(root["schema"]).length > 0
-    ? [{ ...notYet("the section `schema`", ["schema"]), at: "key" as const }]
-    : []),
-]
+const featureProblems = ({ mode }: Keys): ReadonlyArray<Problem> => (mode === "streaming" ? [notYet("`mode: streaming`", ["mode"])] : [])
 
 /** Steps whose result over what is new is not what it is over all rows. */
 const NEEDS_ALL_ROWS: ReadonlySet<unknown> = new Set(["aggregate", "deduplicate", "join"])

@@ -161,6 +161,8 @@ const describeStep = (step: Step): string => {
       const on = keys.length === 0 ? "" : ` on ${keys.join(", ")}`
       return `${step.how} with ${step.with}${on}${step.condition === undefined ? "" : ` where ${step.condition}`}`
     }
+    case "schema":
+      return step.rules.map(({ column, required }) => `${column}${required ? " required" : ""}`).join(", ")
     case "sort":
       return step.by.map(describeKey).join(", ")
     case "custom":

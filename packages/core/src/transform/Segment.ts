@@ -11,6 +11,7 @@ import { CustomStage } from "./customStage.ts"
 import { RowReporter } from "./failure.ts"
 import { checkTransparent, FusedStage } from "./fusedStage.ts"
 import { type Pass, usedInputs } from "./pass.ts"
+import { checkSchemaStep, SchemaStage } from "./validate.ts"
 import { isPromise, PerSchema, type Stage, type StageResult } from "./stage.ts"
 import {
   type CompiledSteps,
@@ -54,10 +55,10 @@ export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: Step
       later: later.map(({ blocking, stages }) => ({
         step: blocking!.step,
         start: (blockingHost) => startBlocking(spec, blocking!.step, blocking!.input, blockingHost),
-        run: (batch, onRowError) => runStages(stages, batch, onRowError),
+        run: (batch, onRowError, onReject) => runStages(stages, batch, onRowError, onReject),
         isAsync: stages.some((stage) => stage.isAsync),
       })),
-      run: (batch, onRowError) => runStages(first!.stages, complete(batch), onRowError),
+      run: (batch, onRowError, onReject) => runStages(first!.stages, complete(batch), onRowError, onReject),
     },
   }
 }
@@ -98,6 +99,10 @@ const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: Batch
   }
   const unknown = { issues: [], output: undefined, schemas: steps.map(() => undefined), pass: undefined }
   if (schema === undefined) return unknown
+  if (first.type === "schema") {
+    const { issues, output } = checkSchemaStep(spec, steps[0]!, first, schema)
+    return { issues, output, schemas: [output], pass: undefined }
+  }
   if (isBlocking(first)) {
     const { issues, output } = checkBlocking(spec, steps[0]!, schema)
     return { issues, output, schemas: [output], pass: undefined }
@@ -140,6 +145,7 @@ const nameOf = ({ reference }: CustomStep): string => ("url" in reference ? refe
 
 const makeStage = (spec: StepsSpec, steps: ReadonlyArray<number>, check: GroupCheck, resolve: ResolveCustom, host: StepsHost): Stage => {
   const first = spec.steps[steps[0]!]!
+  if (first.type === "schema") return new SchemaStage(spec, steps[0]!)
   return first.type === "custom" ? new CustomStage(spec, steps[0]!, resolve(first)!, host) : new FusedStage(spec, steps, check.pass)
 }
 
@@ -229,8 +235,13 @@ const completer = (input: BatchSchema, used: ReadonlySet<string>): ((batch: Batc
   }
 }
 
-const runStages = (stages: ReadonlyArray<Stage>, batch: Batch, onRowError: OnRowError | undefined): StepsResult | Promise<StepsResult> => {
-  const reporter = new RowReporter(batch, onRowError)
+const runStages = (
+  stages: ReadonlyArray<Stage>,
+  batch: Batch,
+  onRowError: OnRowError | undefined,
+  onReject: OnRowError | undefined,
+): StepsResult | Promise<StepsResult> => {
+  const reporter = new RowReporter(batch, onRowError, onReject)
   const passed: Array<number> = []
   const from = (start: Batch, index: number): StepsResult | Promise<StepsResult> => {
     let current = start

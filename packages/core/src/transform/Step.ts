@@ -9,6 +9,8 @@ import type { Log, ModuleReference } from "../contract/Plugin.ts"
 import type { TransformFunction } from "../contract/Transform.ts"
 import type { Batch } from "../model/Batch.ts"
 import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
+import { expressionsOfRule } from "./ruleExpressions.ts"
+import type { TextForm } from "./textForms.ts"
 import type { BlockingHost, BlockingRun } from "./blocking/host.ts"
 
 /** Keeps the rows where the condition is true; false and null drop the row. */
@@ -62,7 +64,29 @@ export interface CustomStep {
 
 export type TransparentStep = FilterStep | MapStep | RenameStep | SelectStep
 
-export type RowStep = TransparentStep | CustomStep
+/** What one column must be. A null passes all but `required`. */
+export interface ColumnRule {
+  readonly column: string
+  readonly required: boolean
+  readonly onViolation: "fail" | "reject"
+  readonly type?: ColumnType
+  readonly format?: TextForm
+  /** Regular expression that some part of the text must match. */
+  readonly pattern?: string
+  /** Least and greatest value of a number, or length of a text. */
+  readonly min?: number
+  readonly max?: number
+  readonly enum?: ReadonlyArray<string | number | boolean>
+}
+
+/** The section `schema`: the last step of all. */
+export interface SchemaStep {
+  readonly type: "schema"
+  readonly name?: string
+  readonly rules: ReadonlyArray<ColumnRule>
+}
+
+export type RowStep = TransparentStep | CustomStep | SchemaStep
 
 /** One column of a key by which rows are put in order. */
 export interface KeyPart {
@@ -130,7 +154,7 @@ export const isSide = ({ sides }: Pick<StepsSpec, "sides">, source: string): boo
 export const sidesOf = (steps: ReadonlyArray<Step>): ReadonlyArray<string> =>
   steps.flatMap((step) => (step.type === "join" ? [step.with] : []))
 
-export const isTransparent = (step: Step): step is TransparentStep => step.type !== "custom" && !isBlocking(step)
+export const isTransparent = (step: Step): step is TransparentStep => step.type !== "custom" && step.type !== "schema" && !isBlocking(step)
 
 export type Backend = "code" | "closure"
 
@@ -193,11 +217,12 @@ export interface CompiledSteps {
   readonly later: ReadonlyArray<LaterSteps>
   /**
    * Runs the steps over one batch. Without `onRowError` the first row that fails throws a `TransformError`; with it, failing rows are
-   * dropped and reported, in the order of the steps' passes.
+   * dropped and reported, in the order of the steps' passes. `onReject` hears of rows that a step sets aside whatever happens to failing
+   * ones; without it they fail.
    *
    * After a custom step that has given no row yet, an empty batch has no columns.
    */
-  readonly run: (batch: Batch, onRowError?: OnRowError) => StepsResult | Promise<StepsResult>
+  readonly run: (batch: Batch, onRowError?: OnRowError, onReject?: OnRowError) => StepsResult | Promise<StepsResult>
 }
 
 export type RunSteps = CompiledSteps["run"]
@@ -260,6 +285,8 @@ export const expressionsOf = (step: Step): ReadonlyArray<string> => {
       return Object.values(step.metrics)
     case "join":
       return step.condition === undefined ? [] : [step.condition]
+    case "schema":
+      return step.rules.flatMap((rule) => expressionsOfRule(rule, "string").map(({ text }) => text))
     case "rename":
     case "select":
     case "custom":

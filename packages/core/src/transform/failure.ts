@@ -15,12 +15,14 @@ export class RowReporter {
   readonly input: Batch
   rejected = 0
   private readonly onRowError: OnRowError | undefined
+  private readonly onReject: OnRowError | undefined
   /** Row of the batch that came in for each physical row of the batch at hand; undefined where they are the same. */
   private origin: Int32Array | undefined
 
-  constructor(input: Batch, onRowError: OnRowError | undefined) {
+  constructor(input: Batch, onRowError: OnRowError | undefined, onReject?: OnRowError) {
     this.input = input
     this.onRowError = onRowError
+    this.onReject = onReject
   }
 
   /** Whether failing rows are dropped rather than ending the run. */
@@ -40,6 +42,13 @@ export class RowReporter {
   /** Number of the row within its source, from 1. */
   rowNumber(row: number): number {
     return this.input.firstRow + this.originalRow(row)
+  }
+
+  /** Sets the row aside, also where failing rows end the run. Throws the error where nobody takes such rows. */
+  reject(row: number, step: number, error: TransformError): void {
+    if (this.onReject === undefined) throw error
+    this.rejected++
+    this.onReject({ row: this.originalRow(row), step, error })
   }
 
   /** Throws the error, or reports it where failing rows are dropped. */

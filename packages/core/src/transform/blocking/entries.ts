@@ -67,6 +67,9 @@ const SLAB = 1 << SLAB_BITS
 /** Memory that is filled from its start and emptied as a whole. A place is a slab and an offset in one number. */
 export class Slabs {
   readonly slabs: Array<Uint8Array> = []
+  private readonly writers: Array<ByteWriter> = []
+  /** Slabs of full size that were emptied. New ones would stand beside them until the garbage collector comes. */
+  private spare: Array<ByteWriter> = []
   private current = new ByteWriter(0)
   /** Bytes that are used. */
   size = 0
@@ -74,7 +77,10 @@ export class Slabs {
   /** Room for `size` bytes; they go to the writer that is given, whose length is where they start. */
   private room(size: number): ByteWriter {
     if (this.current.length + size > this.current.bytes.length) {
-      this.current = new ByteWriter(Math.max(size, Math.min(SLAB, Math.max(FIRST, 2 * this.current.bytes.length))))
+      const spare = size <= SLAB ? this.spare.pop() : undefined
+      this.current = spare ?? new ByteWriter(Math.max(size, Math.min(SLAB, Math.max(FIRST, 2 * this.current.bytes.length))))
+      this.current.length = 0
+      this.writers.push(this.current)
       this.slabs.push(this.current.bytes)
     }
     this.size += size
@@ -113,7 +119,20 @@ export class Slabs {
     reader.open(this.slabs[Math.floor(place / SLAB)]!, place % SLAB)
   }
 
+  /** Forgets all that is kept, and holds on to the memory for what comes next. */
+  empty(): void {
+    this.spare.push(...this.writers.filter((writer) => writer.bytes.length === SLAB))
+    this.forget()
+  }
+
+  /** Forgets all that is kept, and lets go of the memory. */
   clear(): void {
+    this.spare = []
+    this.forget()
+  }
+
+  private forget(): void {
+    this.writers.length = 0
     this.slabs.length = 0
     this.current = new ByteWriter(0)
     this.size = 0
