@@ -75,6 +75,12 @@ export const ordinalOf = (digits: string): string => {
   return ["th", "st", "nd", "rd"][Number(digits.at(-1))] ?? "th"
 }
 
+/** What TH or th adds to a number. */
+const ordinalFor = (digits: string, ordinal: PatternPart["ordinal"]): string => {
+  if (ordinal === undefined) return ""
+  return ordinal === "TH" ? ordinalOf(digits).toUpperCase() : ordinalOf(digits)
+}
+
 /** As the pattern is written: `MONTH`, `Month` or `month`. */
 const inCase = (text: string, written: string): string => {
   if (written === written.toUpperCase()) return text.toUpperCase()
@@ -91,15 +97,13 @@ const formatPart = (part: PatternPart, fields: Fields, zoned: boolean): string =
   const [width, value] = number
   const digits = String(value(fields))
   const text = part.fill && !FRACTIONS.test(part.name) ? digits : padded(digits, width)
-  if (part.ordinal === undefined) return text
-  const ordinal = ordinalOf(digits)
-  return text + (part.ordinal === "TH" ? ordinal.toUpperCase() : ordinal)
+  return text + ordinalFor(digits, part.ordinal)
 }
 
 const padded = (digits: string, width: number): string =>
   digits.startsWith("-") ? `-${digits.slice(1).padStart(width, "0")}` : digits.padStart(width, "0")
 
-const formatWord = ({ name, written, fill }: PatternPart, fields: Fields, zoned: boolean): string => {
+const formatWord = ({ name, written, fill, ordinal }: PatternPart, fields: Fields, zoned: boolean): string => {
   const isAfternoon = hourOf(fields) >= 12
   const filled = (text: string): string => (fill ? text : text.padEnd(NAME_WIDTH))
   switch (name) {
@@ -130,12 +134,13 @@ const formatWord = ({ name, written, fill }: PatternPart, fields: Fields, zoned:
     case "TZ":
       return zoned ? inCase("UTC", written) : ""
     case "TZH":
-    case "OF":
       return "+00"
+    case "OF":
+      return fill ? "+0" : "+00"
     case "TZM":
       return "00"
     default:
-      return withComma(shownYear(fields.year))
+      return withComma(shownYear(fields.year)) + ordinalFor(String(shownYear(fields.year)), ordinal)
   }
 }
 
@@ -201,8 +206,7 @@ const formatSpanPart = ({ name, fill, ordinal }: PatternPart, span: Interval): s
   // The sign of days counts into their width.
   const signed = digits.startsWith("-") && name.startsWith("DD") ? width - 1 : width
   const text = fill && !FRACTIONS.test(name) ? digits : padded(digits, signed)
-  if (ordinal === undefined) return text
-  return text + (ordinal === "TH" ? ordinalOf(digits).toUpperCase() : ordinalOf(digits))
+  return text + ordinalFor(digits, ordinal)
 }
 
 /** Patterns that TO_DATE and TO_TIMESTAMP do not read. */
