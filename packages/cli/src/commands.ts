@@ -37,8 +37,16 @@ export const commands: ReadonlyArray<CommandSpec> = [
       watch: { type: "boolean", summary: "Run again when the pipeline, its modules or its local input files change. Ctrl-C ends it." },
       workers: { type: "string", value: "N", summary: "Threads for large files. 1 keeps everything in one thread." },
       timeout: { type: "string", value: "SECONDS", summary: "The longest time for the whole run." },
-      from: { type: "string", value: "SOURCE", summary: "Without a project: a file to read, or - for stdin." },
-      to: { type: "string", value: "DESTINATION", summary: "Without a project: a file to write, `sqlite:FILE`, or - for stdout." },
+      from: {
+        type: "string",
+        value: "SOURCE",
+        summary: "Without a project: FILE, `csv:FILE` or `sqlite:FILE#TABLE`; stdin is `csv:-`, or `-` for lines of JSON.",
+      },
+      to: {
+        type: "string",
+        value: "DESTINATION",
+        summary: "Without a project: where to write, in the same forms; stdout is `csv:-` or `-`.",
+      },
       where: { type: "string", value: "CONDITION", summary: "With --from: keep only rows for which this SQL expression is true." },
       "allow-outside": { type: "boolean", summary: "Let connectors reach files outside of the project's folder." },
     },
