@@ -85,7 +85,7 @@ export async function run({ job, contender, runs }: Entry, set: DataSet, folder:
   }
 }
 
-function outputPath(folder: string, job: Job, contender: Contender): string {
+export function outputPath(folder: string, job: Job, contender: Contender): string {
   mkdirSync(folder, { recursive: true })
   return join(folder, `out-${job.id}-${contender.id}.${job.input === "csv" ? "ndjson" : "csv"}`)
 }

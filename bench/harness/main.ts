@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs"
 import { dataSet, type DataSet } from "../data.ts"
 import { measureGrowth } from "../further/growth.ts"
 import { measureMemory } from "../further/memory.ts"
+import { measurePlugin } from "../further/plugin.ts"
 import { measureStart } from "../further/start.ts"
 import { type Entry, type Outcome, runJob, say } from "./contest.ts"
 import { type Contest, jobs } from "./jobs.ts"
@@ -54,7 +55,7 @@ interface Further {
 
 async function runFurther(options: Options, entries: ReadonlyArray<Entry>): Promise<Further> {
   const found: Further = { budgets: [], notRun: [], failed: [] }
-  const measures = { start: measureStart, memory: measureMemory, growth: measureGrowth }
+  const measures = { start: measureStart, plugin: measurePlugin, memory: measureMemory, growth: measureGrowth }
   for (const [id, measureBudgets] of Object.entries(measures)) {
     if (!options.jobs.includes(id)) continue
     try {

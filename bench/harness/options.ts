@@ -14,7 +14,7 @@ export interface Options {
   readonly write: boolean
 }
 
-const further = ["start", "memory", "growth"]
+const further = ["start", "plugin", "memory", "growth"]
 const known = [...jobs.map(({ id }) => id), ...further]
 
 const everything = { jobs: known.join(), rows: "2000000", only: "" }
