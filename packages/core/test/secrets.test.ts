@@ -79,13 +79,15 @@ describe.each(["source", "transform", "destination"] as const)("a %s that leaks 
     const listening = (async () => {
       for await (const event of engine.events()) events.push(event)
     })()
-    const run = engine.run({
+    const pipeline = {
       name: "leaks",
       sources: [endpoint],
       transforms: [{ ...endpoint, type: "leaky_step" }],
       destinations: [endpoint],
-    })
-    const error = await run.catch((cause: unknown) => cause as Error)
+    }
+    const error = await engine.run(pipeline).catch((cause: unknown) => cause as Error)
+    // Looking opens sources and steps, and no destination.
+    const looked = [await engine.preview(pipeline).catch(String), await engine.explain(pipeline).catch(String)]
     expect(error).toBeInstanceOf(Error)
     const stored = await engine.listRuns()
     const kept = await engine.listEvents()
@@ -93,7 +95,7 @@ describe.each(["source", "transform", "destination"] as const)("a %s that leaks 
     await listening
     const printed = inspect(error, { depth: 12, showHidden: true })
     expect(printed).toContain("authorization")
-    const all = JSON.stringify([(error as Error).message, String(error), printed, stored, kept, events, LINES])
+    const all = JSON.stringify([(error as Error).message, String(error), printed, looked, stored, kept, events, LINES])
     for (const form of [...forms(PASSWORD), ...forms(TOKEN)]) expect(all).not.toContain(form)
     expect(all).toContain("***")
     expect(all).toContain("cannot reach")

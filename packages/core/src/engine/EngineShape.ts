@@ -18,6 +18,7 @@ import { Secrets } from "../pipeline/Secrets.ts"
 import { codeGenerationWorks } from "../transform/Step.ts"
 import { memoryStore } from "../store/memory.ts"
 import { EventHub } from "./Events.ts"
+import { maskError } from "./maskError.ts"
 import { closeOrphan, type Execution, executeRun, type Finished, leaseName, type RunEnvironment, type StopSwitch } from "./Execution.ts"
 import { dryRun } from "./DryRun.ts"
 import { limitedStore } from "./limitedStore.ts"
@@ -157,7 +158,17 @@ class EngineRuns {
     options: Pick<RunOptions, "variables">,
     look: (execution: Execution) => Effect.Effect<A, PipelineError>,
   ): Effect.Effect<A, PipelineError> {
-    return Effect.flatMap(this.decode(pipeline, options), (resolved) => look(this.execution(resolved, options)))
+    return Effect.flatMap(this.decode(pipeline, options), (resolved) => {
+      const execution = this.execution(resolved, options)
+      return Effect.tapCause(look(execution), ({ reasons }) =>
+        Effect.sync(() => {
+          for (const reason of reasons) {
+            if (reason._tag === "Fail") maskError(reason.error, execution.environment)
+            if (reason._tag === "Die") maskError(reason.defect, execution.environment)
+          }
+        }),
+      )
+    })
   }
 
   private decode(pipeline: PipelineInput, { variables }: Pick<RunOptions, "variables">): Effect.Effect<DecodedPipeline, DefinitionError> {

@@ -22,6 +22,7 @@ import { isIncremental, type ResolvedDestination, type ResolvedPipeline } from "
 import { RunState } from "./RunState.ts"
 import type { SpillPlace } from "./Steps.ts"
 import { scopedForRun } from "./scopedForRun.ts"
+import { maskError } from "./maskError.ts"
 import { paceOf, type StageNews } from "./stageEvents.ts"
 
 /** What the engine lends to a run. */
@@ -453,7 +454,7 @@ export const finishRun = (
     const { environment, run, pipeline } = execution
     const { counters } = state
     const error = failureOf(exit, stop, pipeline.name)
-    maskError(error, environment, 0)
+    maskError(error, environment)
     const status = error === undefined ? "success" : error.code === "RUN_CANCELLED" ? "cancelled" : "failed"
     const completedAt = environment.now()
     const failure = error === undefined ? null : describeFailure(error, environment.mask)
@@ -505,24 +506,6 @@ const countsOf = ({ durable }: RunState) => ({
   rowsLoaded: durable.loaded,
   rowsRejected: durable.rejected,
 })
-
-/** Plugins put into errors what they like, clients add the request that failed, and hosts print all of it with the causes. */
-const maskError = (error: unknown, environment: RunEnvironment, depth: number): void => {
-  if (!(error instanceof Error) || depth > DEEPEST_CAUSE || Object.isFrozen(error)) return
-  const texts: ReadonlyArray<readonly [string, PropertyDescriptor]> = [
-    // Behind getters in some classes.
-    ["message", { value: error.message }],
-    ["stack", { value: error.stack }],
-  ]
-  for (const [key, { value, configurable = true }] of [...Object.entries(Object.getOwnPropertyDescriptors(error)), ...texts]) {
-    const nested: ReadonlyArray<unknown> = Array.isArray(value) ? value : [value]
-    for (const inner of nested) maskError(inner, environment, depth + 1)
-    const shown: unknown = environment.maskAll(value)
-    if (configurable && shown !== value) Object.defineProperty(error, key, { value: shown, configurable: true, writable: true })
-  }
-}
-
-const DEEPEST_CAUSE = 10
 
 const failureOf = (exit: Exit.Exit<void, PipelineError>, stop: StopSwitch, pipeline: string): PipelineError | undefined => {
   if (Exit.isSuccess(exit)) return stop.stopping ? cancelled(pipeline) : undefined
