@@ -50,7 +50,7 @@ const byArguments = (types: ReadonlyArray<ColumnType>): Order => {
   return (a, b) => first!(a.first, b.first) || (second === undefined ? 0 : second(a.second, b.second))
 }
 
-const entrySize = ({ first, second, order }: Entry): number =>
+const entrySize = (first: Value | null, second: Value | null, order: ReadonlyArray<Value | null>): number =>
   80 + sizeOf(first) + sizeOf(second) + order.reduce<number>((sum, value) => sum + sizeOf(value), 0)
 
 interface Types {
@@ -90,32 +90,36 @@ type Finish = (entries: Array<Entry>) => Value | null
 /** Keeps the entries, or only the first of those that are equal, and computes the result when it is asked for. */
 const collecting = (
   types: Types,
-  keyOfEntry: ((entry: Entry) => Key) | undefined,
-  counts: (entry: Entry) => boolean,
+  keyOfRow: ((first: Value | null, second: Value | null) => Key) | undefined,
+  counts: (order: ReadonlyArray<Value | null>) => boolean,
   finish: Finish,
 ): Accumulator<Collected> => {
-  const put = (state: Collected, entry: Entry): void => {
-    if (!counts(entry)) return
-    if (state.entries instanceof Map) {
-      const key = keyOfEntry!(entry)
-      if (state.entries.has(key)) return
-      state.entries.set(key, entry)
-    } else state.entries.push(entry)
-    state.size += entrySize(entry)
+  const add: Accumulator<Collected>["add"] = (state, first, second, order) => {
+    if (!counts(order)) return
+    const { entries } = state
+    if (entries instanceof Map) {
+      const key = keyOfRow!(first, second)
+      if (entries.has(key)) return
+      entries.set(key, { first, second, order })
+    } else entries.push({ first, second, order })
+    state.size += entrySize(first, second, order)
   }
-  const init = (): Collected => ({ entries: keyOfEntry === undefined ? [] : new Map(), size: 0 })
+  const init = (): Collected => ({ entries: keyOfRow === undefined ? [] : new Map(), size: 0 })
   return {
     init,
-    add: (state, first, second, order) => put(state, { first, second, order }),
+    add,
     merge: (state, other) => {
-      for (const entry of other.entries.values()) put(state, entry)
+      for (const { first, second, order } of other.entries.values()) add(state, first, second, order)
     },
     finish: (state) => finish([...state.entries.values()]),
     size: (state) => state.size,
     save: ({ entries }) => Array.from(entries.values(), (entry) => saveEntry(entry, types)),
     restore: (saved) => {
       const state = init()
-      for (const entry of saved as ReadonlyArray<Saved>) put(state, restoreEntry(entry, types))
+      for (const entry of saved as ReadonlyArray<Saved>) {
+        const { first, second, order } = restoreEntry(entry, types)
+        add(state, first, second, order)
+      }
       return state
     },
   }
@@ -138,10 +142,10 @@ export const sorted = <State extends object>(call: AggregateCall, inner: Accumul
   return collecting(types, call.distinct ? distinctKey(argumentTypes) : undefined, always, finish)
 }
 
-const distinctKey = (types: ReadonlyArray<ColumnType>): ((entry: Entry) => Key) => {
-  const [first, second] = types
-  if (second === undefined) return (entry) => keyOf(entry.first, first!)
-  return (entry) => joinKeys([keyOf(entry.first, first!), keyOf(entry.second, second)])
+const distinctKey = (types: ReadonlyArray<ColumnType>): ((first: Value | null, second: Value | null) => Key) => {
+  const [firstType, secondType] = types
+  if (secondType === undefined) return (first) => keyOf(first, firstType!)
+  return (first, second) => joinKeys([keyOf(first, firstType!), keyOf(second, secondType)])
 }
 
 /** An aggregate over the values of WITHIN GROUP (ORDER BY …), nulls aside, in that order. */
@@ -150,7 +154,7 @@ const withinGroup = (call: AggregateCall, finish: (values: ReadonlyArray<Value>)
   return collecting(
     typesOf(call),
     undefined,
-    (entry) => entry.order[0] !== null,
+    ([value]) => value !== null,
     (entries) => (entries.length === 0 ? null : finish(entries.sort(order).map((entry) => entry.order[0]!))),
   )
 }

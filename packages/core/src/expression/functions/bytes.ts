@@ -16,9 +16,11 @@ export const parseBytes = (text: string): Uint8Array | undefined => {
   return parseEscaped(text)
 }
 
+/** Blanks may stand between the pairs of digits. */
 const parseHex = (text: string): Uint8Array | undefined => {
-  const digits = text.replace(/\s+/g, "")
-  return digits.length % 2 === 0 && /^[0-9a-f]*$/i.test(digits) ? new Uint8Array(Buffer.from(digits, "hex")) : undefined
+  const runs = text.split(/[ \n\t\r]+/)
+  const isHex = runs.every((run) => run.length % 2 === 0 && /^[0-9a-f]*$/i.test(run))
+  return isHex ? new Uint8Array(Buffer.from(runs.join(""), "hex")) : undefined
 }
 
 const ESCAPED = /\\(?:([0-3][0-7]{2})|(\\))|([^\\]+)/y

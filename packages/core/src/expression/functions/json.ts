@@ -104,14 +104,21 @@ const itemText = (json: string, index: Whole): string | null => asText(itemOf(js
 
 const INDEX = /^-?\d{1,10}$/
 
-const atPath = (json: string, path: ReadonlyArray<string | null>): string | null => {
-  let value: string | null = json
-  for (const step of path) {
-    if (value === null || step === null) return null
-    if (kindOf(value) === "[") value = INDEX.test(step.trim()) ? itemOf(value, Number(step)) : null
-    else value = fieldOf(value, step)
+const atPath = (json: string, path: ReadonlyArray<string | null>): string | null =>
+  path.length === 0 ? json : path.includes(null) ? null : (findPath(json, path as ReadonlyArray<string>, 0) ?? null)
+
+/** Of keys that stand twice, the last one under which the path goes on counts. */
+const findPath = (json: string, path: ReadonlyArray<string>, depth: number): string | undefined => {
+  const step = path[depth]
+  if (step === undefined) return json
+  if (kindOf(json) === "[") {
+    const item = INDEX.test(step.trim()) ? itemOf(json, Number(step)) : null
+    return item === null ? undefined : findPath(item, path, depth + 1)
   }
-  return path.length === 0 ? json : value
+  if (kindOf(json) !== "{") return undefined
+  let found: string | undefined
+  for (const { key, start, end } of membersOf(json)) if (key === step) found = findPath(json.slice(start, end), path, depth + 1) ?? found
+  return found
 }
 
 const textAtPath = (json: string, path: ReadonlyArray<string | null>): string | null => asText(atPath(json, path))
