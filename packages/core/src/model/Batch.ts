@@ -137,7 +137,7 @@ export const setOwn = (row: Row, name: string, value: unknown): void => {
   else row[name] = value
 }
 
-/** Values computed by a step, one per physical row. Rows that the step did not reach hold undefined. */
+/** Values, one per physical row, which other batches may share. Rows that the step did not reach hold undefined. */
 export class ValuesColumn implements Column {
   readonly type: ColumnType
   readonly values: ReadonlyArray<Value | null | undefined>
@@ -151,6 +151,10 @@ export class ValuesColumn implements Column {
   isNull(row: number): boolean {
     return this.values[row] === null || this.values[row] === undefined
   }
+}
+
+/** Values that a step of the engine computed for this batch alone. */
+export class ComputedColumn extends ValuesColumn {
   release(): void {
     ;(this.values as Array<unknown>).length = 0
   }

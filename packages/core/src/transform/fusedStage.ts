@@ -1,6 +1,6 @@
 /** Neighbouring transparent steps, done in one pass per batch. */
 import { TransformError } from "../contract/Errors.ts"
-import { type Batch, type Column, ConstantColumn, ValuesColumn } from "../model/Batch.ts"
+import { type Batch, type Column, ConstantColumn, ComputedColumn } from "../model/Batch.ts"
 import { type BatchSchema, isSameSchema } from "../model/ColumnType.ts"
 import { describeSchema, placeOf, type RowReporter, sentence, statementError } from "./failure.ts"
 import { checkPass, type Pass, type PassFailure, type PassOutcome, type RunPass } from "./pass.ts"
@@ -89,7 +89,7 @@ const arrange = (batch: Batch, pass: Pass, values: PassOutcome["values"], select
 
 const columnOf = (slot: Slot, inputs: ReadonlyArray<Column>, values: PassOutcome["values"]): Column => {
   if (slot.kind === "input") return inputs[slot.index]!
-  return slot.kind === "constant" ? new ConstantColumn(slot.type, slot.value) : new ValuesColumn(slot.type, values[slot.index]!)
+  return slot.kind === "constant" ? new ConstantColumn(slot.type, slot.value) : new ComputedColumn(slot.type, values[slot.index]!)
 }
 
 /** Only conditions count in the loop; every other step lets through what it gets, failing rows aside. */

@@ -4,7 +4,7 @@
  * A value that the function left as it got it stays where it is: a column that no row changes is the very same column, so that its bytes go
  * on to the destination as they came from the source, also through a function that the engine cannot look into.
  */
-import { Batch, type Column, ValuesColumn } from "../model/Batch.ts"
+import { Batch, type Column, ComputedColumn } from "../model/Batch.ts"
 import type { BatchSchema, ColumnSchema, ColumnType } from "../model/ColumnType.ts"
 import { fromRowValue, quoteValue, type Row, type RowValue, toRowValue, typeOfRowValue, type Value, ValueError } from "../model/Value.ts"
 import { asType, GatheredColumn, PatchedColumn } from "./derivedColumns.ts"
@@ -194,7 +194,7 @@ export class OutputBuilder {
     if (seen !== undefined && column.changed === 0) return seen
     const converted = convert(column, type, declared !== undefined)
     for (const misfit of converted.misfits) if (!misfits.has(misfit.row)) misfits.set(misfit.row, misfit)
-    return seen === undefined ? new ValuesColumn(type, converted.values) : new PatchedColumn(seen, converted.values)
+    return seen === undefined ? new ComputedColumn(type, converted.values) : new PatchedColumn(seen, converted.values)
   }
 
   /** Where another type is declared than the input has, values that the function left alone have to be converted too. */

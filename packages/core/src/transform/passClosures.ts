@@ -1,6 +1,6 @@
 /** A pass as closures, for hosts that allow no generated code. It gives the same values, counts and errors as `passCode.ts`. */
 import { type Closure, compileClosure, compileCondition, type Condition } from "../expression/Expression.ts"
-import { type Column, ConstantColumn, ValuesColumn } from "../model/Batch.ts"
+import { type Column, ConstantColumn, ComputedColumn } from "../model/Batch.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
 import type { Value } from "../model/Value.ts"
 import { columnsRead } from "./passCode.ts"
@@ -58,7 +58,7 @@ const scopeColumns = (statement: Statement, inputs: ReadonlyArray<Column>, value
 
 const slotColumn = (slot: Slot, inputs: ReadonlyArray<Column>, values: ReadonlyArray<Values>): Column => {
   if (slot.kind === "input") return inputs[slot.index]!
-  return slot.kind === "constant" ? new ConstantColumn(slot.type, slot.value) : new ValuesColumn(slot.type, values[slot.index]!)
+  return slot.kind === "constant" ? new ConstantColumn(slot.type, slot.value) : new ComputedColumn(slot.type, values[slot.index]!)
 }
 
 const rememberingColumns = (columns: ReadonlyArray<Column>, read: ReadonlyArray<number>): ReadonlyArray<Column> => {
