@@ -26,3 +26,9 @@ answers("bytes and their texts", [
   ["'\\x01'::bytea || '\\x02'::bytea", "bytes", "\\x0102"],
   ["'\\x01'::bytea < '\\x02'::bytea", "boolean", "true"],
 ])
+
+answers("blanks in hex", [
+  ["'\\x1d 2e'::bytea", "bytes", "\\x1d2e"],
+  ["'\\x1 d'::bytea", "error", "INVALID_CAST"],
+  ["decode('1 d', 'hex')", "error", "INVALID_CAST"],
+])

@@ -130,3 +130,14 @@ answers("casts between dates and times", [
   ["interval '26:00:00'::time", "time", "02:00:00"],
   ["time '14:00'::interval", "interval", "14:00:00"],
 ])
+
+answers("fractions and templates that end early", [
+  ["time '00:00:00.0000005'", "time", "00:00:00"],
+  ["time '00:00:00.0000015'", "time", "00:00:00.000002"],
+  ["to_date('2024', 'YYYY-MM-DD')", "date", "2024-01-01"],
+  ["to_date('', 'YYYY-MM-DD')", "date", "0001-01-01 BC"],
+  ["interval '1.5 s 3 ms'", "error", "INVALID_CAST"],
+  ["interval '2 s 3 ms'", "interval", "00:00:02.003"],
+  ["date_part('second', interval '51.919276 s')", "double", "51.919275999999996"],
+  ["timestamp '294276-12-31 23:59:59' at time zone 'Europe/Berlin'", "timestamptz", "294276-12-31 22:59:59+00"],
+])

@@ -66,3 +66,9 @@ answers("JSON is built from values", [
   ["to_json(timestamp 'infinity')", "json", '"infinity"'],
   ["to_json(timestamp '0044-03-15 01:02:03 BC')", "json", '"0044-03-15T01:02:03 BC"'],
 ])
+
+answers("paths and keys that stand twice", [
+  ['\'{"a": {"b": "1"}, "a": 2}\'::json #>> \'{a,b}\'', "string", "1"],
+  ['\'{"a": {"b": 1}, "a": {"b": 2}}\'::json #>> \'{a,b}\'', "string", "2"],
+  ["'{\"a\": {\"b\": 1}}'::json #>> array['a', null]", "string", null],
+])

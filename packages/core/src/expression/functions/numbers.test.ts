@@ -175,3 +175,15 @@ answers("long numbers", [
   ["2 ^ 0.5", "decimal", "1.4142135623730950"],
   ["-2 ^ 2", "double", "4"],
 ])
+
+answers("numbers at their ends", [
+  ["sign('NaN'::double precision)", "double", "0"],
+  ["'0x1F'::numeric", "decimal", "31"],
+  ["'0x1F'::double precision", "double", "31"],
+  ["'1e-20000'::numeric", "error", "NUMBER_OUT_OF_RANGE"],
+  ["1e200000", "error", "NUMBER_OUT_OF_RANGE"],
+  ["radians('5e-324'::double precision)", "error", "NUMBER_OUT_OF_RANGE"],
+  ["12345::numeric(3, -2)", "decimal", "12300"],
+  ["0.00123::numeric(2, 4)", "decimal", "0.0012"],
+  ["123456::numeric(3, -2)", "error", "NUMBER_OUT_OF_RANGE"],
+])
