@@ -178,6 +178,10 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
         ...(step.condition === undefined ? {} : { condition: String(step.condition) }),
         how: step.how ?? "inner",
       }
+    case "unnest":
+      return { ...named(step.name), type: "unnest", column: step.column, ...(step.as === undefined ? {} : { as: step.as }) }
+    case "flatten":
+      return { ...named(step.name), type: "flatten", column: step.column, separator: step.separator ?? "_" }
     case "sort":
       return { ...named(step.name), type: "sort", by: sortKeys(step) }
     case "custom": {

@@ -105,13 +105,13 @@ export const SqlStep = step("sql", "Runs a query over all rows, which it sees as
   query: required(Text, "The query. Sources can be named as tables too."),
 })
 
-export const UnnestStep = step("unnest", "Makes one row of each element of an array column.", {
-  column: required(Text, "The array column."),
-  as: optional(Text, "Name of the column that holds the element. Default: the column's own name."),
+export const UnnestStep = step("unnest", "Makes one row of each element of an array column, with the other columns of its row.", {
+  column: required(Text, "The array column: of an array type, or JSON. A row without an element gives none."),
+  as: optional(Text, "Name of the column that holds the element, in the place of the array. Default: the column's own name."),
 })
 
-export const FlattenStep = step("flatten", "Makes columns of the keys of a JSON column.", {
-  column: required(Text, "The JSON column."),
+export const FlattenStep = step("flatten", "Makes columns of the keys of a JSON column, behind the others and without that column.", {
+  column: required(Text, "The JSON column. Its values are objects or null; objects within them stay JSON."),
   separator: optional(Schema.String, "Between the column's name and the key. Default: `_`."),
 })
 
@@ -132,7 +132,7 @@ export const builtinSteps = [
 ] as const
 
 /** Steps of the format that this version cannot run yet. */
-export const unsupportedSteps: ReadonlySet<string> = new Set(["sql", "unnest", "flatten"])
+export const unsupportedSteps: ReadonlySet<string> = new Set(["sql"])
 
 /** A step whose type is a transform that the host registered; its other keys are the transform's config. */
 export const PluginStep = Schema.StructWithRest(

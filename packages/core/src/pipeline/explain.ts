@@ -161,6 +161,10 @@ const describeStep = (step: Step): string => {
       const on = keys.length === 0 ? "" : ` on ${keys.join(", ")}`
       return `${step.how} with ${step.with}${on}${step.condition === undefined ? "" : ` where ${step.condition}`}`
     }
+    case "unnest":
+      return step.as === undefined ? step.column : `${step.column} → ${step.as}`
+    case "flatten":
+      return `${step.column} → ${step.column}${step.separator}…`
     case "schema":
       return step.rules.map(({ column, required }) => `${column}${required ? " required" : ""}`).join(", ")
     case "sort":

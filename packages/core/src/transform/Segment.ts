@@ -11,6 +11,7 @@ import { CustomStage } from "./customStage.ts"
 import { RowReporter } from "./failure.ts"
 import { checkTransparent, FusedStage } from "./fusedStage.ts"
 import { type Pass, usedInputs } from "./pass.ts"
+import { checkNested, FlattenStage, UnnestStage } from "./unnest.ts"
 import { checkSchemaStep, SchemaStage } from "./validate.ts"
 import { isPromise, PerSchema, type Stage, type StageResult } from "./stage.ts"
 import {
@@ -99,6 +100,10 @@ const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: Batch
   }
   const unknown = { issues: [], output: undefined, schemas: steps.map(() => undefined), pass: undefined }
   if (schema === undefined) return unknown
+  if (first.type === "unnest" || first.type === "flatten") {
+    const { issues, output } = checkNested(spec, steps[0]!, first, schema)
+    return { issues, output, schemas: [output], pass: undefined }
+  }
   if (first.type === "schema") {
     const { issues, output } = checkSchemaStep(spec, steps[0]!, first, schema)
     return { issues, output, schemas: [output], pass: undefined }
@@ -145,6 +150,8 @@ const nameOf = ({ reference }: CustomStep): string => ("url" in reference ? refe
 
 const makeStage = (spec: StepsSpec, steps: ReadonlyArray<number>, check: GroupCheck, resolve: ResolveCustom, host: StepsHost): Stage => {
   const first = spec.steps[steps[0]!]!
+  if (first.type === "unnest") return new UnnestStage(spec, steps[0]!)
+  if (first.type === "flatten") return new FlattenStage(spec, steps[0]!)
   if (first.type === "schema") return new SchemaStage(spec, steps[0]!)
   return first.type === "custom" ? new CustomStage(spec, steps[0]!, resolve(first)!, host) : new FusedStage(spec, steps, check.pass)
 }

@@ -86,7 +86,29 @@ export interface SchemaStep {
   readonly rules: ReadonlyArray<ColumnRule>
 }
 
-export type RowStep = TransparentStep | CustomStep | SchemaStep
+/** One row for each element of an array column. */
+export interface UnnestStep {
+  readonly type: "unnest"
+  readonly name?: string
+  readonly column: string
+  /** What the column of the elements is called, which stands in the place of the array's. Default: as the array's. */
+  readonly as?: string
+}
+
+/** Columns for the keys of a JSON column, in its place. */
+export interface FlattenStep {
+  readonly type: "flatten"
+  readonly name?: string
+  readonly column: string
+  /** Between the column's name and the key. */
+  readonly separator: string
+}
+
+export type RowStep = TransparentStep | CustomStep | SchemaStep | UnnestStep | FlattenStep
+
+const TRANSPARENT: ReadonlySet<Step["type"]> = new Set(["filter", "map", "rename", "select"] satisfies ReadonlyArray<
+  TransparentStep["type"]
+>)
 
 /** One column of a key by which rows are put in order. */
 export interface KeyPart {
@@ -154,7 +176,7 @@ export const isSide = ({ sides }: Pick<StepsSpec, "sides">, source: string): boo
 export const sidesOf = (steps: ReadonlyArray<Step>): ReadonlyArray<string> =>
   steps.flatMap((step) => (step.type === "join" ? [step.with] : []))
 
-export const isTransparent = (step: Step): step is TransparentStep => step.type !== "custom" && step.type !== "schema" && !isBlocking(step)
+export const isTransparent = (step: Step): step is TransparentStep => TRANSPARENT.has(step.type)
 
 export type Backend = "code" | "closure"
 
@@ -290,6 +312,8 @@ export const expressionsOf = (step: Step): ReadonlyArray<string> => {
     case "rename":
     case "select":
     case "custom":
+    case "unnest":
+    case "flatten":
     case "sort":
     case "deduplicate":
       return []

@@ -8,7 +8,6 @@ import type {
   CustomFunction,
   CustomStep,
   RowFailure,
-  RowStep,
   Step,
   StepsHost,
   StepsResult,
@@ -56,7 +55,7 @@ export const custom = (options: Omit<CustomStep, "type" | "reference"> = {}): Cu
   ...options,
 })
 
-export const runSteps = async (steps: ReadonlyArray<RowStep>, batch: Batch, options: RunStepsOptions = {}): Promise<StepsResult> =>
+export const runSteps = async (steps: ReadonlyArray<Step>, batch: Batch, options: RunStepsOptions = {}): Promise<StepsResult> =>
   await compiled(steps, batch.schema, options).run(batch)
 
 export interface Skipped extends StepsResult {
@@ -64,7 +63,7 @@ export interface Skipped extends StepsResult {
 }
 
 /** The same with failing rows dropped and reported. */
-export const runSkipping = async (steps: ReadonlyArray<RowStep>, batch: Batch, options: RunStepsOptions = {}): Promise<Skipped> => {
+export const runSkipping = async (steps: ReadonlyArray<Step>, batch: Batch, options: RunStepsOptions = {}): Promise<Skipped> => {
   const failures: Array<RowFailure> = []
   const result = await compiled(steps, batch.schema, options).run(batch, (failure) => void failures.push(failure))
   return { ...result, failures }
