@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it, vi } from "vitest"
@@ -241,6 +241,28 @@ Pipeline completed in 0.3s
     expect((await deltaflow(root, ["run", "--var", "FILE=users"], { FILE: "other" })).code).toBe(0)
     expect((await deltaflow(root, ["run"], { FILE: "users" })).code).toBe(0)
     expect((await deltaflow(root, ["run"])).stderr).toContain("there is no file data/none.csv")
+  })
+
+  it("shows no value of the environment, wherever it is used", async () => {
+    const secret = "c4nary-of-the-folder"
+    const text = quickstart.replace("data/users.csv", "${FOLDER}/users.csv").replace("output/filtered", "${FOLDER}/filtered")
+    const root = folderWith({ "deltaflow.yml": text, ".env": `FOLDER=${secret}\n`, [`${secret}/users.csv`]: users })
+    const look = async () => {
+      for (const args of [
+        "run",
+        "run --json",
+        "explain deltaflow.yml",
+        "explain deltaflow.yml --json",
+        "doctor",
+        "validate",
+        "runs --json",
+      ])
+        expect(JSON.stringify(await deltaflow(root, args.split(" "))), args).not.toContain(secret)
+    }
+    await look()
+    expect(existsSync(path.join(root, secret, "filtered_users.json"))).toBe(true)
+    rmSync(path.join(root, secret, "users.csv"))
+    await look()
   })
 
   it("runs the pipelines of a project after those that they depend on", async () => {

@@ -30,7 +30,7 @@ export const run: RunCommand = async (invocation) => {
     },
     loadModule: (url) => import(url) as Promise<Record<string, unknown>>,
   }
-  const findings = await examine(allChecks, context)
+  const findings = project.secrets.maskAll(await examine(allChecks, context))
   if (isSet(invocation, "json")) invocation.terminal.data(JSON.stringify({ checks: findings }))
   else say(invocation.terminal, findings)
   return findings.some(({ level }) => level === "fail") ? 1 : 0

@@ -80,7 +80,7 @@ const runOne = async (invocation: Invocation, session: Session, pipeline: Runnab
     if (!json) terminal.say(`Interrupted before ${pipeline.name} began. ${howToGoOn(invocation)}`)
     return 130
   }
-  if (json) terminal.data(stringifyJson(resultAsJson(result, isMeasured)))
+  if (json) terminal.data(stringifyJson(session.secrets.maskAll(resultAsJson(result, isMeasured))))
   else if (result.failure === undefined) sayResult(terminal, pipeline, result, performance.now() - started)
   if (!json && isMeasured && result.failure === undefined && !result.dryRun) terminal.say(`\n${profileTable(profileOf(result))}`)
   if (result.failure === undefined) return 0

@@ -85,7 +85,8 @@ class EngineRuns {
       run: (pipeline, options = {}) => this.run(pipeline, options),
       start: (pipeline, options = {}) => this.start(pipeline, options),
       validate: (pipeline, options = {}) => Effect.map(this.decode(pipeline, options), validationOf),
-      explain: (pipeline, options = {}) => this.looking(pipeline, options, explainExecution),
+      explain: (pipeline, options = {}) =>
+        Effect.map(this.looking(pipeline, options, explainExecution), (explanation) => this.secrets.maskAll(explanation)),
       preview: (pipeline, options = {}) => this.looking(pipeline, options, (execution) => previewRows(execution, options)),
       cancel: (runId) => this.cancel(runId),
       events: (filter = {}) => this.events(filter),
