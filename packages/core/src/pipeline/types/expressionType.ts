@@ -1,0 +1,361 @@
+/**
+ * What the compiler can tell of an expression: the columns that it names and that are not there, and the type of its result.
+ *
+ * It reads operands and operators in turn, with a stack for brackets, and keeps for each level the operators and the types that it has met.
+ * Since PostgreSQL's operators bind in a fixed order, the set of them says what the result is: with any comparison it is a boolean, else
+ * with `||` it is a text, and so on. What it does not know gives `unknown` and names no column. The check of the definition is the judge;
+ * this
+ * only has to be right where it says something.
+ */
+import type { ColumnType } from "../../model/ColumnType.ts"
+import type { Columns, IsAny } from "./Columns.ts"
+import type { Tokens } from "./expressionTokens.ts"
+
+export interface ExpressionFacts {
+  readonly type: ColumnType | "unknown"
+  /** Names of columns that are not there, as a union. */
+  readonly missing: string
+}
+
+interface Unknown {
+  readonly type: "unknown"
+  readonly missing: never
+}
+
+/** What an expression over these columns gives, and what it misses. */
+export type ExpressionOf<Text, C extends Columns> =
+  IsAny<C> extends true
+    ? Unknown
+    : Text extends string
+      ? Tokens<Text> extends infer List extends ReadonlyArray<string>
+        ? Operand<List, Names<C>, "text", never, never, [], never>
+        : Unknown
+      : Unknown
+
+/** Names in lower case too: a name that is not quoted finds a column that differs in case only. */
+interface Names<C extends Columns> {
+  readonly exact: C
+  readonly folded: { readonly [Name in keyof C as Lowercase<Name & string>]: C[Name] }
+}
+
+/** What opened a level of brackets, the operators in it, and the types of its operands. */
+type Level = readonly [kind: string, operators: string, types: string]
+
+type Comparison = "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=" | "and" | "or" | "in" | "like" | "ilike" | "between"
+type Infix = "+" | "-" | "*" | "/" | "%" | "||" | "~" | "?"
+
+/** Words that are no columns where an operand stands, and begin forms that are not read here. */
+type Reserved =
+  | "all"
+  | "any"
+  | "array"
+  | "both"
+  | "current_time"
+  | "current_user"
+  | "default"
+  | "exists"
+  | "leading"
+  | "localtime"
+  | "localtimestamp"
+  | "row"
+  | "select"
+  | "session_user"
+  | "some"
+  | "trailing"
+  | "user"
+
+interface Constants {
+  readonly true: "boolean"
+  readonly false: "boolean"
+  readonly null: "unknown"
+  readonly current_date: "date"
+  readonly current_timestamp: "timestamptz"
+}
+
+interface TypeNames {
+  readonly bool: "boolean"
+  readonly boolean: "boolean"
+  readonly int2: "integer"
+  readonly int4: "integer"
+  readonly int8: "integer"
+  readonly int: "integer"
+  readonly integer: "integer"
+  readonly bigint: "integer"
+  readonly smallint: "integer"
+  readonly float8: "double"
+  readonly double: "double"
+  readonly numeric: "decimal"
+  readonly decimal: "decimal"
+  readonly text: "string"
+  readonly string: "string"
+  readonly varchar: "string"
+  readonly bytea: "bytes"
+  readonly bytes: "bytes"
+  readonly date: "date"
+  readonly time: "time"
+  readonly timestamp: "timestamp"
+  readonly timestamptz: "timestamptz"
+  readonly interval: "interval"
+  readonly uuid: "uuid"
+  readonly json: "json"
+}
+
+/** Functions that give one type, whatever they are given. */
+interface Results {
+  readonly concat: "string"
+  readonly concat_ws: "string"
+  readonly count: "integer"
+  readonly initcap: "string"
+  readonly length: "integer"
+  readonly lower: "string"
+  readonly ltrim: "string"
+  readonly md5: "string"
+  readonly now: "timestamptz"
+  readonly replace: "string"
+  readonly rtrim: "string"
+  readonly split_part: "string"
+  readonly starts_with: "boolean"
+  readonly to_char: "string"
+  readonly upper: "string"
+}
+
+/**
+ * Where a value is expected. `N` are the names, `K`, `O` and `T` the level's kind, operators and types, `Outer` the levels around it, `M`
+ * what
+ * is missing so far. They are parameters and not one object, since the compiler would put off what is in an object until it is too deep.
+ */
+type Operand<
+  List extends ReadonlyArray<string>,
+  N extends Names<Columns>,
+  K extends string,
+  O extends string,
+  T extends string,
+  Outer extends ReadonlyArray<Level>,
+  M extends string,
+> = List extends readonly [infer Token extends string, ...infer Rest extends ReadonlyArray<string>]
+  ? Token extends "("
+    ? Operand<Rest, N, "(", never, never, [[K, O, T], ...Outer], M>
+    : Token extends ")"
+      ? K extends `${string}()`
+        ? Close<Rest, ResultOf<K>, N, Outer, M>
+        : Unknown
+      : Token extends "-" | "+"
+        ? Operand<Rest, N, K, O | Token, T, Outer, M>
+        : Token extends "not"
+          ? Operand<Rest, N, K, O | "and", T, Outer, M>
+          : Token extends Infix
+            ? Operand<Rest, N, K, O | "?", T, Outer, M>
+            : Token extends "'"
+              ? Operator<Rest, "'", N, K, O, T, Outer, M>
+              : Token extends "0"
+                ? Operator<Rest, "integer", N, K, O, T, Outer, M>
+                : Token extends "0."
+                  ? Operator<Rest, "decimal", N, K, O, T, Outer, M>
+                  : Token extends `:${string}`
+                    ? Operator<Rest, "unknown", N, K, O, T, Outer, M>
+                    : Token extends `"${infer Name}`
+                      ? Name extends keyof N["exact"]
+                        ? Operator<Rest, N["exact"][Name], N, K, O, T, Outer, M>
+                        : Operator<Rest, "unknown", N, K, O, T, Outer, M | Name>
+                      : Token extends "case"
+                        ? Operand<Rest, N, "case", never, never, [[K, O, T], ...Outer], M>
+                        : Name<Token, Rest, N, K, O, T, Outer, M>
+  : Unknown
+
+/** A word where a value is expected: a function, a literal with its type in front, a constant, a column. */
+type Name<
+  Token extends string,
+  Rest extends ReadonlyArray<string>,
+  N extends Names<Columns>,
+  K extends string,
+  O extends string,
+  T extends string,
+  Outer extends ReadonlyArray<Level>,
+  M extends string,
+> = Rest extends readonly ["(", ...infer Arguments extends ReadonlyArray<string>]
+  ? Token extends "extract"
+    ? Arguments extends readonly [string, "from", ...infer Source extends ReadonlyArray<string>]
+      ? Operand<Source, N, "extract()", never, never, [[K, O, T], ...Outer], M>
+      : Unknown
+    : Operand<Arguments, N, `${Token}()`, never, never, [[K, O, T], ...Outer], M>
+  : Rest extends readonly ["'", ...infer After extends ReadonlyArray<string>]
+    ? Token extends keyof TypeNames
+      ? Operator<After, TypeNames[Token], N, K, O, T, Outer, M>
+      : Unknown
+    : Token extends keyof Constants
+      ? Operator<Rest, Constants[Token], N, K, O, T, Outer, M>
+      : Token extends "when" | "then" | "else"
+        ? K extends "case"
+          ? Operand<Rest, N, K, O, T, Outer, M>
+          : Unknown
+        : Token extends "distinct"
+          ? Operand<Rest, N, K, O, T, Outer, M>
+          : Token extends Reserved
+            ? Unknown
+            : Token extends keyof N["exact"]
+              ? Operator<Rest, N["exact"][Token], N, K, O, T, Outer, M>
+              : Token extends keyof N["folded"]
+                ? Operator<Rest, N["folded"][Token] & string, N, K, O, T, Outer, M>
+                : Token extends Comparison | "as" | "from" | "for" | "is" | "end" | "at" | "," | "::" | "[" | "]"
+                  ? Unknown
+                  : Operator<Rest, "unknown", N, K, O, T, Outer, M | Token>
+
+/** Behind a value of this type. */
+type Operator<
+  List extends ReadonlyArray<string>,
+  Type extends string,
+  N extends Names<Columns>,
+  K extends string,
+  O extends string,
+  T extends string,
+  Outer extends ReadonlyArray<Level>,
+  M extends string,
+> = List extends readonly [infer Token extends string, ...infer Rest extends ReadonlyArray<string>]
+  ? Token extends Comparison
+    ? Operand<Rest, N, K, O | "and", T | Type, Outer, M>
+    : Token extends Infix
+      ? Operand<Rest, N, K, O | Token, T | Type, Outer, M>
+      : Token extends ")"
+        ? K extends "("
+          ? Close<Rest, Result<O, T | Type>, N, Outer, M>
+          : K extends `${string}()` | "list"
+            ? Close<Rest, ResultOf<K>, N, Outer, M>
+            : Unknown
+        : Token extends ","
+          ? K extends `${string}()` | "list"
+            ? Operand<Rest, N, K, O, T, Outer, M>
+            : K extends "("
+              ? Operand<Rest, N, "list", never, never, Outer, M>
+              : Unknown
+          : Token extends "::"
+            ? Cast<Rest> extends readonly [infer Target extends string, infer After extends ReadonlyArray<string>]
+              ? Operator<After, Target, N, K, O, T, Outer, M>
+              : Unknown
+            : Token extends "is"
+              ? Test<Rest> extends readonly [infer Kind, infer After extends ReadonlyArray<string>]
+                ? Kind extends "value"
+                  ? Operand<After, N, K, O | "and", T | Type, Outer, M>
+                  : Operator<After, Type, N, K, O | "and", T, Outer, M>
+                : Unknown
+              : Token extends "not"
+                ? Rest extends readonly [Comparison, ...ReadonlyArray<string>]
+                  ? Operator<Rest, Type, N, K, O, T, Outer, M>
+                  : Unknown
+                : Word<Token, Rest, Type, N, K, O, T, Outer, M>
+  : K extends "text"
+    ? { readonly type: Result<O, T | Type>; readonly missing: M }
+    : Unknown
+
+/** Behind the bracket that ends a level. */
+type Close<
+  List extends ReadonlyArray<string>,
+  Type extends string,
+  N extends Names<Columns>,
+  Outer extends ReadonlyArray<Level>,
+  M extends string,
+> = Outer extends readonly [
+  readonly [infer K extends string, infer O extends string, infer T extends string],
+  ...infer Rest extends ReadonlyArray<Level>,
+]
+  ? Operator<List, Type, N, K, O, T, Rest, M>
+  : Unknown
+
+/** A word behind a value that belongs to the form around it. */
+type Word<
+  Token extends string,
+  Rest extends ReadonlyArray<string>,
+  Type extends string,
+  N extends Names<Columns>,
+  K extends string,
+  O extends string,
+  T extends string,
+  Outer extends ReadonlyArray<Level>,
+  M extends string,
+> = Token extends "when" | "then" | "else"
+  ? K extends "case"
+    ? Operand<Rest, N, K, O, T, Outer, M>
+    : Unknown
+  : Token extends "end"
+    ? K extends "case"
+      ? Close<Rest, "unknown", N, Outer, M>
+      : Unknown
+    : Token extends "from" | "for"
+      ? K extends "substring()" | "trim()"
+        ? Operand<Rest, N, K, O, T, Outer, M>
+        : Unknown
+      : Token extends "as"
+        ? K extends "cast()"
+          ? Cast<Rest> extends readonly [infer Target extends string, readonly [")", ...infer After extends ReadonlyArray<string>]]
+            ? Close<After, Target, N, Outer, M>
+            : Unknown
+          : Unknown
+        : Token extends "at"
+          ? Rest extends readonly ["time", "zone", ...infer After extends ReadonlyArray<string>]
+            ? Operand<After, N, K, O | "?", T | Type, Outer, M>
+            : Unknown
+          : Unknown
+
+/** Behind `is`: a test that is complete, or one that another value follows; and the tokens after it. */
+type Test<List extends ReadonlyArray<string>> = List extends readonly ["not", ...infer Rest extends ReadonlyArray<string>]
+  ? Test<Rest>
+  : List extends readonly ["null" | "true" | "false" | "unknown", ...infer Rest extends ReadonlyArray<string>]
+    ? ["whole", Rest]
+    : List extends readonly ["distinct", "from", ...infer Rest extends ReadonlyArray<string>]
+      ? ["value", Rest]
+      : null
+
+/** Behind `::`: the type, and the tokens after it. */
+type Cast<List extends ReadonlyArray<string>> = List extends readonly ["double", "precision", ...infer Rest extends ReadonlyArray<string>]
+  ? Brackets<"double", Rest>
+  : List extends readonly [infer Name extends keyof TypeNames, ...infer Rest extends ReadonlyArray<string>]
+    ? Rest extends readonly ["(", "0", ")", ...infer After extends ReadonlyArray<string>]
+      ? Brackets<TypeNames[Name], After>
+      : Rest extends readonly ["(", "0", ",", "0", ")", ...infer After extends ReadonlyArray<string>]
+        ? Brackets<TypeNames[Name], After>
+        : Brackets<TypeNames[Name], Rest>
+    : null
+
+type Brackets<Type extends string, List extends ReadonlyArray<string>> = List extends readonly [
+  "[",
+  "]",
+  ...infer Rest extends ReadonlyArray<string>,
+]
+  ? [`${Type}[]`, Rest]
+  : [Type, List]
+
+type ResultOf<Kind extends string> = Kind extends `${infer Function extends keyof Results}()` ? Results[Function] : "unknown"
+
+type Arithmetic = "+" | "-" | "*" | "/" | "%"
+type Number = "integer" | "decimal" | "double"
+/** What becomes text beside `||` and a text. Arrays, JSON and bytes have a `||` of their own. */
+type Joined = "'" | "string" | "boolean" | Number | "date" | "time" | "timestamp" | "timestamptz" | "interval" | "uuid"
+
+type Result<Operators extends string, Types extends string> = [Operators] extends [never]
+  ? Types extends "'"
+    ? "string"
+    : Types
+  : "and" extends Operators
+    ? "boolean"
+    : "?" extends Operators
+      ? "unknown"
+      : "~" extends Operators
+        ? "||" extends Operators
+          ? "unknown"
+          : "boolean"
+        : "||" extends Operators
+          ? [Types] extends [Joined]
+            ? [Extract<Types, "'" | "string">] extends [never]
+              ? "unknown"
+              : "string"
+            : "unknown"
+          : [Operators] extends [Arithmetic]
+            ? [Types] extends ["integer"]
+              ? "integer"
+              : [Types] extends ["integer" | "decimal"]
+                ? "decimal"
+                : [Types] extends [Number]
+                  ? "%" extends Operators
+                    ? "unknown"
+                    : "double"
+                  : "unknown"
+            : "unknown"

@@ -1,0 +1,265 @@
+/**
+ * Follows the columns of rows from step to step. For each step it gives the type that the step must have, so that the compiler's message
+ * stands at the name that is wrong, and the columns behind it. What a step does to columns is in `transform/`; here is only what can be
+ * told
+ * from a definition that is written as literals.
+ */
+import type { ColumnType } from "../../model/ColumnType.ts"
+import type { Decimal } from "../../model/Decimal.ts"
+import type { BuiltinStepDefinition, StepDefinition } from "../Definition.ts"
+import type { AnyColumns, Columns, IsAny } from "./Columns.ts"
+import type { ExpressionOf } from "./expressionType.ts"
+
+/** In the compiler's messages: what is missing, and which columns there are. */
+export interface NoSuchColumn<Missing extends string, TheColumnsAre extends string> {
+  readonly "there is no such column": Missing
+  readonly "the columns are": TheColumnsAre
+}
+
+/** In the compiler's messages: a function wants other columns than the rows have. */
+export interface RowsDoNotFit<Problems> {
+  readonly "the rows do not fit": Problems
+}
+
+/** What a `typedStep` tells the compiler. */
+export interface StepTypes {
+  readonly takes: Columns
+  readonly mode: "row" | "patch" | "batch"
+  /** One row that the function gives, or what a patch changes. */
+  readonly gives: unknown
+}
+
+export declare const stepTypesKey: unique symbol
+
+export type WithStepTypes<Types extends StepTypes> = { readonly [stepTypesKey]?: Types }
+
+/** The steps as they must be, and the columns behind the last one. `Sides` are the columns of named sources, for joins. */
+export type Follow<
+  Steps extends ReadonlyArray<StepDefinition>,
+  C extends Columns,
+  Sides,
+  Checked extends ReadonlyArray<unknown> = [],
+> = number extends Steps["length"]
+  ? { readonly steps: Steps; readonly columns: AnyColumns }
+  : Steps extends readonly [infer Step extends StepDefinition, ...infer Rest extends ReadonlyArray<StepDefinition>]
+    ? Behind<Step, C, Sides> extends infer Next extends Columns
+      ? Follow<Rest, Next, Sides, [...Checked, CheckedStep<Step, C>]>
+      : never
+    : { readonly steps: Readonly<Checked>; readonly columns: C }
+
+type Builtin<Type> = Extract<BuiltinStepDefinition, { readonly type: Type }>
+
+/** A built-in type must have the keys of that step; any other type is a transform of the host's own. */
+type CheckedStep<Step extends StepDefinition, C extends Columns> =
+  Step extends WithStepTypes<infer Types>
+    ? StepTypes extends Types
+      ? PlainStep<Step, C>
+      : CheckedFunction<Step, Types, C>
+    : PlainStep<Step, C>
+
+type PlainStep<Step extends StepDefinition, C extends Columns> = Step["type"] extends BuiltinStepDefinition["type"]
+  ? IsAny<C> extends true
+    ? Builtin<Step["type"]>
+    : BuiltinStep<Step, C, keyof C & string>
+  : StepDefinition
+
+type BuiltinStep<Step, C extends Columns, Name extends string> = Step extends { readonly type: "filter"; readonly condition: infer Text }
+  ? Narrowed<"filter", { readonly condition: CheckedText<Text, C> }>
+  : Step extends { readonly type: "map"; readonly fields: infer Fields }
+    ? Narrowed<"map", { readonly fields: { readonly [Field in keyof Fields]: CheckedText<Fields[Field], C> } }>
+    : Step extends { readonly type: "rename"; readonly columns: infer Renames }
+      ? Narrowed<"rename", { readonly columns: { readonly [Old in Written<keyof Renames, Name>]?: string } }>
+      : Step extends { readonly type: "select"; readonly columns: infer Given }
+        ? Narrowed<"select", { readonly columns: ReadonlyArray<Written<NamesIn<Given>, Name>> }>
+        : Step extends { readonly type: "deduplicate"; readonly key: infer Key; readonly by?: infer By }
+          ? Narrowed<
+              "deduplicate",
+              { readonly key: OneOrMore<Written<NamesIn<Key>, Name>>; readonly by?: unknown extends By ? Name : Written<By, Name> }
+            >
+          : Step extends { readonly type: "sort"; readonly by: infer By }
+            ? Narrowed<"sort", { readonly by: SortBy<Written<NamesIn<By>, Name>> }>
+            : Step extends { readonly type: "aggregate"; readonly metrics: infer Metrics; readonly group_by?: infer Key }
+              ? Narrowed<
+                  "aggregate",
+                  {
+                    readonly group_by?: OneOrMore<Written<NamesIn<Key>, Name>>
+                    readonly metrics: { readonly [Metric in keyof Metrics]: CheckedText<Metrics[Metric], C> }
+                  }
+                >
+              : Step extends { readonly type: "unnest" | "flatten"; readonly column: infer Column }
+                ? Narrowed<Step["type"], { readonly column: Written<Column, Name> }>
+                : Step extends { readonly type: infer Type }
+                  ? Builtin<Type>
+                  : never
+
+/** Names that are computed may be any. */
+type Written<Given, Name extends string> = string extends Given ? string : Name
+
+type OneOrMore<Name> = Name | ReadonlyArray<Name>
+
+type SortBy<Name> = Name | ReadonlyArray<Omit<SortColumn, "column"> & { readonly column: Name }>
+
+type SortColumn = Extract<Builtin<"sort">["by"], ReadonlyArray<unknown>>[number]
+
+type Narrowed<Type, Keys> = Omit<Builtin<Type>, keyof Keys> & Keys
+
+type CheckedText<Text, C extends Columns> = [ExpressionOf<Text, C>["missing"]] extends [never]
+  ? Builtin<"filter">["condition"]
+  : NoSuchColumn<ExpressionOf<Text, C>["missing"], keyof C & string>
+
+type CheckedFunction<Step, Types extends StepTypes, C extends Columns> = [Misfits<Types["takes"], C>] extends [never]
+  ? Step
+  : RowsDoNotFit<{ readonly [Name in Misfits<Types["takes"], C>]: Misfit<Types["takes"][Name], C, Name> }>
+
+/** Names of wanted columns that the rows do not have, or have with another type. */
+export type Misfits<Wanted extends Columns, C extends Columns> =
+  IsAny<C> extends true
+    ? never
+    : IsAny<Wanted> extends true
+      ? never
+      : { [Name in keyof Wanted & string]: Misfit<Wanted[Name], C, Name> extends never ? never : Name }[keyof Wanted & string]
+
+/** What is wrong with one column, in words; never where nothing is. A column of unknown type fits, and so does an integer for a decimal. */
+export type Misfit<Wanted extends ColumnType | "unknown", C extends Columns, Name extends string> = Name extends keyof C
+  ? C[Name] extends Wanted | "unknown" | (Wanted extends "decimal" ? "integer" : Wanted)
+    ? never
+    : Wanted extends "unknown"
+      ? never
+      : `is ${C[Name]}, wanted is ${Wanted}`
+  : `is missing, wanted is ${Wanted}`
+
+/** The columns behind a step. */
+type Behind<Step extends StepDefinition, C extends Columns, Sides> =
+  Step extends WithStepTypes<infer Types>
+    ? StepTypes extends Types
+      ? BehindPlain<Step, C, Sides>
+      : BehindFunction<Types, C>
+    : BehindPlain<Step, C, Sides>
+
+type BehindPlain<Step extends StepDefinition, C extends Columns, Sides> = Step extends {
+  readonly type: "filter" | "sort" | "deduplicate"
+}
+  ? C
+  : Step extends { readonly type: "select"; readonly columns: ReadonlyArray<infer Name extends string> }
+    ? Selected<Name, C>
+    : Step extends { readonly type: "aggregate"; readonly metrics: infer Metrics }
+      ? Merged<Step extends { readonly group_by: infer Key } ? Selected<NamesIn<Key>, C> : {}, Computed<Metrics, C>>
+      : IsAny<C> extends true
+        ? AnyColumns
+        : Step extends { readonly type: "map"; readonly fields: infer Fields }
+          ? Merged<C, Computed<Fields, C>>
+          : Step extends { readonly type: "rename"; readonly columns: infer Renames }
+            ? Renamed<Renames, C>
+            : Step extends { readonly type: "custom"; readonly mode: "patch"; readonly columns: infer Added extends Columns }
+              ? Merged<C, Added>
+              : Step extends { readonly type: "join"; readonly with: infer Side; readonly how?: infer How }
+                ? Joined<Step, unknown extends How ? "inner" : How, C, Side extends keyof Sides ? Sides[Side] : AnyColumns, Side>
+                : Step extends { readonly type: "unnest"; readonly column: infer Column; readonly as?: infer As }
+                  ? Unnested<Column, unknown extends As ? Column : As, C>
+                  : AnyColumns
+
+/** Of one name, a list of names, or a list of columns to sort by. */
+type NamesIn<Key> =
+  Key extends ReadonlyArray<infer Item>
+    ? NamesIn<Item>
+    : Key extends { readonly column: infer Name extends string }
+      ? Name
+      : Key extends string
+        ? Key
+        : never
+
+type Selected<Name extends string, C extends Columns> = string extends Name
+  ? AnyColumns
+  : { readonly [Each in Name]: IsAny<C> extends true ? "unknown" : Each extends keyof C ? C[Each] : "unknown" }
+
+type Computed<Fields, C extends Columns> = string extends keyof Fields
+  ? AnyColumns
+  : { readonly [Field in keyof Fields]: ExpressionOf<Fields[Field], C>["type"] }
+
+/** The first columns with the second over them. */
+type Merged<C, Over> =
+  IsAny<C> extends true
+    ? AnyColumns
+    : IsAny<Over> extends true
+      ? AnyColumns
+      : { readonly [Name in keyof C | keyof Over]: Name extends keyof Over ? Over[Name] : Name extends keyof C ? C[Name] : never }
+
+type Renamed<Renames, C extends Columns> = string extends keyof Renames
+  ? AnyColumns
+  : string extends Renames[keyof Renames & keyof C]
+    ? AnyColumns
+    : { readonly [Old in keyof C as Old extends keyof Renames ? Renames[Old] & string : Old]: C[Old] }
+
+/** Without the types of keys where a row may have its key from the other side, for they may widen. */
+type Joined<Step, How, C extends Columns, Side, SideName> = How extends "semi" | "anti"
+  ? C
+  : How extends string
+    ? JoinedColumns<Step, How, C, Side, SideName>
+    : AnyColumns
+
+type JoinedColumns<Step, How, C extends Columns, Side, SideName> = string extends How
+  ? AnyColumns
+  : IsAny<Side> extends true
+    ? AnyColumns
+    : string extends NamesIn<JoinNames<Step>>
+      ? AnyColumns
+      : Merged<
+          How extends "right" | "full" ? { readonly [Name in keyof C]: Name extends LeftKeys<Step> ? "unknown" : C[Name] } : C,
+          {
+            readonly [
+              Name in keyof Side as Name extends RightKeys<Step>
+                ? never
+                : Name extends keyof C
+                  ? `${SideName & string}_${Name & string}`
+                  : Name
+            ]: Side[Name]
+          }
+        >
+
+type KeysOf<Step> = Step extends { readonly on: infer On } ? On : never
+type JoinNames<Step> = LeftKeys<Step> | RightKeys<Step>
+type LeftKeys<Step> = KeysOf<Step> extends infer On ? (On extends string | ReadonlyArray<string> ? NamesIn<On> : keyof On & string) : never
+type RightKeys<Step> =
+  KeysOf<Step> extends infer On ? (On extends string | ReadonlyArray<string> ? NamesIn<On> : On[keyof On] & string) : never
+
+type Unnested<Column, As, C extends Columns> = Column extends keyof C
+  ? C[Column] extends `${infer Item extends ColumnType}[]`
+    ? string extends As
+      ? AnyColumns
+      : Merged<C, { readonly [Name in As & string]: Item }>
+    : AnyColumns
+  : AnyColumns
+
+/** A patch changes and adds columns; what any other function gives are all columns. */
+type BehindFunction<Types extends StepTypes, C extends Columns> = Types["mode"] extends "patch"
+  ? Merged<C, Given<Types["gives"], C>>
+  : Given<Types["gives"], C>
+
+type AllKeys<Row> = Row extends unknown ? keyof Row : never
+type AllValues<Row, Name extends PropertyKey> = Row extends { readonly [Key in Name]?: infer Value } ? Value : never
+
+type Given<Row, C extends Columns> =
+  string extends AllKeys<Row>
+    ? AnyColumns
+    : [Row] extends [object]
+      ? { readonly [Name in AllKeys<Row> & string]: TypeOfValue<Exclude<AllValues<Row, Name>, null | undefined>, C, Name> }
+      : AnyColumns
+
+/**
+ * JavaScript's values say less than columns do: a number may be an integer or a double, and a text stays a date where the column of that
+ * name
+ * was one.
+ */
+type TypeOfValue<Value, C extends Columns, Name> = [Value] extends [never]
+  ? "unknown"
+  : [Value] extends [string]
+    ? Kept<"string", C, Name>
+    : [Value] extends [boolean]
+      ? Kept<"boolean", C, Name>
+      : [Value] extends [bigint]
+        ? Kept<"integer", C, Name>
+        : [Value] extends [Decimal]
+          ? Kept<"decimal", C, Name>
+          : "unknown"
+
+type Kept<Type extends ColumnType, C extends Columns, Name> = Name extends keyof C ? (C[Name] extends Type ? Type : "unknown") : Type
