@@ -52,3 +52,35 @@ describe("rows that a step keeps", () => {
     }
   })
 })
+
+describe("a file that is large enough for several threads", () => {
+  const lines = Array.from({ length: 300_000 }, (_, i) => `${i},${(i * 7919) % 100_003},text of some length in row ${i} of the file`)
+  lines[123_456] = `123456,-1,too little`
+  const files = { "in.csv": `id,key,note\n${lines.join("\n")}\n` }
+
+  const bytes = async (root: string, more: Partial<PipelineDefinition>, workers: number): Promise<string> => {
+    await using engine = createEngine({ plugins: builtins, projectRoot: root, tempFolder: "tmp" })
+    const done = await engine.run(
+      {
+        name: "large",
+        sources: [{ type: "csv", path: "in.csv" }],
+        destinations: [{ type: "csv", path: "out.csv" }],
+        error_handling: { dead_letter: { type: "ndjson", path: "rejected.ndjson" } },
+        ...more,
+      },
+      { workers },
+    )
+    return [done.rowsExtracted, done.rowsLoaded, done.rowsRejected, done.rowsFiltered, text(root, "out.csv")].join("\n")
+  }
+
+  it("gives the same with any number of them: rules of the schema, and steps that need all rows", async () => {
+    const root = projectFolder(files)
+    const schema = { key: { min: 0, on_violation: "reject" } } as const
+    const checked = await bytes(root, { schema }, 1)
+    expect(checked.startsWith("300000\n299999\n1\n0\n")).toBe(true)
+    expect(await bytes(root, { schema }, 4)).toBe(checked)
+    const transforms = [{ type: "aggregate", group_by: "key", metrics: { n: "COUNT(*)", last: "MAX(id)" } }] as const
+    const grouped = await bytes(root, { schema, transforms }, 1)
+    expect(await bytes(root, { schema, transforms, defaults: { buffer_memory: "2mb" } }, 4)).toBe(grouped)
+  })
+})

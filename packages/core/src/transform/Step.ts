@@ -9,7 +9,7 @@ import type { Log, ModuleReference } from "../contract/Plugin.ts"
 import type { TransformFunction } from "../contract/Transform.ts"
 import type { Batch } from "../model/Batch.ts"
 import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
-import { expressionsOfRule } from "./ruleExpressions.ts"
+import { textsOfRule } from "./ruleExpressions.ts"
 import type { TextForm } from "./textForms.ts"
 import type { BlockingHost, BlockingRun } from "./blocking/host.ts"
 
@@ -308,7 +308,7 @@ export const expressionsOf = (step: Step): ReadonlyArray<string> => {
     case "join":
       return step.condition === undefined ? [] : [step.condition]
     case "schema":
-      return step.rules.flatMap((rule) => expressionsOfRule(rule, "string").map(({ text }) => text))
+      return step.rules.flatMap(textsOfRule)
     case "rename":
     case "select":
     case "custom":

@@ -18,3 +18,8 @@ export const expressionsOfRule = (rule: ColumnRule, type: ColumnType): ReadonlyA
     ...(rule.pattern === undefined ? [] : [{ key: "pattern", text: `${name} ~ ${literal(rule.pattern)}` }]),
   ]
 }
+
+/** The texts of a rule for a column of any type: a length is asked about text, and about numbers their value. */
+export const textsOfRule = (rule: ColumnRule): ReadonlyArray<string> => [
+  ...new Set((["string", "integer"] as const).flatMap((type) => expressionsOfRule(rule, type).map(({ text }) => text))),
+]
