@@ -43,12 +43,13 @@ export const differences: ReadonlyArray<Difference> = [
     ],
   },
   {
-    what: "Regular expressions have no back references, do not look ahead or behind, have no `\\m` and `\\M`, and do not mix greedy and lazy quantifiers where it counts what matches.",
+    what: "Regular expressions have no back references, do not look ahead or behind, have no `\\m` and `\\M`, see borders of words (`\\y`) between ASCII letters only and refuse others, and do not mix greedy and lazy quantifiers where it counts what matches.",
     why: "They run in time linear in the text, so that no row can stop a pipeline.",
     examples: [
       [String.raw`'aa' ~ '(a)\1'`, "error INVALID_ARGUMENT", "true"],
       ["'ab' ~ 'a(?=b)'", "error INVALID_ARGUMENT", "true"],
       [String.raw`'a b' ~ '\mb'`, "error INVALID_ARGUMENT", "true"],
+      [String.raw`'é' ~ '\yé'`, "error INVALID_ARGUMENT", "true"],
       ["substring('aabb' from 'a+?b*')", "error INVALID_ARGUMENT", "a"],
     ],
   },

@@ -83,3 +83,11 @@ answers("syntax of PostgreSQL's regular expressions", [
   ["'path/to' ~ '/'", "boolean", "true"],
   ["'éa' ~* 'ÉA'", "boolean", "true"],
 ])
+
+answers("places are not repeated, and borders of words are those of ASCII", [
+  ["'a' ~ '^*a'", "error", "INVALID_ARGUMENT"],
+  ["'a' ~ 'a\\y+'", "error", "INVALID_ARGUMENT"],
+  ["'a b' ~ '\\yb\\y'", "boolean", "true"],
+  ["'ab, é' ~ '\\yb'", "error", "INVALID_ARGUMENT"],
+  ["'ab – c' ~ '\\yc'", "boolean", "true"],
+])

@@ -12,6 +12,7 @@ import { fn, op, type Signature } from "./signatures.ts"
 export interface Regex {
   readonly expression: RE2JS
   readonly isGlobal: boolean
+  readonly hasBoundary: boolean
 }
 
 let engine: typeof import("re2js") | undefined
@@ -21,14 +22,14 @@ export const loadRegularExpressions = async (): Promise<void> => {
   engine ??= await import("re2js")
 }
 
-const compile = (pattern: string, flags: string): RE2JS => {
+const compile = (pattern: string, flags: string): Regex => {
   if (engine === undefined) throw new Error("Regular expressions are not loaded. Await loadExpressions() first.")
   const { RE2JS, RE2JSException } = engine
-  const { source, ignoreCase, isLazy } = translateRegex(pattern, flags)
+  const { source, ignoreCase, isLazy, hasBoundary } = translateRegex(pattern, flags)
   // PostgreSQL prefers the longest of the matches that begin first, RE2 by itself the one that a backtracking search meets first.
   const options = (ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) | (isLazy ? 0 : RE2JS.LONGEST_MATCH)
   try {
-    return RE2JS.compile(source, options)
+    return { expression: RE2JS.compile(source, options), isGlobal: flags.includes("g"), hasBoundary }
   } catch (error) {
     if (error instanceof RE2JSException)
       throw new ExpressionError("INVALID_ARGUMENT", `${quoteValue(pattern)} is no regular expression: ${error.message}.`)
@@ -44,7 +45,7 @@ const regexWith = (pattern: string, flags: string): Regex => {
   const key = `${flags}/${pattern}`
   const known = remembered.get(key)
   if (known !== undefined) return known
-  const made = { expression: compile(pattern, flags), isGlobal: flags.includes("g") }
+  const made = compile(pattern, flags)
   if (remembered.size >= MOST_REMEMBERED) remembered.clear()
   remembered.set(key, made)
   return made
@@ -64,8 +65,24 @@ const regexToTake = (pattern: string, flags = ""): Regex => {
   return regexWith(pattern, flags)
 }
 
-const matchesRegex = (text: string, { expression }: Regex): boolean => expression.test(text)
-const differsRegex = (text: string, { expression }: Regex): boolean => !expression.test(text)
+// eslint-disable-next-line no-control-regex
+const FOREIGN_WORD = /(?![\0-\x7f])[\p{L}\p{Nl}\p{Nd}\p{Mn}\p{Mc}]/u
+
+/** RE2 sees borders of words in ASCII only, so that the answer for other letters would be wrong. */
+const refuseForeign = (text: string, { hasBoundary }: Regex): void => {
+  if (hasBoundary && FOREIGN_WORD.test(text))
+    throw new ExpressionError(
+      "INVALID_ARGUMENT",
+      `The regular expression uses \\y or \\Y, which know no letters as in ${quoteValue(text)}.`,
+    )
+}
+
+const matchesRegex = (text: string, regexp: Regex): boolean => {
+  refuseForeign(text, regexp)
+  return regexp.expression.test(text)
+}
+
+const differsRegex = (text: string, regexp: Regex): boolean => !matchesRegex(text, regexp)
 
 interface Match {
   readonly start: number
@@ -75,8 +92,9 @@ interface Match {
 }
 
 /** The matches from unit `from` on; after an empty one the search goes on one character later. */
-function* matchesOf(text: string, { expression }: Regex, from: number): Generator<Match> {
-  const matcher = expression.matcher(text)
+function* matchesOf(text: string, regexp: Regex, from: number): Generator<Match> {
+  refuseForeign(text, regexp)
+  const matcher = regexp.expression.matcher(text)
   let at = from
   while (at <= text.length && matcher.find(at)) {
     const [start, end] = [matcher.start(), matcher.end()]

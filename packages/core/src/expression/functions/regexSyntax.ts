@@ -12,6 +12,8 @@ export interface Translated {
   /** Quantifiers of both kinds: PostgreSQL then prefers other matches than RE2. */
   readonly isMixed: boolean
   readonly isLazy: boolean
+  /** Has `\y` or `\Y`: to RE2 only letters, digits and _ of ASCII make words. */
+  readonly hasBoundary: boolean
 }
 
 const WORD = "\\p{L}\\p{Nl}\\p{Nd}\\p{Mn}\\p{Mc}_"
@@ -61,6 +63,9 @@ class Translator {
   private source = ""
   private greedy = false
   private lazy = false
+  private boundary = false
+  /** Whether what was read last is a place rather than a character: it cannot be repeated. */
+  private isPlace = false
 
   constructor(pattern: string, flags: string) {
     this.pattern = pattern
@@ -75,7 +80,7 @@ class Translator {
     const multiline = /[nm]/.test([...this.flags].join("")) || this.flags.has("w")
     const dotAll = !(this.flags.has("n") || this.flags.has("m") || this.flags.has("p"))
     const source = `(?${dotAll ? "s" : ""}${multiline ? "m" : ""}:${this.source})`.replace("(?:", "(?:")
-    return { source, ignoreCase: this.flags.has("i"), isMixed: this.greedy && this.lazy, isLazy: this.lazy }
+    return { source, ignoreCase: this.flags.has("i"), isMixed: this.greedy && this.lazy, isLazy: this.lazy, hasBoundary: this.boundary }
   }
 
   private error(what: string): ExpressionError {
@@ -102,6 +107,7 @@ class Translator {
 
   private next(): void {
     const character = this.take()
+    const isPlace = character === "^" || character === "$" || (character === "\\" && /^[AZyY]/.test(this.pattern.slice(this.at)))
     if (character === "\\") this.source += this.escape(false)
     else if (character === "[") this.source += this.bracket()
     else if (character === "(") this.open()
@@ -109,6 +115,7 @@ class Translator {
     else if (character === "{") this.bound()
     else if (character === "}" || character === "]") this.source += `\\${character}`
     else this.source += character
+    this.isPlace = isPlace
   }
 
   private take(): string {
@@ -130,6 +137,7 @@ class Translator {
   }
 
   private quantifier(sign: string): void {
+    if (this.isPlace) throw this.error("repeats a place (^, $, \\A, \\Z, \\y or \\Y)")
     const isLazy = this.pattern[this.at] === "?"
     if (isLazy) this.at++
     if (isLazy) this.lazy = true
@@ -158,7 +166,10 @@ class Translator {
     const character = this.take()
     const lowered = character.toLowerCase()
     if ("dsw".includes(lowered)) return this.shorthand(character, lowered, inBracket)
-    if (!inBracket && Object.hasOwn(CONSTRAINTS, character)) return CONSTRAINTS[character]!
+    if (!inBracket && Object.hasOwn(CONSTRAINTS, character)) {
+      this.boundary ||= character === "y" || character === "Y"
+      return CONSTRAINTS[character]!
+    }
     if (character === "m" || character === "M") throw this.error(`uses \\${character}, which is not there. Use \\y`)
     if (Object.hasOwn(CONTROL, character)) return CONTROL[character]!
     if (character === "c") return `\\x{${(this.take().charCodeAt(0) & 31).toString(16)}}`
