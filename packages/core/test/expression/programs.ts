@@ -777,7 +777,7 @@ const VALUES: Readonly<Record<ProgramType, ReadonlyArray<Value>>> = {
   "decimal[]": [[decimal("1.50"), decimal("2")], [null, decimal("1.5")], []],
 }
 
-const LETTERS = "aAbBzZ09 _-.,'\"\\\\%/:äÖßéÅøñŽčДжщΩσςαİıﬁ中日😀🎉"
+const LETTERS = Array.from("aAbBzZ09 _-.,'\"\\\\%/:äÖßéÅøñŽčДжщΩσςαİıﬁ中日😀🎉")
 const millions = (digits: number): fc.Arbitrary<number> => fc.integer({ min: -(10 ** digits), max: 10 ** digits })
 
 /** Any value that a file can hold. */

@@ -40,7 +40,11 @@ type ValueOf<Type> = Type extends keyof ScalarValues
 /** The row that JavaScript sees. Every value may be null: that a column has no nulls is not part of its type. */
 export type RowOf<C extends Columns> = IsAny<C> extends true ? Row : { readonly [Name in keyof C]: ValueOf<C[Name]> | null }
 
-/** The key under which the compiler, and only it, finds the columns of a source, a destination or a pipeline. */
+/**
+ * The key under which the compiler, and only it, finds the columns of a source, a destination or a pipeline.
+ *
+ * @public the declarations of other modules name it
+ */
 export declare const columnsKey: unique symbol
 
 /** Carries columns for the compiler. There is no such property when the program runs. */

@@ -29,6 +29,7 @@ export interface StepTypes {
   readonly gives: unknown
 }
 
+/** @public the declarations of other modules name it */
 export declare const stepTypesKey: unique symbol
 
 export type WithStepTypes<Types extends StepTypes> = { readonly [stepTypesKey]?: Types }
