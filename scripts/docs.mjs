@@ -25,6 +25,7 @@ if (!process.execArgv.includes("--conditions=source")) {
 
 const { builtins } = await import(path.join(root, "packages/connectors/src/index.ts"))
 const { pipelineJsonSchema } = await import(path.join(root, "packages/core/src/pipeline/JsonSchema.ts"))
+const { unsupportedSteps } = await import(path.join(root, "packages/core/src/pipeline/StepDefinition.ts"))
 const { errorCodes } = await import(path.join(root, "packages/core/src/contract/errorCodes.ts"))
 const { commands } = await import(path.join(root, "packages/cli/src/commands.ts"))
 const { commandHelp } = await import(path.join(root, "packages/cli/src/help.ts"))
@@ -162,12 +163,20 @@ const partOf = (code, name) => {
   return lines.slice(from, to + 1).join("\n")
 }
 
+/** Which steps this version refuses, said where the limits are. @param {string} text */
+const withStepsToCome = (text) => {
+  const names = [...unsupportedSteps].map((name) => `\`${name}\``)
+  const said = names.length === 0 ? "no step" : `${names.length === 1 ? "the step" : "the steps"} ${names.join(", ")}`
+  return text.replace(/(<!-- steps to come -->).*?(<!-- end -->)/, `$1${said}$2`)
+}
+
 const pages = {
   "docs/reference/pipeline-file.md": pipelinePage(),
   "docs/reference/connectors.md": connectorsPage(),
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/expressions.md": await expressionsPage(root, made),
   "docs/reference/command-line.md": commandsPage(),
+  "docs/limits.md": withStepsToCome(readFileSync(path.join(root, "docs/limits.md"), "utf8")),
   ...Object.fromEntries(
     ["README.md", "docs/tutorial.md", ...readdirSync(path.join(root, "docs/how-to")).map((file) => `docs/how-to/${file}`)].map((file) => [
       file,
