@@ -52,7 +52,9 @@ const columnsOf = (schema: BatchSchema, rows: Table, shape: Shape): ReadonlyArra
 }
 
 const valuesOrConstant = (type: ColumnType, values: ReadonlyArray<Value | null>): Column =>
-  values.length > 0 && values.every((value) => value === values[0]) ? new ConstantColumn(type, values[0]!) : new ValuesColumn(type, values)
+  values.length > 0 && values.every((value) => Object.is(value, values[0]))
+    ? new ConstantColumn(type, values[0]!)
+    : new ValuesColumn(type, values)
 
 export const objectOf = (schema: BatchSchema, row: ReadonlyArray<Value | null>): Row =>
   Object.fromEntries(schema.columns.map(({ name, type }, i) => [name, toRowValue(row[i]!, type)]))

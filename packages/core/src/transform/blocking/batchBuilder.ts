@@ -33,6 +33,7 @@ export class BatchBuilder {
   private readonly places: Array<Places | undefined> = []
   private placesOf: BatchSchema | undefined
   private given = 0
+  private readonly scratch = new Scratch()
 
   constructor(form: RowForm) {
     this.form = form
@@ -57,15 +58,14 @@ export class BatchBuilder {
   /** The rows so far as a batch, numbered behind those given before. */
   build(): Batch {
     const schema = this.form.schema!
-    const bytes = this.rows.bytes.slice(0, this.rows.length)
-    const fields = new Fields(bytes, this.starts, (layout) => this.fieldsOf(layout, schema), schema)
+    const fields = new Fields(this.rows, this.starts, (layout) => this.fieldsOf(layout, schema), schema, this.scratch)
     const rowCount = this.starts.length
     const batch = new Batch({
       schema,
       columns: fields.columns(),
       rowCount,
       firstRow: this.given + 1,
-      byteSize: 2 * bytes.length + 8 * rowCount * schema.columns.length,
+      byteSize: 2 * this.rows.length + 8 * rowCount * schema.columns.length,
     })
     this.given += rowCount
     this.rows.length = 0
@@ -87,10 +87,31 @@ export class BatchBuilder {
   }
 }
 
+/** Where the fields of a batch stand, in memory that is used again for the next one unless a column still looks at it. */
+class Scratch {
+  private places = new Int32Array(0)
+  private ranges = new Uint32Array(0)
+
+  at(size: number): Int32Array {
+    if (this.places.length < size) this.places = new Int32Array(size)
+    return this.places.fill(-1, 0, size)
+  }
+
+  spans(size: number): Uint32Array {
+    if (this.ranges.length < size) this.ranges = new Uint32Array(size)
+    return this.ranges.fill(0, 0, size)
+  }
+
+  giveAway(): void {
+    this.places = new Int32Array(0)
+    this.ranges = new Uint32Array(0)
+  }
+}
+
 /** The fields of the rows of one batch, found by going over them once. */
 class Fields {
   private readonly reader = new ByteReader()
-  private readonly bytes: Uint8Array
+  private bytes: Uint8Array
   private readonly schema: BatchSchema
   private readonly count: number
   private readonly width: number
@@ -101,15 +122,24 @@ class Fields {
   private readonly forms: Uint8Array
   private readonly types: Array<ReadonlyArray<ColumnType | undefined>> = []
 
-  constructor(bytes: Uint8Array, starts: ReadonlyArray<number>, placesOf: (layout: number) => Places, schema: BatchSchema) {
-    this.bytes = bytes
+  constructor(
+    rows: ByteWriter,
+    starts: ReadonlyArray<number>,
+    placesOf: (layout: number) => Places,
+    schema: BatchSchema,
+    scratch: Scratch,
+  ) {
+    this.bytes = rows.bytes
     this.schema = schema
     this.count = starts.length
     this.width = schema.columns.length
-    this.at = new Int32Array(this.count * this.width).fill(-1)
-    this.spans = new Uint32Array(2 * this.count * this.width)
+    this.at = scratch.at(this.count * this.width)
+    this.spans = scratch.spans(2 * this.count * this.width)
     this.forms = new Uint8Array(this.width)
     for (let row = 0; row < this.count; row++) this.scan(row, starts[row]!, placesOf)
+    // Tokens stay among the rows' bytes, and so do fields that are read later; all others are copied or decoded at once.
+    if (this.forms.some((form) => (form & Form.json) !== 0 || isMixed(form))) this.bytes = rows.bytes.slice(0, rows.length)
+    if (this.forms.some(isMixed)) scratch.giveAway()
   }
 
   private scan(row: number, start: number, placesOf: (layout: number) => Places): void {
@@ -241,6 +271,9 @@ class Fields {
     return convertValue(readValue(this.reader), this.types[row]?.[column] ?? type, type)
   }
 }
+
+/** Whether the column has text in some rows and values in others. */
+const isMixed = (form: number): boolean => form === (Form.text | Form.json) || form > Form.values
 
 const isText = (tag: number): boolean => tag === Tag.text || tag >= Tag.shortText
 

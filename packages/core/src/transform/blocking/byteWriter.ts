@@ -183,3 +183,17 @@ export const compareRanges = (a: Uint8Array, aStart: number, aEnd: number, b: Ui
   }
   return aLength - bLength
 }
+
+/** Bytes that `prefixOf` looks at: a double holds 53 bits exactly. */
+export const PREFIX = 6
+
+/** The first bytes as a number: most keys differ here, comparing numbers is quick, and their bytes need not be fetched. */
+export const prefixOf = (bytes: Uint8Array, start: number, end: number): number => {
+  if (end - start >= PREFIX) {
+    const high = (bytes[start]! << 16) | (bytes[start + 1]! << 8) | bytes[start + 2]!
+    return high * 0x1000000 + ((bytes[start + 3]! << 16) | (bytes[start + 4]! << 8) | bytes[start + 5]!)
+  }
+  let prefix = 0
+  for (let i = 0; i < PREFIX; i++) prefix = prefix * 256 + (start + i < end ? bytes[start + i]! : 0)
+  return prefix
+}

@@ -1,5 +1,5 @@
 /** One row for each key of a table: the one that `deduplicate` keeps so far. */
-import { ByteReader, ByteWriter } from "./byteWriter.ts"
+import { ByteReader, ByteWriter, prefixOf } from "./byteWriter.ts"
 import { comparePieces, type Piece, Slabs, Span } from "./entries.ts"
 import { Groups } from "./groups.ts"
 import type { BlockingHost } from "./host.ts"
@@ -45,7 +45,7 @@ const putCandidate = (out: ByteWriter, { sequence, by, row }: Candidate): void =
 }
 
 /** What a group takes beside its key and its row. */
-const GROUP_BYTES = 24
+const GROUP_BYTES = 40
 
 export class KeptRows {
   readonly groups: Groups
@@ -55,6 +55,9 @@ export class KeptRows {
   private readonly lengths: Array<number> = []
   /** Room that each row has, its own length or more. */
   private readonly rooms: Array<number> = []
+  /** First bytes of what `by` says of each row. */
+  private readonly prefixes: Array<number> = []
+  private prefix = 0
   /** Bytes of rows that others have taken the place of. */
   private dead = 0
   /** The group of the row at hand. */
@@ -70,12 +73,18 @@ export class KeptRows {
 
   /** Whether the row at hand would stay, as far as is known. */
   wants(key: Piece, by: Piece): boolean {
-    this.group = this.groups.find(key)
-    if (this.group < 0) return true
-    if (this.keep === "first") return false
-    this.read(this.group, this.known)
-    const order = comparePieces(by, this.known.by)
+    const group = this.groups.find(key)
+    this.group = group
+    if (this.keep === "first") return group < 0
+    this.prefix = prefixOf(by.bytes, by.start, by.end)
+    if (group < 0) return true
+    const order = this.prefix - this.prefixes[group]! || this.compareBy(by, group)
     return this.keep === "latest" ? order >= 0 : order < 0
+  }
+
+  private compareBy(by: Piece, group: number): number {
+    this.read(group, this.known)
+    return comparePieces(by, this.known.by)
   }
 
   /** Takes the row that `wants` has just said yes to. */
@@ -89,9 +98,11 @@ export class KeptRows {
     this.places.push(this.contents.put(content.bytes, 0, content.length, room))
     this.lengths.push(content.length)
     this.rooms.push(room)
+    this.prefixes.push(this.prefix)
   }
 
   private replace(group: number): void {
+    this.prefixes[group] = this.prefix
     const { content } = this
     const place = this.places[group]!
     this.lengths[group] = content.length

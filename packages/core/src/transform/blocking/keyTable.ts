@@ -1,9 +1,9 @@
 /** A table of keys: each gets a number, from 0, in the order in which they came. */
-import { compareRanges } from "./byteWriter.ts"
+import { compareRanges, PREFIX, prefixOf } from "./byteWriter.ts"
 import { Slabs, type Span } from "./entries.ts"
 
 /** What a key takes beside its bytes: hash, place, length, slots. */
-const KEY_BYTES = 32
+const KEY_BYTES = 40
 
 export class KeyTable {
   /** The hash of the key that was looked for last. */
@@ -12,9 +12,12 @@ export class KeyTable {
   private readonly hashes: Array<number> = []
   private readonly places: Array<number> = []
   private readonly lengths: Array<number> = []
+  /** First bytes of each key. A short key is no more than these. */
+  private readonly prefixes: Array<number> = []
   /** The number of a key plus one, at the place that its hash gives or the next free one behind. */
   private slots = new Int32Array(64)
   private slot = 0
+  private prefix = 0
 
   get count(): number {
     return this.places.length
@@ -28,6 +31,7 @@ export class KeyTable {
   /** The number of the key, or -1. Its hash is in `hash` then, and `add` puts it where it was looked for. */
   find(bytes: Uint8Array, start: number, end: number): number {
     const hash = hashOf(bytes, start, end)
+    this.prefix = prefixOf(bytes, start, end)
     this.hash = hash
     const { slots, hashes } = this
     const mask = slots.length - 1
@@ -50,6 +54,9 @@ export class KeyTable {
   }
 
   private isSame(index: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const length = end - start
+    if (this.prefixes[index] !== this.prefix || this.lengths[index] !== length) return false
+    if (length <= PREFIX) return true
     const place = this.places[index]!
     const at = this.keys.offset(place)
     return compareRanges(this.keys.slab(place), at, at + this.lengths[index]!, bytes, start, end) === 0
@@ -61,6 +68,7 @@ export class KeyTable {
     this.hashes.push(this.hash)
     this.places.push(this.keys.put(bytes, start, end, end - start))
     this.lengths.push(end - start)
+    this.prefixes.push(this.prefix)
     this.slots[this.slot] = index + 1
     if (2 * this.places.length > this.slots.length) this.grow()
     return index

@@ -2,7 +2,7 @@
  * Puts entries in the order of their keys, in memory as long as they fit and by runs in a spill file past that. Entries with the same key
  * keep their order.
  */
-import { ByteReader, ByteWriter } from "./byteWriter.ts"
+import { ByteReader, ByteWriter, prefixOf } from "./byteWriter.ts"
 import { comparePieces, Entry, HEAD, type Piece, Slabs } from "./entries.ts"
 import type { Range, SpillFile } from "./spill.ts"
 
@@ -121,16 +121,6 @@ export class Sorter {
     return order
   }
 }
-
-/** The first bytes of a key as a number: most keys differ here, and comparing numbers is quick. */
-const prefixOf = (bytes: Uint8Array, start: number, end: number): number => {
-  let prefix = 0
-  for (let i = 0; i < PREFIX; i++) prefix = prefix * 256 + (start + i < end ? bytes[start + i]! : 0)
-  return prefix
-}
-
-/** A double holds 53 bits exactly. */
-const PREFIX = 6
 
 const SMALLEST_BLOCK = 4 * 1024
 const LARGEST_BLOCK = 1024 * 1024
