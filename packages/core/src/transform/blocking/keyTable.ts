@@ -59,7 +59,7 @@ export class KeyTable {
     if (length <= PREFIX) return true
     const place = this.places[index]!
     const at = this.keys.offset(place)
-    return compareRanges(this.keys.slab(place), at, at + this.lengths[index]!, bytes, start, end) === 0
+    return compareRanges(this.keys.slab(place), at, at + length, bytes, start, end) === 0
   }
 
   /** Adds the key that `find` has just not found, and gives its number. */
