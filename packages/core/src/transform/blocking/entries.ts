@@ -8,6 +8,9 @@ export interface Piece {
   readonly end: number
 }
 
+/** No bytes. */
+export const NOTHING: Piece = { bytes: new Uint8Array(), start: 0, end: 0 }
+
 /** A piece that moves. */
 export class Span implements Piece {
   bytes: Uint8Array = new Uint8Array()
