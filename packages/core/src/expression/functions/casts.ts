@@ -150,7 +150,21 @@ const doubleToInteger = (value: number): Whole => {
 
 /** PostgreSQL takes 15 significant digits of a double. */
 const doubleToDecimal = (value: number): Decimal =>
-  Number.isFinite(value) ? shortened(Decimal.parse(value.toPrecision(15))!) : new Decimal(value, 0)
+  Number.isFinite(value) ? shortened(Decimal.parse(fifteenDigits(value))!) : new Decimal(value, 0)
+
+/** A value that lies exactly between goes to the even digit, as C has it; JavaScript goes away from zero. */
+const fifteenDigits = (value: number): string => {
+  const rounded = value.toExponential(14)
+  if (!/5e/.test(value.toExponential(15))) return rounded
+  const [mantissa, exponent] = rounded.split("e") as [string, string]
+  const place = Number(exponent) - 14
+  const unit = place >= 0 ? new Decimal(powerOfTen(place), 0) : new Decimal(1, -place)
+  const nearest = Decimal.parse(rounded)!
+  const error = Decimal.add(Decimal.parse(value.toExponential(100))!, Decimal.negate(nearest))
+  const isTie = Decimal.compare(Decimal.multiply(error.coefficient < 0 ? Decimal.negate(error) : error, new Decimal(2, 0)), unit) === 0
+  if (!isTie || Number(mantissa.at(-1)) % 2 === 0) return rounded
+  return Decimal.add(nearest, value < 0 ? unit : Decimal.negate(unit)).toString()
+}
 
 // `%.15g` writes no zeros at the end.
 const shortened = (value: Decimal): Decimal => {

@@ -178,6 +178,12 @@ const SPAN_NUMBERS: Readonly<Record<string, readonly [width: number, value: (spa
   SSSSS: [1, ({ micros }) => Math.trunc(micros / 1_000_000)],
   MS: [3, ({ micros }) => Math.trunc((micros % 1_000_000) / 1000)],
   US: [6, ({ micros }) => micros % 1_000_000],
+  ...Object.fromEntries(
+    [1, 2, 3, 4, 5, 6].map((digits) => [
+      `FF${digits}`,
+      [digits, ({ micros }: Interval) => Math.trunc((micros % 1_000_000) / 10 ** (6 - digits))] as const,
+    ]),
+  ),
 }
 
 /** For an interval, words and places in a calendar mean nothing. */
@@ -203,8 +209,10 @@ const formatSpanAs = (span: Interval, parts: ReadonlyArray<TemplatePart>): strin
 const formatSpanPart = ({ name, fill, ordinal }: PatternPart, span: Interval): string => {
   const [width, value] = SPAN_NUMBERS[name]!
   const digits = String(value(span) + 0)
-  // The sign of days counts into their width.
-  const signed = digits.startsWith("-") && name.startsWith("DD") ? width - 1 : width
+  // Of days and fractions the sign counts into the width; of the hours of half a day it is lost.
+  const isPlain = name.startsWith("DD") || FRACTIONS.test(name)
+  const isBefore = name.startsWith("HH") && span.micros <= -HOUR && !digits.startsWith("-")
+  const signed = isBefore ? width + 1 : digits.startsWith("-") && isPlain ? width - 1 : width
   const text = fill && !FRACTIONS.test(name) ? digits : padded(digits, signed)
   return text + ordinalFor(digits, ordinal)
 }

@@ -15,23 +15,40 @@ export const formatDouble = (value: number): string => {
   return `${mantissa}e${exponent.charAt(0)}${digits.length < 2 ? `0${digits}` : digits}`
 }
 
-/** Half of the space between two neighbours, for whole doubles. */
-const halfStep = (magnitude: number): bigint => 2n ** BigInt(Math.max(Math.floor(Math.log2(magnitude)) - 53, 0))
+/** Half of the space between a whole double and its neighbour on the side of `distance`. */
+const halfStep = (magnitude: bigint, distance: bigint): bigint => {
+  const bits = magnitude.toString(2).length
+  const isPower = (magnitude & (magnitude - 1n)) === 0n
+  const shift = bits - 54 - (isPower && distance < 0n ? 1 : 0)
+  return shift < 0 ? 0n : 1n << BigInt(shift)
+}
+
+/** Digits can lie just between two doubles only in these. */
+const FIRST_BETWEEN = 2 ** 53
+const LAST_BETWEEN = 1e41
 
 /** PostgreSQL takes no digits that lie exactly between two doubles, though the even one of them would be read. */
 const clearDigits = (value: number): string => {
   const shortest = value.toExponential()
   const magnitude = Math.abs(value)
-  if (magnitude < 2 ** 53 || magnitude >= 1e30) return shortest
-  const written = BigInt(Math.abs(Number(shortest.split("e")[0]!.replace(".", "")))) * 10n ** BigInt(exponentOfDigits(shortest))
-  const distance = written - BigInt(magnitude)
-  const isBetween = (distance < 0n ? -distance : distance) === halfStep(magnitude)
-  return isBetween ? value.toExponential(digitsOf(shortest)) : shortest
+  if (magnitude < FIRST_BETWEEN || magnitude >= LAST_BETWEEN) return shortest
+  const exact = BigInt(magnitude)
+  let text = shortest
+  for (let digits = digitsOf(shortest); digits < MOST_DIGITS && isBetween(text, exact); digits++) text = value.toExponential(digits)
+  return text
+}
+
+/** As many digits say which double it is. */
+const MOST_DIGITS = 17
+
+const isBetween = (text: string, exact: bigint): boolean => {
+  const [mantissa, exponent] = text.split("e") as [string, string]
+  const written = BigInt(mantissa.replace(/[-.]/g, "")) * 10n ** BigInt(Number(exponent) - (digitsOf(text) - 1))
+  const distance = written - exact
+  return distance !== 0n && (distance < 0n ? -distance : distance) === halfStep(exact, distance)
 }
 
 const digitsOf = (text: string): number => text.split("e")[0]!.replace(/[-.]/g, "").length
-
-const exponentOfDigits = (text: string): number => Number(text.split("e")[1]) - (digitsOf(text) - 1)
 
 /** `2025-01-31 04:05:06.7`, with `+00` where it is zoned. */
 export const formatStamp = (micros: Whole, zoned: boolean): string => {

@@ -107,7 +107,7 @@ const round9 = (value: number): number => Math.round(value * 1e9) / 1e9
 
 const CLOCK = "([+-]?)(\\d+):(\\d\\d)(?::(\\d\\d(?:\\.\\d*)?))?"
 const TOKEN = new RegExp(
-  `\\s*(?:${CLOCK}|([+-]?)(\\d+)-(\\d+)(?![-\\d])|([+-]?\\s*(?:\\d+\\.?\\d*|\\.\\d+))\\s*([a-z]+)?|(ago)$|(@))\\s*`,
+  `\\s*(?:${CLOCK}|([+-]?)(\\d+)-(\\d+)(?![-\\d])|([+-]?\\s*(?:\\d+\\.?\\d*|\\.\\d*))\\s*([a-z]+)?|(ago)$|(@))\\s*`,
   "iy",
 )
 
@@ -151,7 +151,13 @@ const addToken = (parts: Parts, match: RegExpExecArray, isLast: boolean, rest: s
     const sign = yearSign === "-" ? -1 : 1
     return Number(months) < 12 && parts.add(sign * Number(years), "year") && parts.add(sign * Number(months), "month")
   }
-  const amount = Number(number!.replace(/\s+/g, ""))
+  // A point alone is zero.
+  const amount = Number(
+    number!
+      .replace(/\s+/g, "")
+      .replace(/^([+-]?)\./, "$10.")
+      .replace(/\.$/, ""),
+  )
   if (unit !== undefined) {
     const name = timeUnit(unit)
     return name !== undefined && parts.add(amount, name)

@@ -236,7 +236,8 @@ class Translator {
     const name = match?.[1] ?? ""
     if (match === null || !Object.hasOwn(CLASSES, name)) throw this.error("has a class in brackets that is not there")
     this.at += match[0].length
-    return CLASSES[name]!
+    // Where case makes no difference, both classes are all letters.
+    return CLASSES[this.flags.has("i") && (name === "upper" || name === "lower") ? "alpha" : name]!
   }
 }
 
