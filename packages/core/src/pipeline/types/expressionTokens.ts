@@ -2,6 +2,8 @@
  * Expressions of pipelines cut into tokens by the compiler. `null` where a text has something that is not known here: then nothing is said
  * about it before the definition is checked.
  *
+ * The tokens are one text, each with a line end behind it: of a list the compiler would look at every item again with every step.
+ *
  * | token | stands for |
  * |---|---|
  * | `age` | a word, in lower case |
@@ -33,15 +35,15 @@ type IsLong<Text extends string, Count extends ReadonlyArray<0> = []> = Count["l
 /** A text that is not one literal has no names that could be looked at. */
 type IsLiteral<Text extends string> = {} extends Readonly<Record<Text, 0>> ? false : true
 
-export type Tokens<Text extends string> = IsLiteral<Text> extends true ? (IsLong<Text> extends true ? null : Lex<Text, []>) : null
+export type Tokens<Text extends string> = IsLiteral<Text> extends true ? (IsLong<Text> extends true ? null : Lex<Text, "">) : null
 
-type Lex<Text extends string, Out extends ReadonlyArray<string>> = Text extends `${infer Sign}${infer Rest}`
+type Lex<Text extends string, Out extends string> = Text extends `${infer Sign}${infer Rest}`
   ? Sign extends Start
-    ? Word<Rest, Sign, Out>
+    ? Word<Text, Out>
     : Sign extends Blank
       ? Lex<Rest, Out>
       : Sign extends "(" | ")" | "," | "[" | "]"
-        ? Lex<Rest, [...Out, Sign]>
+        ? Lex<Rest, `${Out}${Sign}\n`>
         : Sign extends "'"
           ? Quote<Rest, Out>
           : Sign extends Digit
@@ -50,33 +52,49 @@ type Lex<Text extends string, Out extends ReadonlyArray<string>> = Text extends 
               ? Operator<Rest, Sign, Out>
               : Sign extends ":"
                 ? Rest extends `:${infer Cast}`
-                  ? Lex<Cast, [...Out, "::"]>
+                  ? Lex<Cast, `${Out}::\n`>
                   : Rest extends `${Start}${string}`
-                    ? Word<Rest, ":", Out>
+                    ? Letters<Rest, ":", Out>
                     : null
                 : Sign extends '"'
                   ? Rest extends `${infer Name}"${infer After}`
-                    ? After extends `"${string}`
+                    ? `${Name}|${After}` extends `${string}\n${string}|${string}` | `${string}|"${string}`
                       ? null
-                      : Lex<After, [...Out, `"${Name}`]>
+                      : Lex<After, `${Out}"${Name}\n`>
                     : null
                   : null
   : Out
 
+type Before<Text extends string, Sign extends string> = Text extends `${infer Head}${Sign}${string}` ? Head : Text
+
+/** Up to the blank or bracket where most words end: a few steps where one for each character would be many. */
+type WordAt<Text extends string> = Before<Before<Before<Before<Text, " ">, ",">, "(">, ")">
+
+type NoWord = `${string}${OperatorSign | "'" | '"' | "$" | "." | ":" | ";" | "[" | "]" | "\n" | "\t" | "\r" | "\\"}${string}`
+
+type Word<Text extends string, Out extends string> =
+  WordAt<Text> extends infer Name extends string
+    ? Name extends NoWord
+      ? Letters<Text, "", Out>
+      : Text extends `${Name}${infer Rest}`
+        ? Lex<Rest, `${Out}${Lowercase<Name>}\n`>
+        : null
+    : null
+
 /** A quote right behind a word makes it a prefix, as in `E'\n'`. */
-type Word<Text extends string, Name extends string, Out extends ReadonlyArray<string>> = Text extends `${infer Sign}${infer Rest}`
+type Letters<Text extends string, Name extends string, Out extends string> = Text extends `${infer Sign}${infer Rest}`
   ? Sign extends Start | Digit
-    ? Word<Rest, `${Name}${Sign}`, Out>
+    ? Letters<Rest, `${Name}${Sign}`, Out>
     : Sign extends "'" | '"' | "$" | "."
       ? null
-      : Lex<Text, [...Out, Lowercase<Name>]>
-  : [...Out, Lowercase<Name>]
+      : Lex<Text, `${Out}${Lowercase<Name>}\n`>
+  : `${Out}${Lowercase<Name>}\n`
 
-type Numeral<Text extends string, Name extends string, Out extends ReadonlyArray<string>> = Text extends `${infer Sign}${infer Rest}`
+type Numeral<Text extends string, Name extends string, Out extends string> = Text extends `${infer Sign}${infer Rest}`
   ? Sign extends Start | Digit | "."
     ? Numeral<Rest, `${Name}${Sign}`, Out>
-    : Lex<Text, [...Out, KindOfNumber<Name>]>
-  : [...Out, KindOfNumber<Name>]
+    : Lex<Text, `${Out}${KindOfNumber<Name>}\n`>
+  : `${Out}${KindOfNumber<Name>}\n`
 
 /** Whole numbers of up to 15 digits; whether a longer one fits into 64 bits is not asked here. */
 type KindOfNumber<Name extends string> =
@@ -88,17 +106,17 @@ type KindOfNumber<Name extends string> =
         ? ":number"
         : "0."
 
-type Quote<Text extends string, Out extends ReadonlyArray<string>> = Text extends `${string}'${infer After}`
+type Quote<Text extends string, Out extends string> = Text extends `${string}'${infer After}`
   ? After extends `'${infer Rest}`
     ? Quote<Rest, Out>
-    : Lex<After, [...Out, "'"]>
+    : Lex<After, `${Out}'\n`>
   : null
 
-type Operator<Text extends string, Signs extends string, Out extends ReadonlyArray<string>> = Text extends `${infer Sign}${infer Rest}`
+type Operator<Text extends string, Signs extends string, Out extends string> = Text extends `${infer Sign}${infer Rest}`
   ? Sign extends OperatorSign
     ? Operator<Rest, `${Signs}${Sign}`, Out>
     : KnownSigns<Signs> extends infer Known extends string
-      ? Lex<Text, [...Out, Known]>
+      ? Lex<Text, `${Out}${Known}\n`>
       : null
   : null
 

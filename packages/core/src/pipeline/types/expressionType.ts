@@ -27,8 +27,8 @@ export type ExpressionOf<Text, C extends Columns> =
   IsAny<C> extends true
     ? Unknown
     : Text extends string
-      ? Tokens<Text> extends infer List extends ReadonlyArray<string>
-        ? Operand<List, Names<C>, "text", never, never, [], never>
+      ? Tokens<Text> extends infer List extends string
+        ? Operand<List, Names<C>, "text", never, never, null, never>
         : Unknown
       : Unknown
 
@@ -37,9 +37,6 @@ interface Names<C extends Columns> {
   readonly exact: C
   readonly folded: { readonly [Name in keyof C as Lowercase<Name & string>]: C[Name] }
 }
-
-/** What opened a level of brackets, the operators in it, and the types of its operands. */
-type Level = readonly [kind: string, operators: string, types: string]
 
 type Comparison = "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=" | "and" | "or" | "in" | "like" | "ilike" | "between"
 type Infix = "+" | "-" | "*" | "/" | "%" | "||" | "~" | "?"
@@ -125,16 +122,16 @@ interface Results {
  * is missing so far. They are parameters and not one object, since the compiler would put off what is in an object until it is too deep.
  */
 type Operand<
-  List extends ReadonlyArray<string>,
+  List extends string,
   N extends Names<Columns>,
   K extends string,
   O extends string,
   T extends string,
-  Outer extends ReadonlyArray<Level>,
+  Outer,
   M extends string,
-> = List extends readonly [infer Token extends string, ...infer Rest extends ReadonlyArray<string>]
+> = List extends `${infer Token}\n${infer Rest}`
   ? Token extends "("
-    ? Operand<Rest, N, "(", never, never, [[K, O, T], ...Outer], M>
+    ? Operand<Rest, N, "(", never, never, [K, O, T, Outer], M>
     : Token extends ")"
       ? K extends `${string}()`
         ? Close<Rest, ResultOf<K>, N, Outer, M>
@@ -158,27 +155,29 @@ type Operand<
                         ? Operator<Rest, N["exact"][Name], N, K, O, T, Outer, M>
                         : Operator<Rest, "unknown", N, K, O, T, Outer, M | Name>
                       : Token extends "case"
-                        ? Operand<Rest, N, "case", never, never, [[K, O, T], ...Outer], M>
+                        ? Operand<Rest, N, "case", never, never, [K, O, T, Outer], M>
                         : Name<Token, Rest, N, K, O, T, Outer, M>
   : Unknown
 
 /** A word where a value is expected: a function, a literal with its type in front, a constant, a column. */
 type Name<
   Token extends string,
-  Rest extends ReadonlyArray<string>,
+  Rest extends string,
   N extends Names<Columns>,
   K extends string,
   O extends string,
   T extends string,
-  Outer extends ReadonlyArray<Level>,
+  Outer,
   M extends string,
-> = Rest extends readonly ["(", ...infer Arguments extends ReadonlyArray<string>]
+> = Rest extends `(\n${infer Arguments}`
   ? Token extends "extract"
-    ? Arguments extends readonly [string, "from", ...infer Source extends ReadonlyArray<string>]
-      ? Operand<Source, N, "extract()", never, never, [[K, O, T], ...Outer], M>
+    ? Arguments extends `${infer _}\n${infer Behind}`
+      ? Behind extends `from\n${infer Source}`
+        ? Operand<Source, N, "extract()", never, never, [K, O, T, Outer], M>
+        : Unknown
       : Unknown
-    : Operand<Arguments, N, `${Token}()`, never, never, [[K, O, T], ...Outer], M>
-  : Rest extends readonly ["'", ...infer After extends ReadonlyArray<string>]
+    : Operand<Arguments, N, `${Token}()`, never, never, [K, O, T, Outer], M>
+  : Rest extends `'\n${infer After}`
     ? Token extends keyof TypeNames
       ? Operator<After, TypeNames[Token], N, K, O, T, Outer, M>
       : Unknown
@@ -202,15 +201,15 @@ type Name<
 
 /** Behind a value of this type. */
 type Operator<
-  List extends ReadonlyArray<string>,
+  List extends string,
   Type extends string,
   N extends Names<Columns>,
   K extends string,
   O extends string,
   T extends string,
-  Outer extends ReadonlyArray<Level>,
+  Outer,
   M extends string,
-> = List extends readonly [infer Token extends string, ...infer Rest extends ReadonlyArray<string>]
+> = List extends `${infer Token}\n${infer Rest}`
   ? Token extends Comparison
     ? Operand<Rest, N, K, O | "and", T | Type, Outer, M>
     : Token extends Infix
@@ -228,17 +227,17 @@ type Operator<
               ? Operand<Rest, N, "list", never, never, Outer, M>
               : Unknown
           : Token extends "::"
-            ? Cast<Rest> extends readonly [infer Target extends string, infer After extends ReadonlyArray<string>]
+            ? Cast<Rest> extends [infer Target extends string, infer After extends string]
               ? Operator<After, Target, N, K, O, T, Outer, M>
               : Unknown
             : Token extends "is"
-              ? Test<Rest> extends readonly [infer Kind, infer After extends ReadonlyArray<string>]
+              ? Test<Rest> extends [infer Kind, infer After extends string]
                 ? Kind extends "value"
                   ? Operand<After, N, K, O | "and", T | Type, Outer, M>
                   : Operator<After, Type, N, K, O | "and", T, Outer, M>
                 : Unknown
               : Token extends "not"
-                ? Rest extends readonly [Comparison, ...ReadonlyArray<string>]
+                ? Rest extends `${Comparison}\n${string}`
                   ? Operator<Rest, Type, N, K, O, T, Outer, M>
                   : Unknown
                 : Word<Token, Rest, Type, N, K, O, T, Outer, M>
@@ -247,15 +246,11 @@ type Operator<
     : Unknown
 
 /** Behind the bracket that ends a level. */
-type Close<
-  List extends ReadonlyArray<string>,
-  Type extends string,
-  N extends Names<Columns>,
-  Outer extends ReadonlyArray<Level>,
-  M extends string,
-> = Outer extends readonly [
-  readonly [infer K extends string, infer O extends string, infer T extends string],
-  ...infer Rest extends ReadonlyArray<Level>,
+type Close<List extends string, Type extends string, N extends Names<Columns>, Outer, M extends string> = Outer extends [
+  infer K extends string,
+  infer O extends string,
+  infer T extends string,
+  infer Rest,
 ]
   ? Operator<List, Type, N, K, O, T, Rest, M>
   : Unknown
@@ -263,13 +258,13 @@ type Close<
 /** A word behind a value that belongs to the form around it. */
 type Word<
   Token extends string,
-  Rest extends ReadonlyArray<string>,
+  Rest extends string,
   Type extends string,
   N extends Names<Columns>,
   K extends string,
   O extends string,
   T extends string,
-  Outer extends ReadonlyArray<Level>,
+  Outer,
   M extends string,
 > = Token extends "when" | "then" | "else"
   ? K extends "case"
@@ -285,43 +280,37 @@ type Word<
         : Unknown
       : Token extends "as"
         ? K extends "cast()"
-          ? Cast<Rest> extends readonly [infer Target extends string, readonly [")", ...infer After extends ReadonlyArray<string>]]
+          ? Cast<Rest> extends [infer Target extends string, `)\n${infer After}`]
             ? Close<After, Target, N, Outer, M>
             : Unknown
           : Unknown
         : Token extends "at"
-          ? Rest extends readonly ["time", "zone", ...infer After extends ReadonlyArray<string>]
+          ? Rest extends `time\nzone\n${infer After}`
             ? Operand<After, N, K, O | "?", T | Type, Outer, M>
             : Unknown
           : Unknown
 
 /** Behind `is`: a test that is complete, or one that another value follows; and the tokens after it. */
-type Test<List extends ReadonlyArray<string>> = List extends readonly ["not", ...infer Rest extends ReadonlyArray<string>]
+type Test<List extends string> = List extends `not\n${infer Rest}`
   ? Test<Rest>
-  : List extends readonly ["null" | "true" | "false" | "unknown", ...infer Rest extends ReadonlyArray<string>]
+  : List extends `${"null" | "true" | "false" | "unknown"}\n${infer Rest}`
     ? ["whole", Rest]
-    : List extends readonly ["distinct", "from", ...infer Rest extends ReadonlyArray<string>]
+    : List extends `distinct\nfrom\n${infer Rest}`
       ? ["value", Rest]
       : null
 
 /** Behind `::`: the type, and the tokens after it. */
-type Cast<List extends ReadonlyArray<string>> = List extends readonly ["double", "precision", ...infer Rest extends ReadonlyArray<string>]
+type Cast<List extends string> = List extends `double\nprecision\n${infer Rest}`
   ? Brackets<"double", Rest>
-  : List extends readonly [infer Name extends keyof TypeNames, ...infer Rest extends ReadonlyArray<string>]
-    ? Rest extends readonly ["(", "0", ")", ...infer After extends ReadonlyArray<string>]
+  : List extends `${infer Name extends keyof TypeNames}\n${infer Rest}`
+    ? Rest extends `(\n0\n)\n${infer After}`
       ? Brackets<TypeNames[Name], After>
-      : Rest extends readonly ["(", "0", ",", "0", ")", ...infer After extends ReadonlyArray<string>]
+      : Rest extends `(\n0\n,\n0\n)\n${infer After}`
         ? Brackets<TypeNames[Name], After>
         : Brackets<TypeNames[Name], Rest>
     : null
 
-type Brackets<Type extends string, List extends ReadonlyArray<string>> = List extends readonly [
-  "[",
-  "]",
-  ...infer Rest extends ReadonlyArray<string>,
-]
-  ? [`${Type}[]`, Rest]
-  : [Type, List]
+type Brackets<Type extends string, List extends string> = List extends `[\n]\n${infer Rest}` ? [`${Type}[]`, Rest] : [Type, List]
 
 type ResultOf<Kind extends string> = Kind extends `${infer Function extends keyof Results}()` ? Results[Function] : "unknown"
 
