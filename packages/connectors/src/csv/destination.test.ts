@@ -171,7 +171,8 @@ describe("a CSV file that is replaced", () => {
       code: "VALUE_TYPE",
       row: 2,
       column: "n",
-      message: 'output: row 2, column n: "x" is no integer.',
+      message:
+        'output: row 2, column n: "x" is no integer. It came so from the source: correct it there, or declare another type for the column.',
     })
   })
 

@@ -11,6 +11,9 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
 /** Failures that may be gone at the next try. */
 const PASSING: ReadonlySet<string> = new Set(["EAGAIN", "EBUSY", "EMFILE", "ENFILE", "ETIMEDOUT", "ESTALE"])
 
+/** For a value that is read only when it is written, and then is none of its column's type. */
+export const MISREAD = "It came so from the source: correct it there, or declare another type for the column."
+
 /** What went wrong while `label` was opened or read. `name` is the source's. */
 export const readFailure = (label: string, name: string, cause: unknown): SourceError => {
   if (cause instanceof SourceError) return cause

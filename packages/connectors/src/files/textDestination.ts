@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { type AppendedFile, appendFile, readAppendState, recoverAppend } from "./appendFile.ts"
-import { writeFailure } from "./failures.ts"
+import { MISREAD, writeFailure } from "./failures.ts"
 import { labelOf } from "./findFiles.ts"
 import { compressionFor } from "./options.ts"
 import { type OutputFile, replaceFile } from "./outputFile.ts"
@@ -242,7 +242,7 @@ class TextLoad {
     const { name } = this.request
     return new DestinationError({
       code,
-      message: `${name}: row ${number}, column ${column}: ${message}.`,
+      message: `${name}: row ${number}, column ${column}: ${message}.${code === "VALUE_TYPE" ? ` ${MISREAD}` : ""}`,
       path: [name],
       row: number,
       column,

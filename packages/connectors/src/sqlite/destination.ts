@@ -13,7 +13,7 @@ import {
 } from "@deltaflow/core"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { writeFailure } from "../files/failures.ts"
+import { MISREAD, writeFailure } from "../files/failures.ts"
 import { describeSqlite, isSqliteError, openDatabase, quoteName } from "./database.ts"
 import { declaredType, toSqlite } from "./types.ts"
 
@@ -159,15 +159,10 @@ class SqliteLoad {
   private rowError(cause: unknown, row: number, column: string | undefined): DestinationError {
     const { code, message, retryable } = describeSqlite(cause)
     const place = `${this.request.name} (${this.request.config.table}): row ${row}${column === undefined ? "" : `, column ${column}`}`
+    const isMisread = code === undefined && cause instanceof Error && cause.name === "ValueError"
     return new DestinationError({
-      code:
-        code ??
-        (cause instanceof RangeError
-          ? "VALUE_NOT_SUPPORTED"
-          : cause instanceof Error && cause.name === "ValueError"
-            ? "VALUE_TYPE"
-            : "DESTINATION_FAILED"),
-      message: `${place}: ${message}`,
+      code: code ?? (cause instanceof RangeError ? "VALUE_NOT_SUPPORTED" : isMisread ? "VALUE_TYPE" : "DESTINATION_FAILED"),
+      message: isMisread ? `${place}: ${message}. ${MISREAD}` : `${place}: ${message}`,
       path: [this.request.name],
       retryable,
       row,
