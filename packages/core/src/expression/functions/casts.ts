@@ -152,6 +152,9 @@ const doubleToInteger = (value: number): Whole => {
 const doubleToDecimal = (value: number): Decimal =>
   Number.isFinite(value) ? shortened(Decimal.parse(fifteenDigits(value))!) : new Decimal(value, 0)
 
+/** As many as JavaScript writes. */
+const EXACT_DIGITS = 100
+
 /** A value that lies exactly between goes to the even digit, as C has it; JavaScript goes away from zero. */
 const fifteenDigits = (value: number): string => {
   const rounded = value.toExponential(14)
@@ -160,7 +163,7 @@ const fifteenDigits = (value: number): string => {
   const place = Number(exponent) - 14
   const unit = place >= 0 ? new Decimal(powerOfTen(place), 0) : new Decimal(1, -place)
   const nearest = Decimal.parse(rounded)!
-  const error = Decimal.add(Decimal.parse(value.toExponential(100))!, Decimal.negate(nearest))
+  const error = Decimal.add(Decimal.parse(value.toExponential(EXACT_DIGITS))!, Decimal.negate(nearest))
   const isTie = Decimal.compare(Decimal.multiply(error.coefficient < 0 ? Decimal.negate(error) : error, new Decimal(2, 0)), unit) === 0
   if (!isTie || Number(mantissa.at(-1)) % 2 === 0) return rounded
   return Decimal.add(nearest, value < 0 ? unit : Decimal.negate(unit)).toString()

@@ -187,3 +187,12 @@ answers("numbers at their ends", [
   ["0.00123::numeric(2, 4)", "decimal", "0.0012"],
   ["123456::numeric(3, -2)", "error", "NUMBER_OUT_OF_RANGE"],
 ])
+
+answers("digits of doubles that lie just between two", [
+  ["'1.47294e21'::double precision", "double", "1.4729400000000001e+21"],
+  ["'973556458412881536'::double precision", "double", "9.735564584128815e+17"],
+  ["'182833022257284.5'::double precision::numeric", "decimal", "182833022257284"],
+  ["'182833022257285.5'::double precision::numeric", "decimal", "182833022257286"],
+  ["'-182833022257284.5'::double precision::numeric", "decimal", "-182833022257284"],
+  ["'1000000000000005'::double precision::numeric", "decimal", "1000000000000000"],
+])

@@ -91,3 +91,9 @@ answers("places are not repeated, and borders of words are those of ASCII", [
   ["'ab, é' ~ '\\yb'", "error", "INVALID_ARGUMENT"],
   ["'ab – c' ~ '\\yc'", "boolean", "true"],
 ])
+
+answers("classes of case where case makes no difference", [
+  ["'日' ~* '[[:upper:]]'", "boolean", "true"],
+  ["'日' ~ '[[:upper:]]'", "boolean", "false"],
+  ["regexp_replace('aB', '[[:upper:]]', '.', 'gi')", "string", ".."],
+])
