@@ -105,6 +105,8 @@ const told = [
   ["case when age = 1 then 'x' when is_new then 'y' else name end", "unknown"],
   ["case age when 1 then 2 end + 1", "unknown"],
   ["case when age = 1 then 2 end = 3", "boolean"],
+  ["case when (age = 1) then 'x' else (name) end = 'y'", "boolean"],
+  ["case 'a' when 'b' then (1) end = 1", "boolean"],
   ["E'a\\nb'", "unknown"],
   ["age -- the age", "unknown"],
   ["age /* the age */ + 1", "unknown"],

@@ -130,37 +130,72 @@ type Operand<
   Outer,
   M extends string,
 > = List extends `${infer Token}\n${infer Rest}`
-  ? Token extends "("
-    ? Operand<Rest, N, "(", never, never, [K, O, T, Outer], M>
-    : Token extends ")"
-      ? K extends `${string}()`
-        ? Close<Rest, ResultOf<K>, N, Outer, M>
-        : Unknown
-      : Token extends "-" | "+"
-        ? Operand<Rest, N, K, O | Token, T, Outer, M>
-        : Token extends "not"
-          ? Operand<Rest, N, K, O | "and", T, Outer, M>
-          : Token extends Infix
-            ? Operand<Rest, N, K, O | "?", T, Outer, M>
-            : Token extends "'"
-              ? Operator<Rest, "'", N, K, O, T, Outer, M>
-              : Token extends "0"
-                ? Operator<Rest, "integer", N, K, O, T, Outer, M>
-                : Token extends "0."
-                  ? Operator<Rest, "decimal", N, K, O, T, Outer, M>
-                  : Token extends `:${string}`
-                    ? Operator<Rest, "unknown", N, K, O, T, Outer, M>
-                    : Token extends `"${infer Name}`
-                      ? Name extends keyof N["exact"]
-                        ? Operator<Rest, N["exact"][Name], N, K, O, T, Outer, M>
-                        : Operator<Rest, "unknown", N, K, O, T, Outer, M | Name>
-                      : Token extends "case"
-                        ? Operand<Rest, N, "case", never, never, [K, O, T, Outer], M>
-                        : Name<Token, Rest, N, K, O, T, Outer, M>
+  ? Token extends Signs
+    ? Sign<Token, Rest, N, K, O, T, Outer, M>
+    : Rest extends `${"(" | "'"}\n${string}`
+      ? Call<Token, Rest, N, K, O, T, Outer, M>
+      : Token extends Keyword
+        ? Constant<Token, Rest, N, K, O, T, Outer, M>
+        : Token extends keyof N["exact"]
+          ? Operator<Rest, N["exact"][Token], N, K, O, T, Outer, M>
+          : Token extends keyof N["folded"]
+            ? Operator<Rest, N["folded"][Token] & string, N, K, O, T, Outer, M>
+            : Token extends `:${string}`
+              ? Operator<Rest, "unknown", N, K, O, T, Outer, M>
+              : Token extends `"${infer Name}`
+                ? Name extends keyof N["exact"]
+                  ? Operator<Rest, N["exact"][Name], N, K, O, T, Outer, M>
+                  : Operator<Rest, "unknown", N, K, O, T, Outer, M | Name>
+                : Operator<Rest, "unknown", N, K, O, T, Outer, M | Token>
   : Unknown
 
-/** A word where a value is expected: a function, a literal with its type in front, a constant, a column. */
-type Name<
+type Signs = "(" | ")" | "'" | "0" | "0." | "not" | "case" | Infix
+type Keyword =
+  | keyof Constants
+  | Reserved
+  | Comparison
+  | "when"
+  | "then"
+  | "else"
+  | "distinct"
+  | "as"
+  | "from"
+  | "for"
+  | "is"
+  | "end"
+  | "at"
+  | ","
+  | "::"
+  | "["
+  | "]"
+
+type Sign<
+  Token extends Signs,
+  Rest extends string,
+  N extends Names<Columns>,
+  K extends string,
+  O extends string,
+  T extends string,
+  Outer,
+  M extends string,
+> = Token extends "'"
+  ? Operator<Rest, "'", N, K, O, T, Outer, M>
+  : Token extends "0"
+    ? Operator<Rest, "integer", N, K, O, T, Outer, M>
+    : Token extends "0."
+      ? Operator<Rest, "decimal", N, K, O, T, Outer, M>
+      : Token extends "("
+        ? Operand<Rest, N, "(", never, never, [K, O, T, Outer], M>
+        : Token extends ")"
+          ? K extends `${string}()`
+            ? Close<Rest, ResultOf<K>, N, Outer, M>
+            : Unknown
+          : Token extends "case"
+            ? Operand<Rest, N, "case", never, never, [K, O, T, Outer], M>
+            : Operand<Rest, N, K, O | (Token extends "-" | "+" ? Token : Token extends "not" ? "and" : "?"), T, Outer, M>
+
+/** A word with a bracket or a text behind it: a function, or a literal with its type in front. */
+type Call<
   Token extends string,
   Rest extends string,
   N extends Names<Columns>,
@@ -176,28 +211,37 @@ type Name<
         ? Operand<Source, N, "extract()", never, never, [K, O, T, Outer], M>
         : Unknown
       : Unknown
-    : Operand<Arguments, N, `${Token}()`, never, never, [K, O, T, Outer], M>
-  : Rest extends `'\n${infer After}`
-    ? Token extends keyof TypeNames
+    : Token extends Comparison | "when" | "then" | "else" | "distinct"
+      ? Token extends "distinct" | "when" | "then" | "else"
+        ? Constant<Token, Rest, N, K, O, T, Outer, M>
+        : Unknown
+      : Operand<Arguments, N, `${Token}()`, never, never, [K, O, T, Outer], M>
+  : Token extends keyof TypeNames
+    ? Rest extends `'\n${infer After}`
       ? Operator<After, TypeNames[Token], N, K, O, T, Outer, M>
       : Unknown
-    : Token extends keyof Constants
-      ? Operator<Rest, Constants[Token], N, K, O, T, Outer, M>
-      : Token extends "when" | "then" | "else"
-        ? K extends "case"
-          ? Operand<Rest, N, K, O, T, Outer, M>
-          : Unknown
-        : Token extends "distinct"
-          ? Operand<Rest, N, K, O, T, Outer, M>
-          : Token extends Reserved
-            ? Unknown
-            : Token extends keyof N["exact"]
-              ? Operator<Rest, N["exact"][Token], N, K, O, T, Outer, M>
-              : Token extends keyof N["folded"]
-                ? Operator<Rest, N["folded"][Token] & string, N, K, O, T, Outer, M>
-                : Token extends Comparison | "as" | "from" | "for" | "is" | "end" | "at" | "," | "::" | "[" | "]"
-                  ? Unknown
-                  : Operator<Rest, "unknown", N, K, O, T, Outer, M | Token>
+    : Token extends "distinct" | "when" | "then" | "else"
+      ? Constant<Token, Rest, N, K, O, T, Outer, M>
+      : Unknown
+
+type Constant<
+  Token extends string,
+  Rest extends string,
+  N extends Names<Columns>,
+  K extends string,
+  O extends string,
+  T extends string,
+  Outer,
+  M extends string,
+> = Token extends keyof Constants
+  ? Operator<Rest, Constants[Token], N, K, O, T, Outer, M>
+  : Token extends "when" | "then" | "else"
+    ? K extends "case"
+      ? Operand<Rest, N, K, O, T, Outer, M>
+      : Unknown
+    : Token extends "distinct"
+      ? Operand<Rest, N, K, O, T, Outer, M>
+      : Unknown
 
 /** Behind a value of this type. */
 type Operator<
