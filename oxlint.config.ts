@@ -95,6 +95,8 @@ export default defineConfig({
 
     // Control characters are what a reader of text formats looks for.
     "no-control-regex": "off",
+    // It holds the limit of 20 digits for true, which is 100 since ES2018.
+    "oxc/number-arg-out-of-range": "off",
     // `new Array(n)` of a known length is what hot loops fill.
     "unicorn/no-new-array": "off",
     // An alias of `unknown` in a union (`CursorValue | undefined`) says something to the reader.
