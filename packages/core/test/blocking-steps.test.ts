@@ -488,6 +488,7 @@ test("a preview before a join shows the rows alone, and one behind it the pairs"
   expect(behind.rows.map((row) => Object.keys(row))).toEqual(Array.from({ length: 3 }, () => ["id", "text", "label", "labels_text"]))
   const explanation = await engine.explain(joined())
   expect(explanation.steps[0]).toMatchObject({ type: "join", what: "left with labels on id = number" })
+  expect(explanation.passes).toEqual([{ steps: [0], how: "holds the other source, spills past buffer_memory" }])
   expect(explanation.sources.map((source) => source.name)).toEqual(["sources[0]", "labels"])
 })
 

@@ -4,7 +4,7 @@
 import type { PushedCondition, SourceRead } from "../contract/Source.ts"
 import type { ColumnSchema, ColumnType } from "../model/ColumnType.ts"
 import { formatValue } from "../model/Value.ts"
-import { type Backend, isBlocking, type KeyPart, type Step } from "../transform/Step.ts"
+import { type Backend, isBlocking, isTransparent, type KeyPart, type Step } from "../transform/Step.ts"
 import type { Plan, PlannedSource } from "./Plan.ts"
 
 export interface ExplainedSource {
@@ -64,7 +64,12 @@ export interface StepExplanation {
 export interface PassExplanation {
   /** Indexes of the steps that one look at each row does. */
   readonly steps: ReadonlyArray<number>
-  readonly how: "generated code" | "closures" | "function" | "holds all rows, spills past buffer_memory"
+  readonly how:
+    | "generated code"
+    | "closures"
+    | "function"
+    | "holds all rows, spills past buffer_memory"
+    | "holds the other source, spills past buffer_memory"
 }
 
 /** Plain data, fit for JSON. */
@@ -98,8 +103,12 @@ export const explainPlan = ({ pipeline, plan, sources, destinations }: ExplainOp
   }
 }
 
-const howOf = (step: Step, backend: Backend): PassExplanation["how"] =>
-  isBlocking(step) ? "holds all rows, spills past buffer_memory" : step.type === "custom" ? "function" : HOW[backend]
+const howOf = (step: Step, backend: Backend): PassExplanation["how"] => {
+  if (step.type === "join") return "holds the other source, spills past buffer_memory"
+  if (isBlocking(step)) return "holds all rows, spills past buffer_memory"
+  if (step.type === "custom") return "function"
+  return isTransparent(step) ? HOW[backend] : "closures"
+}
 
 const HOW = { code: "generated code", closure: "closures" } as const
 
