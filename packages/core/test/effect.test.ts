@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -286,14 +287,23 @@ describe("the engine as a service", () => {
 describe("a transform in the Effect form", () => {
   it("is interrupted with its run", async () => {
     const log: Array<string> = []
+    const begun = Deferred.makeUnsafe<void>()
     const stuck = defineTransform({
       type: "stuck",
-      row: () => Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => log.push("interrupted")))),
+      row: () =>
+        Deferred.succeed(begun, undefined).pipe(
+          Effect.andThen(Effect.never),
+          Effect.onInterrupt(() => Effect.sync(() => log.push("interrupted"))),
+        ),
     })
-    const exit = await withEngine(
-      [numbers(1), keeping().destination, stuck],
-      Engine.use((engine) => Effect.exit(engine.run(definition({ transforms: [{ type: "stuck" }] }), { timeout: 20 }))),
-    )
+    const run = Effect.gen(function* () {
+      const engine = yield* Engine
+      const fiber = yield* Effect.forkChild(engine.run(definition({ transforms: [{ type: "stuck" }] })))
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(fiber)
+      return yield* Fiber.await(fiber)
+    })
+    const exit = await withEngine([numbers(1), keeping().destination, stuck], run)
     expect(Exit.isFailure(exit)).toBe(true)
     expect(log).toEqual(["interrupted"])
   })
