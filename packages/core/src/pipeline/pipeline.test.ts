@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { plugins } from "../../test/pipeline/plugins.ts"
 import { decodeDefinitionOrThrow } from "./decodeDefinition.ts"
-import { pipeline } from "./pipeline.ts"
+import { pipeline, typedDestination, typedSource } from "./pipeline.ts"
 import { parsePipelineText } from "./PipelineFile.ts"
 import { printDefinition } from "./printDefinition.ts"
 
@@ -26,6 +26,33 @@ describe("pipeline()", () => {
     const fromCode = await decodeDefinitionOrThrow(inCode, { plugins })
     const fromFile = await decodeDefinitionOrThrow(value, { plugins })
     expect(fromCode).toEqual(fromFile)
+  })
+
+  it("gives the same definition typed, printed as YAML and plain", async () => {
+    const columns = { id: "integer", email_address: "string", age: "integer" } as const
+    const steps = [
+      { type: "filter", condition: "age >= 18" },
+      { type: "rename", columns: { email_address: "email" } },
+      { type: "select", columns: ["id", "email"] },
+    ] as const
+    const typed = pipeline({
+      name: "users",
+      sources: [typedSource(ends.sources[0], columns)],
+      transforms: steps,
+      destinations: [typedDestination(ends.destinations[0], { id: "integer", email: "string" })],
+    })
+    const plain = pipeline({
+      name: "users",
+      sources: [{ ...ends.sources[0], columns }],
+      transforms: steps,
+      destinations: ends.destinations,
+    })
+    expect(typed).toEqual(plain)
+    const { value } = parsePipelineText(printDefinition(typed))
+    expect(value).toEqual(plain)
+    const fromCode = await decodeDefinitionOrThrow(typed, { plugins })
+    expect(fromCode).toEqual(await decodeDefinitionOrThrow(value, { plugins }))
+    expect(fromCode.sources[0]!.columns).toEqual(columns)
   })
 
   it("is checked by the compiler", () => {

@@ -1,6 +1,6 @@
 /** What a person reads when a typed pipeline is wrong: the compiler runs over one small file for each mistake. */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -155,6 +155,11 @@ const right: Readonly<Record<string, string>> = {
     const row: RowOf<Columns> = { adult: true, domain: null, next: 1n, text: "", key: 1, age: 2, email: "", born: "2025-01-31" }`,
 }
 
+/** The code of the how-to page, as one file. */
+const guide = [
+  ...readFileSync(path.resolve(core, "../../docs/how-to/type-pipelines.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm),
+].map(([, text = ""]) => text)
+
 describe("the compiler", () => {
   const folder = mkdtempSync(path.join(core, "node_modules/.types-"))
   const files = new Map([...Object.keys(mistakes), ...Object.keys(right)].map((name, i) => [name, `case${i}.ts`]))
@@ -162,6 +167,7 @@ describe("the compiler", () => {
 
   beforeAll(() => {
     for (const [name, file] of files) writeFileSync(path.join(folder, file), `${opening}${mistakes[name]?.[0] ?? right[name]}\n`)
+    writeFileSync(path.join(folder, "guide.ts"), guide.join("\n"))
     const tsconfig = {
       extends: path.resolve(core, "../../tsconfig.base.json"),
       compilerOptions: {
@@ -172,7 +178,7 @@ describe("the compiler", () => {
         noErrorTruncation: true,
         paths: { "@deltaflow/core": [path.join(core, "src/index.ts")] },
       },
-      include: ["case*.ts"],
+      include: ["*.ts"],
     }
     writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(tsconfig))
     const { stdout, error } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], { cwd: folder, encoding: "utf8" })
@@ -194,6 +200,11 @@ describe("the compiler", () => {
 
   it.each(Object.keys(right))("has nothing to say about %s", (name) => {
     expect(messages.get(files.get(name)!)).toBeUndefined()
+  })
+
+  it("takes the code of the how-to page", () => {
+    expect(guide).toHaveLength(2)
+    expect(messages.get("guide.ts")).toBeUndefined()
   })
 
   it("finds nothing else in the package", () => {
