@@ -9,7 +9,7 @@ const core = path.resolve(import.meta.dirname, "../../..")
 const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
 
 const opening = `
-import { type ColumnsOf, pipeline, type RowOf, typedDestination, typedSource, typedStep, typedTransform } from "@deltaflow/core"
+import { type ColumnsOf, pipeline, type PipelineDefinition, type RowOf, typedDestination, typedSource, typedStep, typedTransform } from "@deltaflow/core"
 const users = typedSource({ type: "csv", path: "a.csv" }, { id: "integer", age: "integer", email: "string", born: "date" })
 const plain = { type: "csv", path: "a.csv" } as const
 const out = { type: "json", path: "b.json" } as const
@@ -76,6 +76,13 @@ const mistakes: Readonly<Record<string, readonly [string, ...ReadonlyArray<strin
       destinations: [out] })`,
     `'"code"'`,
     `"lands_age"`,
+  ],
+  "an unnest of a missing column": [steps(`{ type: "unnest", column: "emials", as: "mail" }`), `'"emials"'`, `"email"`],
+  "a select of the array that an unnest has taken apart": [
+    `pipeline({ name: "a", sources: [typedSource(plain, { id: "integer", tags: "string[]" })],
+      transforms: [{ type: "unnest", column: "tags", as: "tag" }, { type: "select", columns: ["tags"] }], destinations: [out] })`,
+    `'"tags"'`,
+    `Did you mean '"tag"'?`,
   ],
   "a misspelt key": [steps(`{ type: "filter", conditon: "age > 1" }`), `'conditon' does not exist`, `Did you mean to write 'condition'?`],
   "a destination with another type": [
@@ -144,6 +151,18 @@ const right: Readonly<Record<string, string>> = {
     pipeline({ name: "a", sources: [users], transforms: [{ type: "aggregate", group_by: columns, metrics: {} }], destinations: [out] })
     pipeline({ name: "a", sources: [users], transforms: [{ type: "rename", columns: { [columns[0]!]: "x" } }], destinations: [out] })
     pipeline({ name: "a", sources: [users], transforms: [{ type: "filter", condition: \`\${columns[0]} > 1\` }], destinations: [out] })`,
+  "elements of an array, and keys of JSON": `pipeline({ name: "a",
+    sources: [typedSource(plain, { id: "integer", tags: "string[]", doc: "json" })], transforms: [{ type: "unnest", column: "tags", as: "tag" },
+      { type: "unnest", column: "doc" }, { type: "map", fields: { text: "tag || 'x'" } }],
+    destinations: [typedDestination(out, { id: "integer", tag: "string", doc: "json", text: "string" })] })
+    pipeline({ name: "a", sources: [typedSource(plain, { doc: "json" })], destinations: [out],
+      transforms: [{ type: "flatten", column: "doc", separator: "." }, { type: "select", columns: ["doc.a"] }] })`,
+  "definitions that are put together": `const one: PipelineDefinition = pipeline({ name: "a", sources: [users], destinations: [out] })
+    pipeline({ ...one, name: "b" })
+    const isShort = Math.random() > 0.5
+    pipeline({ name: "a", sources: [users], destinations: [out], transforms: isShort ? [{ type: "select", columns: ["id"] }] : [] })
+    pipeline({ name: "a", sources: [users], destinations: [out],
+      transforms: [...(isShort ? [{ type: "filter", condition: "id > 1" } as const] : []), { type: "select", columns: ["id"] }] })`,
   "integers for decimals": into(`{ id: "decimal" }`, `{ type: "select", columns: ["id"] }`),
   "types that follow the rows": `const typed = pipeline({ name: "a", sources: [users], transforms: [
       { type: "map", fields: { adult: "age >= 18", domain: "split_part(email, '@', 2)", next: "age + 1", text: "age::text" } },

@@ -87,11 +87,13 @@ type BuiltinStep<Step, C extends Columns, Name extends string> = Step extends { 
                     readonly metrics: { readonly [Metric in keyof Metrics]: CheckedText<Metrics[Metric], C> }
                   }
                 >
-              : Step extends { readonly type: "unnest" | "flatten"; readonly column: infer Column }
-                ? Narrowed<Step["type"], { readonly column: Written<Column, Name> }>
-                : Step extends { readonly type: infer Type }
-                  ? Builtin<Type>
-                  : never
+              : Step extends { readonly type: "unnest"; readonly column: infer Column }
+                ? Narrowed<"unnest", { readonly column: Written<Column, Name> }>
+                : Step extends { readonly type: "flatten"; readonly column: infer Column }
+                  ? Narrowed<"flatten", { readonly column: Written<Column, Name> }>
+                  : Step extends { readonly type: infer Type }
+                    ? Builtin<Type>
+                    : never
 
 /** Names that are computed may be any. */
 type Written<Given, Name extends string> = string extends Given ? string : Name
@@ -223,13 +225,16 @@ type LeftKeys<Step> = KeysOf<Step> extends infer On ? (On extends string | Reado
 type RightKeys<Step> =
   KeysOf<Step> extends infer On ? (On extends string | ReadonlyArray<string> ? NamesIn<On> : On[keyof On] & string) : never
 
-type Unnested<Column, As, C extends Columns> = Column extends keyof C
-  ? C[Column] extends `${infer Item extends ColumnType}[]`
-    ? string extends As
-      ? AnyColumns
-      : Merged<C, { readonly [Name in As & string]: Item }>
+/** The element stands in the place of the array. */
+type Unnested<Column, As, C extends Columns> = string extends As
+  ? AnyColumns
+  : Column extends keyof C
+    ? C[Column] extends "json" | `${ColumnType}[]`
+      ? { readonly [Name in keyof C as Name extends Column ? As & string : Name]: Name extends Column ? ElementOf<C[Name]> : C[Name] }
+      : AnyColumns
     : AnyColumns
-  : AnyColumns
+
+type ElementOf<Type> = Type extends `${infer Item extends ColumnType}[]` ? Item : Type
 
 /** A patch changes and adds columns; what any other function gives are all columns. */
 type BehindFunction<Types extends StepTypes, C extends Columns> = Types["mode"] extends "patch"
