@@ -208,7 +208,7 @@ const leaves: Readonly<Record<ProgramType, Arbitrary>> = {
   string: fc.constantFrom(...WORDS, ...SPELLINGS).map((text) => ({ ours: `${quote(text)}::text`, postgres: `k(${quote(text)}::text)` })),
   boolean: literal(["true", "false", "null::boolean"], "boolean"),
   date: quoted([...DATES, ...ENDLESS], "date"),
-  timestamp: quoted([...STAMPS, ...ENDLESS, "294246-12-31 23:59:59.999999"], "timestamp"),
+  timestamp: quoted([...STAMPS, ...ENDLESS, "290000-12-31 23:59:59.999999"], "timestamp"),
   timestamptz: quoted([...STAMPS.map((text) => text.replace(/( BC)?$/, "+00$1")), ...ENDLESS], "timestamptz"),
   time: quoted([...TIMES, "24:00:00"], "time"),
   interval: quoted(SPANS, "interval"),

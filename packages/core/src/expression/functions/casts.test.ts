@@ -88,3 +88,13 @@ answers("texts of numbers", [
   ["'12abc'::numeric", "error", "INVALID_CAST"],
   ["''::int", "error", "INVALID_CAST"],
 ])
+
+answers("uuids", [
+  ["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid", "uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
+  ["'{a0eebc999c0b4ef8bb6d6bb9bd380a11}'::uuid", "uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
+  ["'a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11'::uuid", "uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
+  ["'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11-'::uuid", "error", "INVALID_CAST"],
+  ["'{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid", "error", "INVALID_CAST"],
+  ["'a0eebc9-99c0b-4ef8-bb6d-6bb9bd380a11'::uuid", "error", "INVALID_CAST"],
+  ["' a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid", "error", "INVALID_CAST"],
+])

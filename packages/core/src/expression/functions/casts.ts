@@ -25,6 +25,18 @@ const READERS: Partial<Record<ColumnType, (text: string) => Value | undefined>> 
   timestamp: (text) => readTimestamp(text, false),
   timestamptz: (text) => readTimestamp(text, true),
   interval: parseInterval,
+  uuid: (text) => readUuid(text),
+}
+
+/** A dash may stand behind any four digits. */
+const readUuid = (text: string): string | undefined => {
+  const match = /^(?:\{(.*)\}|([^{]*))$/.exec(text)
+  const inner = match?.[1] ?? match?.[2] ?? ""
+  if (!/^(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}$/i.test(inner)) return undefined
+  return inner
+    .replaceAll("-", "")
+    .toLowerCase()
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
 }
 
 /** The value of a scalar type that a text stands for; throws `ExpressionError` where it stands for none. */
