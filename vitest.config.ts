@@ -47,6 +47,8 @@ const results = process.env["DELTAFLOW_RESULTS"]
 
 export default defineConfig({
   test: {
+    // Vitest alone would leave one processor free, which is half of a small machine.
+    maxWorkers: "100%",
     ...(results === undefined
       ? {}
       : { reporters: ["default", ["json", { outputFile: `${results}/vitest-${process.pid}-${Date.now()}.json` }]] }),
