@@ -2,7 +2,7 @@
  * What every contender that runs in Node shares: it takes `job input output threads` from the command line, and tells at
  * its end what its process used.
  */
-import { writeSync } from "node:fs"
+import { existsSync, readFileSync, writeSync } from "node:fs"
 
 export interface Task {
   readonly job: string
@@ -20,7 +20,15 @@ export async function contender(jobs: Readonly<Record<string, (task: Task) => vo
   if (run === undefined) throw new Error(`${process.argv[1]}: no job "${job}". Use one of ${Object.keys(jobs).join(", ")}.`)
   process.on("exit", () => {
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
-    writeSync(usageFile, `${JSON.stringify({ cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakMegabytes: maxRSS / 1024 })}\n`)
+    const peakMegabytes = (ownPeak() ?? maxRSS) / 1024
+    writeSync(usageFile, `${JSON.stringify({ cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakMegabytes })}\n`)
   })
   await run({ job, input, output, threads: Number(threads) })
+}
+
+/** KiB. What `maxRSS` says begins with the size of the process that started this one, which may be larger; Linux knows this one's own. */
+function ownPeak(): number | undefined {
+  const status = "/proc/self/status"
+  const found = existsSync(status) ? /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(status, "utf8"))?.[1] : undefined
+  return found === undefined ? undefined : Number(found)
 }
