@@ -387,15 +387,14 @@ describe("any rows of any types", () => {
   })
 
   it("are laid out in pretty JSON as JSON.stringify does it", () => {
+    // JSON.stringify has no minus zero, which we keep.
+    const written = fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value)) as typeof value)
     fc.assert(
-      fc.property(
-        fc.array(fc.record({ a: fc.jsonValue({ maxDepth: 3 }), b: anyText, c: fc.integer() }), { minLength: 1, maxLength: 4 }),
-        (rows) => {
-          const batch = Batch.fromRows(rows, schemaOf({ a: "json", b: "string", c: "integer" }))
-          expect(JSON.parse(`[${json(batch, "pretty").slice(1)}\n]`)).toEqual(JSON.parse(JSON.stringify(rows)))
-          expect(`[${json(batch, "pretty").slice(1)}\n]`).toBe(JSON.stringify(JSON.parse(`[${json(batch, "array").slice(1)}]`), null, 2))
-        },
-      ),
+      fc.property(fc.array(fc.record({ a: written, b: anyText, c: fc.integer() }), { minLength: 1, maxLength: 4 }), (rows) => {
+        const batch = Batch.fromRows(rows, schemaOf({ a: "json", b: "string", c: "integer" }))
+        expect(JSON.parse(`[${json(batch, "pretty").slice(1)}\n]`)).toEqual(JSON.parse(JSON.stringify(rows)))
+        expect(`[${json(batch, "pretty").slice(1)}\n]`).toBe(JSON.stringify(JSON.parse(`[${json(batch, "array").slice(1)}]`), null, 2))
+      }),
     )
   })
 })
