@@ -1,12 +1,12 @@
 import * as fc from "fast-check"
-import { beforeAll, expect, test } from "vitest"
+import { beforeAll, test } from "vitest"
 import { comparerOf } from "../src/expression/comparison.ts"
 import { loadExpressionParser } from "../src/expression/Expression.ts"
 import { type BatchSchema, columnIndex } from "../src/model/ColumnType.ts"
 import type { Value } from "../src/model/Value.ts"
 import type { DeduplicateStep } from "../src/transform/Step.ts"
 import type { Table } from "./steps/batches.ts"
-import { blockingSchemas, blockingTables, cutTable, handings, runBlocking } from "./steps/blockingCases.ts"
+import { expectSameAsNaive } from "./steps/blockingCases.ts"
 
 beforeAll(loadExpressionParser)
 
@@ -45,18 +45,5 @@ const steps = (schema: BatchSchema): fc.Arbitrary<DeduplicateStep> => {
 }
 
 test("the rows that stay are those of a comparison of each with each, spilled or not, however they are cut and kept", async () => {
-  const spilled = { yes: 0, no: 0 }
-  await fc.assert(
-    fc.asyncProperty(fc.gen(), handings, async (g, handing) => {
-      const schema = g(() => blockingSchemas)
-      const table = g(blockingTables, schema, 60)
-      const step = g(steps, schema)
-      const result = await runBlocking(step, schema, cutTable(schema, table, handing), handing)
-      expect(result.rows).toEqual(deduplicated(schema, table, step))
-      expect(result.left).toEqual([])
-      spilled[result.spilled ? "yes" : "no"]++
-    }),
-    { numRuns: 400 },
-  )
-  expect(Math.min(spilled.yes, spilled.no)).toBeGreaterThan(50)
+  await expectSameAsNaive(steps, deduplicated, 400)
 })

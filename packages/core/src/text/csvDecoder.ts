@@ -141,7 +141,7 @@ const toBatches = (rows: CsvRows, { columns, batchSize }: CsvDecoderOptions): Re
 /** Every row ends a line, and quoted fields may hold more line ends. */
 const linesOf = (bytes: Uint8Array, parts: ReadonlyArray<CsvRows>): number => {
   const isCounted = parts.every((part) => part.buffer === bytes && !part.quotes)
-  return isCounted ? totalRows(parts) - (bytes.at(-1) === LF || bytes.length === 0 ? 0 : 1) : textKernel().count(bytes, 0, bytes.length, LF)
+  return isCounted ? totalRows(parts) - (bytes.at(-1) === LF || bytes.length === 0 ? 0 : 1) : countLines(bytes, 0, bytes.length)
 }
 
 const LF = 10

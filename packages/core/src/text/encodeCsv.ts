@@ -129,10 +129,17 @@ class CsvWriter {
 
   /** What the kernel does with a column: where only the empty field is null, and the text is JSON or CSV of this dialect. */
   operation(column: Column, type: ColumnType): number | undefined {
-    if (!(column instanceof TextColumn) || column.type !== type || this.nulls.size !== 1 || this.nullText !== "") return undefined
-    const { rows } = column
-    const fits = rows.format === "json" || (rows.delimiter === this.delimiter && rows.quote === this.quote && hasOnlyEmptyNull(rows))
-    return fits ? operationOf[type] : undefined
+    if (!(column instanceof TextColumn) || column.type !== type || !this.hasOnlyEmptyNull()) return undefined
+    return column.rows.format === "json" || this.isSameDialect(column.rows) ? operationOf[type] : undefined
+  }
+
+  private hasOnlyEmptyNull(): boolean {
+    return this.nulls.size === 1 && this.nullText === ""
+  }
+
+  /** Whether fields of these rows stand here as they stood there; nulls too, where only the empty field is null here. */
+  private isSameDialect({ delimiter, quote, nulls }: CsvRows): boolean {
+    return delimiter === this.delimiter && quote === this.quote && nulls.length === 1 && nulls[0]!.length === 0
   }
 
   /** What writes column `index` of the batch as the `position`-th field of a row. */
@@ -177,9 +184,7 @@ class CsvWriter {
   private fromCsv(column: TextColumn, rows: CsvRows): PutField {
     const text = csvText(rows, column.field)
     const check = this.checkOf(column)
-    const isSameDialect = rows.delimiter === this.delimiter && rows.quote === this.quote
-    if (isSameDialect && text.emptyIsNull && text.nulls.length === 0 && this.nulls.size === 1 && this.nullText === "")
-      return copyRaw(text, check)
+    if (this.isSameDialect(rows) && this.hasOnlyEmptyNull()) return copyRaw(text, check)
     return (out, at, row) => {
       const cell = row * text.columns + text.field
       const start = text.offsets[cell]!
@@ -247,8 +252,6 @@ class CsvWriter {
 
 const NO_TEXT = new Uint8Array(0)
 const LINE_END = Uint8Array.of(LF)
-
-const hasOnlyEmptyNull = ({ nulls }: CsvRows): boolean => nulls.length === 1 && nulls[0]!.length === 0
 
 type Check = (out: TextOutput, at: number, row: number, start: number, end: number) => void
 

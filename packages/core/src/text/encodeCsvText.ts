@@ -19,6 +19,12 @@ export interface CsvText {
   readonly nulls: ReadonlyArray<Uint8Array>
 }
 
+/** Whether the empty field is null, and the other texts that mean null. */
+export const nullsOf = ({ nulls }: CsvRows) => ({
+  emptyIsNull: nulls.some((text) => text.length === 0),
+  nulls: nulls.filter((text) => text.length > 0),
+})
+
 export const csvText = (rows: CsvRows, field: number): CsvText => ({
   source: wordSource(rows.buffer),
   bytes: rows.buffer,
@@ -28,8 +34,7 @@ export const csvText = (rows: CsvRows, field: number): CsvText => ({
   gap: rows.crlf && field === rows.columns - 1 ? 2 : 1,
   quote: rows.quote,
   quotes: rows.quotes,
-  emptyIsNull: rows.nulls.some((text) => text.length === 0),
-  nulls: rows.nulls.filter((text) => text.length > 0),
+  ...nullsOf(rows),
 })
 
 export const isNullAt = (text: CsvText, start: number, end: number): boolean =>

@@ -13,7 +13,7 @@ import { checkUtf8 } from "./encoding.ts"
 import { TypeGuess } from "./infer.ts"
 import { type JsonKeys, type JsonProblem, type JsonReuse, type JsonScan, textKernel } from "./kernel.ts"
 import { countLines, placeOf } from "./lines.ts"
-import { isSpace, keyAt, keysFrom, KeySet, MOST_KEYS, plainSpelling, stringEnd } from "./jsonDecoderKeys.ts"
+import { keyAt, keysFrom, KeySet, MOST_KEYS, plainSpelling, stringEnd } from "./jsonDecoderKeys.ts"
 import { JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
 
 export interface JsonDecoderOptions {
@@ -35,22 +35,9 @@ export const makeNdjsonDecoder = (options: JsonDecoderOptions): ((bytes: Uint8Ar
     const text = reader.read(bytes, (from, keys, reuse) =>
       textKernel().scanNdjson(bytes, from, bytes.length, keys, { final: true, ...reuse }),
     )
-    return { ...text, lines: ndjsonLines(bytes, text.rows) }
+    return { ...text, lines: countLines(bytes, 0, bytes.length) }
   }
 }
-
-/** Every row ends a line; lines without text are no rows. */
-const ndjsonLines = (bytes: Uint8Array, rows: number): number => {
-  const hasBlank = isSpace(bytes[0]) || BLANKS.some((pair) => asBuffer(bytes).indexOf(pair) >= 0)
-  return hasBlank || bytes.at(-1) !== LF ? countLines(bytes, 0, bytes.length) : rows
-}
-
-const LF = 10
-
-/** How a line without text can begin. */
-const BLANKS = ["\n\n", "\n\r", "\n ", "\n\t"].map((pair) => Buffer.from(pair))
-
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Decoded JSON, and how the keys of columns that were not known before are spelled where a decoder would not expect it. */
 export interface JsonText extends DecodedText {

@@ -1,6 +1,6 @@
 /** Where the text, the places of its fields and the operations lie in the kernel's memory for one call of its encoder. */
+import { nullsOf } from "./encodeCsvText.ts"
 import type { EncodeColumn, EncodeFrame, EncodeText } from "./kernelTypes.ts"
-import type { CsvRows } from "./textLayout.ts"
 
 const SETTINGS = 22
 const OPERATION = 6
@@ -28,7 +28,7 @@ export class EncodeLayout {
     const cells = rowCount * rows.columns
     const csv = rows.format === "csv" ? rows : undefined
     const places = rows.format === "csv" ? rows.offsets.subarray(0, cells + 1) : rows.spans.subarray(0, 2 * cells)
-    const nulls = csv?.nulls.filter((text) => text.length > 0) ?? []
+    const { emptyIsNull, nulls } = csv === undefined ? { emptyIsNull: false, nulls: [] } : nullsOf(csv)
     this.header.set([
       rows.format === "json" ? 1 : 0,
       frame.target === "csv" ? 1 : 0,
@@ -39,7 +39,7 @@ export class EncodeLayout {
       csv?.crlf === true ? 2 : 1,
       csv?.quotes === true ? 1 : 0,
       csv?.quote ?? 0,
-      hasEmptyNull(csv) ? 1 : 0,
+      emptyIsNull ? 1 : 0,
       nulls.length,
       this.add(new Uint32Array(nulls.flatMap((text) => [this.add(text), text.length]))),
       frame.delimiter,
@@ -73,7 +73,5 @@ export class EncodeLayout {
     return at
   }
 }
-
-const hasEmptyNull = (rows: CsvRows | undefined): boolean => rows?.nulls.some((text) => text.length === 0) ?? false
 
 const align = (place: number): number => Math.ceil(place / 64) * 64

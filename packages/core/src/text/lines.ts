@@ -1,14 +1,11 @@
 /** Counting lines, for places in messages. */
 import { decodeText } from "./decode.ts"
+import { textKernel } from "./kernel.ts"
 
 const LF = 10
 
 /** Line ends from `from` to before `to`. */
-export const countLines = (bytes: Uint8Array, from: number, to: number): number => {
-  let lines = 0
-  for (let at = bytes.indexOf(LF, from); at >= 0 && at < to; at = bytes.indexOf(LF, at + 1)) lines++
-  return lines
-}
+export const countLines = (bytes: Uint8Array, from: number, to: number): number => textKernel().count(bytes, from, to, LF)
 
 /** Line and character of a byte, both from 1; a character outside of the basic plane counts as one. */
 export const placeOf = (bytes: Uint8Array, at: number): { readonly line: number; readonly character: number } => {

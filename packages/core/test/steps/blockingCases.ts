@@ -150,3 +150,28 @@ export const runBlocking = async (
     rmSync(folder, { recursive: true })
   }
 }
+
+/**
+ * The step gives the rows that `naive` gives, spilled or not, however rows are cut and kept, and leaves no file; many of the runs do spill,
+ * and many do not.
+ */
+export const expectSameAsNaive = async <S extends Step>(
+  steps: (schema: BatchSchema) => fc.Arbitrary<S>,
+  naive: (schema: BatchSchema, table: Table, step: S) => Table,
+  numRuns: number,
+): Promise<void> => {
+  const spilled = { yes: 0, no: 0 }
+  await fc.assert(
+    fc.asyncProperty(fc.gen(), handings, async (g, handing) => {
+      const schema = g(() => blockingSchemas)
+      const table = g(blockingTables, schema, 60)
+      const step = g(steps, schema)
+      const result = await runBlocking(step, schema, cutTable(schema, table, handing), handing)
+      expect(result.rows).toEqual(naive(schema, table, step))
+      expect(result.left).toEqual([])
+      spilled[result.spilled ? "yes" : "no"]++
+    }),
+    { numRuns },
+  )
+  expect(Math.min(spilled.yes, spilled.no)).toBeGreaterThan(50)
+}
