@@ -45,14 +45,14 @@ const directionInCore = (folder: string, seen: ReadonlyArray<string>) => ({
 })
 
 const acrossPackages = {
-  regex: "^(\\.\\./)+(core|connectors|testing|cli)(/|$)",
+  regex: "^(\\.\\./)+(core|connectors|duckdb|testing|cli)(/|$)",
   message: "Import another package by its name and a sub-path that it exports, never by its files.",
 }
 
-/** Between packages too, imports run one way: core ← connectors | testing ← cli. */
+/** Between packages too, imports run one way: core ← connectors | duckdb | testing ← cli. */
 const aboveOf = (folder: string, names: string) => ({
   regex: `^(${names})(/|$)`,
-  message: `Between packages imports run one way: core ← connectors | testing ← cli. So ${folder} may import core.`,
+  message: `Between packages imports run one way: core ← connectors | duckdb | testing ← cli. So ${folder} may import core.`,
 })
 
 const engineInConnectors = {
@@ -139,9 +139,16 @@ export default defineConfig({
     { files: ["packages/core/src/contract/*.ts"], rules: { "typescript/no-explicit-any": "off" } },
     {
       files: ["packages/connectors/src/**/*.ts", "templates/connector/**/*.ts"],
-      rules: banned(acrossPackages, engineInConnectors, aboveOf("connectors", "@deltaflow/testing|deltaflow")),
+      rules: banned(acrossPackages, engineInConnectors, aboveOf("connectors", "@deltaflow/(testing|duckdb)|deltaflow")),
     },
-    { files: ["packages/testing/src/**/*.ts"], rules: banned(acrossPackages, aboveOf("testing", "@deltaflow/connectors|deltaflow")) },
+    {
+      files: ["packages/duckdb/src/**/*.ts"],
+      rules: banned(acrossPackages, engineInConnectors, aboveOf("duckdb", "@deltaflow/(connectors|testing)|deltaflow")),
+    },
+    {
+      files: ["packages/testing/src/**/*.ts"],
+      rules: banned(acrossPackages, aboveOf("testing", "@deltaflow/(connectors|duckdb)|deltaflow")),
+    },
     {
       // Tests may look at every layer, and print what they measured.
       files: ["**/*.test.ts", "packages/*/test/**", "bench/**"],

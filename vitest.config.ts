@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config"
 const root = import.meta.dirname
 
 // Tests, and the worker threads that they start, read the TypeScript sources, so nothing has to be built first.
-const conditions = ["source", "node", "import", "module", "default"]
+const conditions = ["source", "node", "module"]
 const resolve = { conditions }
 const ssr = { resolve: { conditions } }
 

@@ -24,15 +24,16 @@ if (!process.execArgv.includes("--conditions=source")) {
  */
 
 const { builtins } = await import(path.join(root, "packages/connectors/src/index.ts"))
+const { duckdb } = await import(path.join(root, "packages/duckdb/src/index.ts"))
 const { pipelineJsonSchema } = await import(path.join(root, "packages/core/src/pipeline/JsonSchema.ts"))
-const { unsupportedSteps } = await import(path.join(root, "packages/core/src/pipeline/StepDefinition.ts"))
+const { testJsonSchema } = await import(path.join(root, "packages/core/src/pipeline/testing/index.ts"))
 const { errorCodes } = await import(path.join(root, "packages/core/src/contract/errorCodes.ts"))
 const { commands } = await import(path.join(root, "packages/cli/src/commands.ts"))
 const { commandHelp } = await import(path.join(root, "packages/cli/src/help.ts"))
 const { expressionsPage } = await import(path.join(root, "scripts/expressionsPage.mjs"))
 
 /** @type {Node} */
-const schema = pipelineJsonSchema(builtins)
+const schema = pipelineJsonSchema([...builtins, ...duckdb])
 
 /** @param {Node} node @returns {Node} */
 const resolved = (node) => {
@@ -123,6 +124,39 @@ const connectorsPage = () => {
   ].join("\n")
 }
 
+/** The mapping among the forms that a value may have. @param {Node | undefined} node @returns {Node} */
+const mappingOf = (node) => (node?.anyOf ?? []).find(({ properties }) => properties !== undefined) ?? node ?? {}
+
+const testsPage = () => {
+  /** @type {Node} */
+  const file = testJsonSchema()
+  const test = resolved(file.properties?.["tests"] ?? {}).items ?? {}
+  const fixture = test.properties?.["fixtures"]?.additionalProperties
+  const expectation = mappingOf(test.properties?.["expect"])
+  const intro =
+    "Keys of the files `tests/**/*.test.yml` (or `.yaml`, `.json`) that `deltaflow test` runs; `testPipeline` takes those of a test. How to write " +
+    "them: [test pipelines](../how-to/test-pipelines.md). Editors get them from `deltaflow schema --tests`.\n"
+  return [
+    "# The test file",
+    made,
+    intro,
+    keyTable(file),
+    "## A test\n",
+    keyTable(test),
+    "## A fixture\n",
+    "A list of rows, or a mapping:\n",
+    keyTable(mappingOf(typeof fixture === "object" ? fixture : undefined)),
+    "## One of several runs\n",
+    keyTable(resolved(test.properties?.["runs"] ?? {}).items ?? {}),
+    "## An expectation\n",
+    "Of an expectation, or a list of them:\n",
+    keyTable(expectation),
+    "## equals\n",
+    "A list of rows, or a mapping:\n",
+    keyTable(mappingOf(expectation.properties?.["equals"])),
+  ].join("\n")
+}
+
 const errorsPage = () =>
   [
     "# Errors",
@@ -163,20 +197,13 @@ const partOf = (code, name) => {
   return lines.slice(from, to + 1).join("\n")
 }
 
-/** Which steps this version refuses, said where the limits are. @param {string} text */
-const withStepsToCome = (text) => {
-  const names = [...unsupportedSteps].map((name) => `\`${name}\``)
-  const said = names.length === 0 ? "no step" : `${names.length === 1 ? "the step" : "the steps"} ${names.join(", ")}`
-  return text.replace(/(<!-- steps to come -->).*?(<!-- end -->)/, `$1${said}$2`)
-}
-
 const pages = {
   "docs/reference/pipeline-file.md": pipelinePage(),
   "docs/reference/connectors.md": connectorsPage(),
+  "docs/reference/test-file.md": testsPage(),
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/expressions.md": await expressionsPage(root, made),
   "docs/reference/command-line.md": commandsPage(),
-  "docs/limits.md": withStepsToCome(readFileSync(path.join(root, "docs/limits.md"), "utf8")),
   ...Object.fromEntries(
     ["README.md", "docs/tutorial.md", ...readdirSync(path.join(root, "docs/how-to")).map((file) => `docs/how-to/${file}`)].map((file) => [
       file,

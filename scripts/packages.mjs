@@ -102,7 +102,7 @@ const project = {
   "initial.ts": "export default (row: { name: string }) => ({ initial: row.name.slice(0, 1) })\n",
   "deltaflow.yml": `name: people
 sources: [{ type: csv, path: people.csv }]
-transforms: [{ type: custom, module: initial.ts, mode: patch }]
+transforms: [{ type: custom, module: initial.ts, mode: patch }, { type: sql, query: "SELECT * FROM input ORDER BY id DESC" }]
 destinations: [{ type: sqlite, path: people.db, table: people }]
 `,
 }

@@ -1,7 +1,7 @@
 /** Lines that tell how a run goes on: they move on a terminal, and come every ten seconds elsewhere. */
 import type { RunProgress } from "@deltaflow/core"
+import { cut } from "@deltaflow/core/table"
 import type { Terminal } from "./Terminal.ts"
-import { cut } from "./width.ts"
 
 const LIVE_MS = 250
 const LINE_MS = 10_000

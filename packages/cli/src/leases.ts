@@ -18,12 +18,12 @@ export const waitForLease = async (
   { onWait, signal }: { readonly onWait: (milliseconds: number) => void; readonly signal: AbortSignal },
 ): Promise<boolean> => {
   const first = await leaseOf(store, pipeline)
-  if (first === undefined || first.expiresAt <= Date.now()) return true
-  onWait(first.expiresAt - Date.now())
+  if (first === undefined) return true
+  onWait(Math.max(0, first.expiresAt - Date.now()))
   while (!signal.aborted) {
     await sleep(LOOK_MS)
     const lease = await leaseOf(store, pipeline)
-    if (lease === undefined || lease.expiresAt <= Date.now()) return true
+    if (lease === undefined) return true
     if (lease.epoch !== first.epoch || lease.expiresAt > first.expiresAt) return false
   }
   return false

@@ -22,6 +22,17 @@ export const quickPipeline = (invocation: Invocation): PipelineDefinition => {
   }
 }
 
+/** `types --from X`: a pipeline that is only looked at, called as the file or the table. */
+export const lookedAtPipeline = (invocation: Invocation, from: string): PipelineDefinition => {
+  const source = endpoint(from, "from", invocation.cwd)
+  const words = (source["table"] ?? path.basename(source.path).replace(/\..*$/, "")).toLowerCase().replaceAll(/[^a-z0-9_]+/g, "-")
+  const name = words
+    .replace(/^[-_]+/, "")
+    .slice(0, 64)
+    .replace(/-+$/, "")
+  return { name: name === "" ? "rows" : name, sources: [{ name: from, ...source }], destinations: [{ type: "ndjson", path: "-" }] }
+}
+
 const needed = (invocation: Invocation, name: string): string => {
   const value = textFlag(invocation, name)
   if (value === undefined) throw new UsageError(`--${name} is missing: give both, as in deltaflow run --from users.csv --to users.ndjson.`)

@@ -88,6 +88,20 @@ describe("preview of a destination with a key", () => {
     expect((await deltaflow(root, ["preview"])).stderr).toBe("5 rows, nothing was written\n")
   })
 
+  it("tells a null from the word, and lines up what is wide", async () => {
+    const root = folderWith({
+      "deltaflow.yml": into("{ name: out, type: ndjson, path: out.ndjson, write_mode: replace, key: id }"),
+      "users.csv": "id,first_name,age\n1,null,1\n2,👩‍💻x,2\n",
+      "out.ndjson": '{"id":1,"first_name":null,"age":1}\n{"id":2,"first_name":"null","age":2}\n',
+    })
+    const { stdout } = await deltaflow(root, ["preview"])
+    expect(stdout.split("\n").slice(2, 5)).toEqual([
+      "─  ───────  ─────────────  ───────",
+      '~        1  null → "null"        1',
+      '~        2  "null" → 👩‍💻x         2',
+    ])
+  })
+
   it("refuses a step that is not there", async () => {
     const root = folderWith({ "deltaflow.yml": into("{ type: ndjson, path: out.ndjson }"), "users.csv": users })
     expect(await deltaflow(root, ["preview", "--step", "2"])).toMatchObject({

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs"
 import path from "node:path"
 import {
+  type BatchSchema,
   type DecodedPipeline,
   DeltaflowError,
   formatValue,
@@ -23,8 +24,13 @@ export interface RowChange {
   readonly columns: ReadonlyArray<string>
 }
 
+/** Rows with their columns. */
+export type PreviewedRows = Pick<Preview, "schema" | "rows">
+
 export interface Difference {
   readonly destination: string
+  /** Of the rows that it gets, which may be those of a child table. */
+  readonly schema: BatchSchema
   readonly key: ReadonlyArray<string>
   /** Why it is not known; `rows` is empty then. */
   readonly problem: string | undefined
@@ -32,13 +38,15 @@ export interface Difference {
 }
 
 /** One for each destination with a key. Rows are only ever added in mode `append`, so there the key changes nothing. */
-export const differencesOf = async (session: Session, pipeline: DecodedPipeline, preview: Preview): Promise<ReadonlyArray<Difference>> => {
+export const differencesOf = async (session: Session, pipeline: DecodedPipeline, all: Preview): Promise<ReadonlyArray<Difference>> => {
   const keyed = pipeline.destinations.flatMap((destination, index) =>
-    destination.key.length > 0 && destination.writeMode !== "append" ? [{ destination, index }] : [],
+    destination.key.length > 0 && destination.writeMode !== "append" && destination.changes === undefined ? [{ destination, index }] : [],
   )
   return await Promise.all(
-    keyed.map(async ({ destination: { name, key, plugin, config }, index }) => {
-      const known = { destination: name, key }
+    keyed.map(async ({ destination: { name, key, plugin, config, rows }, index }) => {
+      const preview =
+        rows === undefined ? all : (all.children.find((child) => child.name === rows) ?? { schema: { columns: [] }, rows: [] })
+      const known = { destination: name, key, schema: preview.schema }
       const missing = key.find((column) => preview.schema.columns.every((found) => found.name !== column))
       if (missing !== undefined) return { ...known, problem: `the rows have no column ${missing}, which its key names`, rows: [] }
       if (!session.project.plugins.some(({ kind, type }) => kind === "source" && type === plugin.type))
@@ -74,9 +82,9 @@ const existingRows = async (
   { engine }: Session,
   source: ReadableSource,
   key: ReadonlyArray<string>,
-  { rows, schema }: Preview,
-): Promise<Preview | string> => {
-  const nothing: Preview = { schema, rows: [] }
+  { rows, schema }: PreviewedRows,
+): Promise<PreviewedRows | string> => {
+  const nothing: PreviewedRows = { schema, rows: [] }
   // A preview opens no destination, but a definition has one.
   const shell = { name: "what-is-there", sources: [source], destinations: [{ type: "ndjson", path: "-" }] }
   const reading = (transforms: ReadonlyArray<StepDefinition>, limit: number) => engine.preview({ ...shell, transforms }, { limit })
@@ -112,7 +120,7 @@ const textOf = (row: Row, column: string, { columns }: Preview["schema"]): strin
   return value === null ? "" : formatValue(value, type)
 }
 
-const changesOf = (preview: Preview, key: ReadonlyArray<string>, existing: Preview): ReadonlyArray<RowChange> => {
+const changesOf = (preview: PreviewedRows, key: ReadonlyArray<string>, existing: PreviewedRows): ReadonlyArray<RowChange> => {
   const keyOf = (row: Row, schema: Preview["schema"]): string => JSON.stringify(key.map((column) => textOf(row, column, schema)))
   const known = new Map(existing.rows.map((row) => [keyOf(row, existing.schema), { row, schema: existing.schema }]))
   return preview.rows.map((row) => {

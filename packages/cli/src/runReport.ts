@@ -1,8 +1,8 @@
 /** What a run that has ended says, for people and as JSON. */
 import type { DecodedPipeline, PipelineDefinition, RunProgress, RunResult } from "@deltaflow/core"
+import { table } from "@deltaflow/core/table"
 import { count } from "./Live.ts"
 import { runAsJson, shownDuration } from "./runRows.ts"
-import { table } from "./table.ts"
 import type { Terminal } from "./Terminal.ts"
 
 export type Runnable = DecodedPipeline | PipelineDefinition

@@ -1,12 +1,12 @@
 /** What the commands share: the project with its plugins, and an engine over its store. */
 import path from "node:path"
 import { homedir } from "node:os"
-import { builtins } from "@deltaflow/connectors"
 import {
   createEngine,
   type DecodedPipeline,
   DefinitionError,
   type Engine,
+  type EngineOptions,
   type Issue,
   loadProject,
   nearestName,
@@ -19,6 +19,7 @@ import {
 import { nodeFiles } from "@deltaflow/core/node"
 import { sqliteStore } from "@deltaflow/core/store/sqlite"
 import * as Effect from "effect/Effect"
+import { knownPlugins } from "./knownPlugins.ts"
 import { type Invocation, isSet, textFlag, UsageError } from "./Command.ts"
 
 export interface Session extends AsyncDisposable {
@@ -45,7 +46,7 @@ export const openProject = async (invocation: Invocation, options: SessionOption
   return await loadProject({
     root: projectRoot(invocation, files),
     files: nodeFiles(),
-    plugins: options.plugins ?? builtins,
+    plugins: options.plugins ?? (await knownPlugins()),
     loadModule: (url) => {
       options.onModule?.(url)
       return import(url) as Promise<Record<string, unknown>>
@@ -69,22 +70,10 @@ export const openSession = async (invocation: Invocation, options: SessionOption
 export const engineFor = (invocation: Invocation, project: Project, secrets: Secrets, options: SessionOptions = {}): Session => {
   const store: Store | undefined = options.inMemory === true ? undefined : sqliteStore({ path: statePath(project) })
   const engine = createEngine({
-    plugins: project.plugins,
-    projectRoot: project.root,
-    secrets,
-    environment: project.environment,
-    env: environmentOf(project),
-    tempFolder: path.join(path.dirname(statePath(project)), "tmp"),
-    allowOutside: isSet(invocation, "allow-outside") || textFlag(invocation, "from") !== undefined,
+    ...engineOptions(invocation, project, secrets),
     // Looking at `process.stdin` opens it, so that is left to who reads from it.
     stdin: { [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> },
     stdout: (bytes) => invocation.terminal.bytes(bytes),
-    log: {
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (message) => invocation.terminal.say(`${invocation.terminal.style("yellow", "warning")}: ${message}`),
-      error: (message) => invocation.terminal.say(`${invocation.terminal.style("red", "error")}: ${message}`),
-    },
     ...(store === undefined ? {} : { store }),
   })
   return {
@@ -98,6 +87,23 @@ export const engineFor = (invocation: Invocation, project: Project, secrets: Sec
     },
   }
 }
+
+/** What an engine of this project has, whatever it keeps and reads. */
+export const engineOptions = (invocation: Invocation, project: Project, secrets: Secrets): EngineOptions => ({
+  plugins: project.plugins,
+  projectRoot: project.root,
+  secrets,
+  environment: project.environment,
+  env: environmentOf(project),
+  tempFolder: path.join(path.dirname(statePath(project)), "tmp"),
+  allowOutside: isSet(invocation, "allow-outside") || textFlag(invocation, "from") !== undefined,
+  log: {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (message) => invocation.terminal.say(`${invocation.terminal.style("yellow", "warning")}: ${message}`),
+    error: (message) => invocation.terminal.say(`${invocation.terminal.style("red", "error")}: ${message}`),
+  },
+})
 
 /** The pipelines that the command names, or all; throws `DefinitionError` with everything that is wrong in them. */
 export const chosenPipelines = (invocation: Invocation, project: Project): ReadonlyArray<DecodedPipeline> => {

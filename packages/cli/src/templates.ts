@@ -31,14 +31,29 @@ export default function addDomain(row) {
 }
 `
 
-const test = `// Run with: node --test
-import assert from "node:assert/strict"
-import { test } from "node:test"
-import addDomain from "../transforms/add-domain.mjs"
+const test = (name: string): string => `# yaml-language-server: $schema=../.deltaflow/tests.schema.json
+pipeline: ${name}
 
-test("takes the domain from the address", () => {
-  assert.deepEqual(addDomain({ email: "ada@example.com" }), { email: "ada@example.com", domain: "example.com" })
-})
+tests:
+  - name: keeps adults and takes the domain from the address
+    fixtures:
+      users:
+        - { id: 1, first_name: Ada, last_name: Lovelace, email: ada@example.com, age: 36 }
+        - { id: 2, first_name: Bo, last_name: Larsen, email: bo@example.com, age: 17 }
+        - { id: 3, first_name: Chidi, last_name: Okafor, email: chidi@example.org, age: 18 }
+    expect:
+      unique: id
+      no_nulls: [id, email]
+      expression: "age >= 18"
+      equals:
+        - { id: 1, firstName: Ada, lastName: Lovelace, email: ada@example.com, age: 36, domain: example.com }
+        - { id: 3, firstName: Chidi, lastName: Okafor, email: chidi@example.org, age: 18, domain: example.org }
+
+  - name: takes no rows for none
+    fixtures:
+      users: []
+    expect:
+      row_count: 0
 `
 
 const pipeline = (name: string, destination: string): string => `# yaml-language-server: $schema=./.deltaflow/schema.json
@@ -70,7 +85,7 @@ const readme = (output: string): string => `# Pipelines
 - \`deltaflow preview deltaflow.yml --step 1\` shows the rows after the first step, and writes nothing.
 - \`deltaflow explain deltaflow.yml\` shows what is read and what each step gives.
 - \`deltaflow validate\` checks the pipeline; \`deltaflow doctor\` checks everything around it.
-- \`node --test\` tests the step in \`transforms/\`.
+- \`deltaflow test\` runs the tests in \`tests/\`, on rows of their own.
 
 More pipelines go into \`pipelines/\`, one file each.
 `
@@ -80,7 +95,7 @@ const project = (name: string, destination: string, output: string): Template =>
     "deltaflow.yml": pipeline(name, destination),
     "data/users.csv": users,
     "transforms/add-domain.mjs": transform,
-    "tests/add-domain.test.mjs": test,
+    [`tests/${name}.test.yml`]: test(name),
     ".env.example": environment,
     ".gitignore": ignored,
     "README.md": readme(output),

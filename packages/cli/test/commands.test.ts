@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -17,8 +16,8 @@ const incremental = quickstart
   .replace("    pretty: true\n", "    write_mode: append\n")
 
 /** A project that reads a table by a cursor. */
-const incrementalProject = (): string => {
-  const root = folderWith({ "deltaflow.yml": incremental })
+const incrementalProject = (definition = incremental): string => {
+  const root = folderWith({ "deltaflow.yml": definition })
   const database = new DatabaseSync(path.join(root, "users.db"))
   database.exec("CREATE TABLE users (id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, age INTEGER)")
   database.exec("INSERT INTO users VALUES (1, 'Ada', 'Lovelace', 36), (2, 'Bo', 'Larsen', 17), (3, 'Chidi', 'Okafor', 18)")
@@ -40,13 +39,11 @@ describe("init", () => {
     expect(ran.code).toBe(0)
     expect(existsSync(path.join(mine, output))).toBe(true)
     expect((await deltaflow(mine, ["validate"])).code).toBe(0)
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env
-    const tested = spawnSync(process.execPath, ["--test"], { cwd: mine, env, encoding: "utf8" })
-    expect(tested.stdout).toMatch(/pass 1\n/)
-    expect(tested.status).toBe(0)
+    expect(await deltaflow(mine, ["test"])).toMatchObject({ code: 0, stderr: expect.stringMatching(/\n2 passed \(/) as string })
     const text = readFileSync(path.join(mine, "deltaflow.yml"), "utf8")
     expect(text.split("\n")[0]).toBe("# yaml-language-server: $schema=./.deltaflow/schema.json")
-    expect(JSON.parse(readFileSync(path.join(mine, ".deltaflow/schema.json"), "utf8"))).toMatchObject({ type: "object" })
+    for (const schema of ["schema.json", "tests.schema.json"])
+      expect(JSON.parse(readFileSync(path.join(mine, ".deltaflow", schema), "utf8"))).toMatchObject({ type: "object" })
   })
 
   it("overwrites nothing, names the file, and writes no half of a project", async () => {
@@ -423,6 +420,31 @@ describe("history and state", () => {
     expect((await deltaflow(root, ["state", "reset", "hello-world"])).code).toBe(0)
     expect((await deltaflow(root, ["state", "show", "hello-world"])).stdout).toContain("none: reads all")
     expect(await rowsRead()).toBe("2")
+  })
+
+  it("loads a range again, and leaves the cursor where it is", async () => {
+    const destination = "  - { type: sqlite, path: copies.db, table: copies, write_mode: upsert, key: id }\n"
+    const root = incrementalProject(incremental.replace(/(?<=destinations:\n)[^]*?(?=\n\S|$)/, destination))
+    await deltaflow(root, ["run"])
+    const state = async () => (await deltaflow(root, ["state", "show", "hello-world", "--json"])).stdout
+    const before = await state()
+    const again = await deltaflow(root, ["backfill", "hello-world", "--from", "1", "--to", "3", "--json"])
+    const result = again.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(again.code).toBe(0)
+    expect(result.at(-1)).toMatchObject({ run: { pipeline: "hello-world/backfill", status: "success", rows_loaded: 1 } })
+    expect(await state()).toBe(before)
+    expect((await deltaflow(root, ["backfill", "hello-world", "--from", "1"])).code).toBe(2)
+    expect(await deltaflow(root, ["backfill", "hello-world", "--from", "1", "--to", "1"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Give a later end.") as string,
+    })
+    expect(await deltaflow(root, ["backfill", "hello-word", "--from", "1", "--to", "2"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("Did you mean hello-world?") as string,
+    })
   })
 
   it("refuses a cursor that is no JSON, a source that keeps none, and a pipeline that is not there", async () => {

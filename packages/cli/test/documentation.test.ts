@@ -56,11 +56,15 @@ describe("commands in the documentation", () => {
 const module = fencesOf("docs/tutorial.md").find(({ language, text }) => language === "ts" && text.startsWith("// "))!.text
 const moduleName = module.slice("// ".length, module.indexOf("\n"))
 
-const snippets = pages.flatMap((page) =>
+const yamlOf = (page: string) =>
   fencesOf(page)
     .filter(({ language }) => language === "yaml")
-    .map(({ text }, i) => ({ page, place: i + 1, text })),
-)
+    .map(({ text }, i) => ({ page, place: i + 1, text }))
+
+/** Its snippets are test files, or tests of one more. */
+const testsPage = "docs/how-to/test-pipelines.md"
+
+const snippets = pages.filter((page) => page !== testsPage).flatMap(yamlOf)
 
 const sectionsOf = (text: string): ReadonlyMap<string, string> =>
   new Map(text.split(/^(?=[a-z])/m).map((section) => [section.slice(0, section.indexOf(":")), section]))
@@ -80,6 +84,19 @@ describe("snippets of pipelines in the documentation", () => {
     const folder = folderWith({ "deltaflow.yml": completed(quickstart, text), "data/users.csv": users, [moduleName]: module })
     const { code, stderr } = await deltaflow(folder, ["validate"])
     expect(stderr).not.toContain("error")
+    expect(code).toBe(0)
+  })
+})
+
+describe("snippets of tests in the documentation", () => {
+  const tests = yamlOf(testsPage)
+  it("are found", () => expect(tests.length).toBeGreaterThanOrEqual(4))
+
+  it.each(tests)("$page, snippet $place, passes", async ({ text }) => {
+    const file = text.startsWith("  - ") ? `pipeline: hello-world\ntests:\n${text}` : text
+    const folder = folderWith({ "deltaflow.yml": quickstart, "tests/page.test.yml": file })
+    const { code, stderr } = await deltaflow(folder, ["test"])
+    expect(stderr).toMatch(/\n\d passed \(/)
     expect(code).toBe(0)
   })
 })
@@ -127,5 +144,20 @@ it("the tutorial runs as it is written", async () => {
   await say("run", "--full-refresh")
   expect(readFileSync(path.join(project, "output/people.ndjson"), "utf8")).toContain(
     '"full_name":"Zoë Ali","decade":40,"domain":"example.com"',
+  )
+})
+
+it("nested rows load into several tables as it is written", async () => {
+  const page = "docs/how-to/load-nested-rows.md"
+  const [rows, pipeline, shown] = fencesOf(page).map(({ text }) => text) as [string, string, string]
+  const folder = folderWith({ "deltaflow.yml": pipeline, "data/orders.ndjson": rows })
+  const preview = await deltaflow(folder, ["preview", "deltaflow.yml"])
+  for (const line of shown.split("\n").filter((text) => !text.includes("─") && text.trim() !== "" && text !== "items"))
+    expect(preview.stdout.replaceAll(/^[+ ]/gm, "").replaceAll(/\s+/g, " ")).toContain(line.trim().replaceAll(/\s+/g, " "))
+  for (let i = 0; i < 2; i++) expect((await deltaflow(folder, ["run"])).code).toBe(0)
+  const again = await deltaflow(folder, ["preview", "deltaflow.yml"])
+  expect(again.stderr).toContain("destinations[1]: 0 inserted, 0 updated, 2 unchanged")
+  expect((await deltaflow(folder, ["explain", "deltaflow.yml"])).stdout).toContain(
+    "→ items: _parent_id integer not null, _index integer not null, and the keys of its elements",
   )
 })

@@ -1,6 +1,6 @@
 /** What is loaded, and when: start-up time and base memory are made of it, and it does not depend on how quick the machine is. */
 import { spawnSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { readFileSync, rmSync } from "node:fs"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
 import { describe, expect, it, vi } from "vitest"
@@ -99,9 +99,29 @@ describe("the command", () => {
     expect([...packages].toSorted()).toEqual(["@pgsql/types", ...needed, "libpg-query"].toSorted())
   })
 
+  it("loads no generator of random rows to test pipelines", () => {
+    const text = "pipeline: hello-world\ntests: [{ name: none, fixtures: { sample_data: [] }, expect: { row_count: 0 } }]\n"
+    const { packages, ours } = loadedBy(folderWith({ ...project, "tests/none.test.yml": text }), [main, "test"])
+    expect(ours).toContain("testing/src/pipeline")
+    expect([...packages].toSorted()).toEqual(["@pgsql/types", ...needed, "libpg-query"].toSorted())
+  })
+
   it("loads regular expressions where a step matches them", () => {
     const { packages } = loadedBy(pipelineWith("  - type: filter\n    condition: \"first_name ~ '^A'\""), [main, "run"])
     expect([...packages]).toContain("re2js")
+  })
+
+  it("loads what reads and writes Parquet where a pipeline does", () => {
+    const destination = "destinations:\n  - type: parquet\n    path: out.parquet\n"
+    const root = folderWith({
+      ...project,
+      "deltaflow.yml": quickstart.replace(/destinations:[^]*$/, destination),
+      "read.yml": "name: read\nsources:\n  - type: parquet\n    path: out.parquet\ndestinations:\n  - type: ndjson\n    path: out.ndjson\n",
+    })
+    expect([...loadedBy(root, [main, "run", "deltaflow.yml"]).packages]).toEqual(expect.arrayContaining(["hyparquet", "hyparquet-writer"]))
+    rmSync(path.join(root, "loaded.txt"))
+    const { packages } = loadedBy(root, [main, "run", "read.yml"])
+    expect([...packages].toSorted()).toEqual([...needed, "hyparquet"].toSorted())
   })
 
   it("loads the parser of schedules where there is one", () => {

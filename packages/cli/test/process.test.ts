@@ -125,6 +125,19 @@ it("ends with code 130 where Ctrl-C comes with --json, the events and the result
   expect(JSON.parse(lines.at(-1)!)).toMatchObject({ run: { status: "cancelled", error: { code: "RUN_CANCELLED" } } })
 })
 
+it("stops a test of a pipeline at Ctrl-C, which leaves nothing", async () => {
+  const test = `pipeline: hello-world
+tests: [{ name: slow, fixtures: { sample_data: { rows: [{ id: 1, first_name: A, last_name: B, email: C, age: 20 }] } }, expect: { row_count: 3 } }]
+`
+  const root = folderWith({ ...hanging(""), "tests/hang.test.yml": test })
+  const { child, said, ended, hears } = start(root, ["test"])
+  await hears("stdout", "hanging")
+  child.kill("SIGINT")
+  expect(await ended).toBe(130)
+  expect(said.stderr).toContain("Interrupted. Nothing was written.")
+  expect(readdirSync(root).toSorted()).toEqual(["data", "deltaflow.yml", "output", "steps", "tests"])
+})
+
 it("ends quietly when the reader of its output goes away", async () => {
   const { child, said, ended } = start(folderWith({}), ["schema"])
   child.stdout.destroy()

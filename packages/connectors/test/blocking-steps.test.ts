@@ -8,7 +8,7 @@ const LINES = [
   "3,1.50,2025-01-31 04:05:06,plain,",
   '1,-0.0,2025-01-31T04:05:06.700Z,"with ""quotes"", and\na line break",""',
   "2,12345678901234567890.120,,NULL,x",
-  "1,1e3,1999-12-31,, last ",
+  '1,1e3,1999-12-31,," last "',
 ]
 
 const run = async (root: string, transforms: PipelineDefinition["transforms"], output: string, buffer_memory = "256mb") => {

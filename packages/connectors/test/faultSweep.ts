@@ -72,6 +72,8 @@ interface Output {
   readonly skips: boolean
   /** Whether a row may be there twice after a fault. */
   readonly atLeastOnce?: boolean
+  /** Whether rows are counted by their id on the way. */
+  readonly counts?: boolean
   readonly source: "csv" | "stream"
   readonly destination: (place: Place) => Destination
   readonly entry: PipelineDefinition["destinations"][number]
@@ -171,6 +173,22 @@ const sqliteOutput = (mode: "append" | "replace" | "upsert", skips: boolean): Ou
   },
 })
 
+/** Through a step that goes on from what earlier runs have seen: a row that it counts twice is there twice. */
+const countedOutput: Output = {
+  ...sqliteOutput("upsert", false),
+  name: "sqlite counted",
+  counts: true,
+  read: ({ root }) => {
+    const database = new DatabaseSync(path.join(root, "out.db"), { readOnly: true })
+    try {
+      const rows = database.prepare("SELECT id, name, times FROM rows ORDER BY id").all()
+      return rows.flatMap((row) => Array.from({ length: Number(row["times"]) }, () => row))
+    } finally {
+      database.close()
+    }
+  },
+}
+
 /** Neither transactional nor idempotent: what it got, it has. */
 const serviceOutput: Output = {
   name: "service",
@@ -197,6 +215,7 @@ export const outputs: ReadonlyArray<Output> = [
   sqliteOutput("append", false),
   sqliteOutput("upsert", false),
   sqliteOutput("replace", false),
+  countedOutput,
   serviceOutput,
 ]
 
@@ -232,6 +251,9 @@ const definitionOf = (output: Output): PipelineDefinition => ({
   transforms: [
     { type: "filter", condition: "id % 7 <> 0" },
     ...(output.skips ? [{ type: "map", fields: { name: "CASE WHEN 100 / (id % 10 - 5) = 0 THEN '' ELSE name END" } } as const] : []),
+    ...(output.counts === true
+      ? [{ type: "aggregate", group_by: ["id"], metrics: { name: "MIN(name)", times: "COUNT(*)" } } as const]
+      : []),
   ],
   destinations: [output.entry],
   ...(output.skips

@@ -13,6 +13,7 @@ import {
   type Load,
   type LoadRequest,
   type PluginContext,
+  type Pushdown,
   type Row,
   type Source,
   type SourceError,
@@ -66,6 +67,8 @@ const ignore = (): void => undefined
 
 export interface ReadOptions
   extends Context, Partial<Pick<SourceRequest<unknown>, "batchSize" | "columns" | "cursor" | "incremental" | "optional">> {
+  /** What the source may do itself. Default: nothing. */
+  readonly offer?: Pushdown
   /** Gives all memory back as soon as the rows of a chunk have been looked at, as an engine may. */
   readonly releases?: boolean
 }
@@ -110,7 +113,7 @@ export const readAll = async (source: Source, config: unknown, options: ReadOpti
 const read = (source: Source, config: unknown, options: ReadOptions) =>
   Effect.gen(function* () {
     const reader = yield* source.open(requestOf(source, config, options))
-    const { rows } = reader.read({})
+    const { rows } = reader.read(options.offer ?? {})
     const batches: Array<Batch> = []
     const cursors: Array<{ rows: number; stored: string }> = []
     const kept: Array<Row> = []
@@ -170,7 +173,7 @@ const loadDecoder = async ({
 }
 
 const requestOf = (source: Source, config: unknown, options: ReadOptions): SourceRequest<unknown> => {
-  const { batchSize = 5000, columns, cursor, incremental, optional, releases: _releases, ...context } = options
+  const { batchSize = 5000, columns, cursor, incremental, optional, releases: _releases, offer: _offer, ...context } = options
   return {
     ...contextOf(context),
     config: validConfig(source, config),

@@ -36,6 +36,7 @@ import { jsonDestination, makeJsonSource } from "../src/json/index.ts"
 import { memoryDestination, memorySource } from "../src/memory/index.ts"
 import { makeNdjsonSource, ndjsonDestination } from "../src/ndjson/index.ts"
 import { sqliteDestination, sqliteSource } from "../src/sqlite/index.ts"
+import { WriterPlace } from "../src/sqlite/writers.ts"
 
 const folders: Array<string> = []
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
@@ -339,6 +340,15 @@ describe("the sqlite destination", () => {
   }
   const holds = (value: RowValue) => !Number.isNaN(value)
   runLaws(destinationLaws({ destination: sqliteDestination, make, holds, expected: sqliteRows, runs: 15 }), { test })
+
+  describe("beside another load of the same file", () => {
+    const makeSecond = () => {
+      const place = make()
+      const first = new WriterPlace(join(place.projectRoot, "out.db"))
+      return { ...place, dispose: () => first.close() }
+    }
+    runLaws(destinationLaws({ destination: sqliteDestination, make: makeSecond, holds, expected: sqliteRows, runs: 15 }), { test })
+  })
 })
 
 const tableRows = (path: string): ReadonlyArray<Row> => {

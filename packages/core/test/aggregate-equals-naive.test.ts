@@ -59,6 +59,8 @@ const aggregated = (schema: BatchSchema, table: Table, { groupBy, metrics }: Agg
   ])
 }
 
+const small = (name: string): string => `ABS(${name}) < 1e300 OR ABS(${name}) >= 'Infinity'::double`
+
 const NUMBERS: ReadonlySet<ColumnType> = new Set<ColumnType>(["double", "decimal"])
 
 /** Metrics that can be computed of every such table. */
@@ -66,6 +68,9 @@ const metricsOf = ({ columns }: BatchSchema): ReadonlyArray<string> => [
   "COUNT(*)",
   "SUM(n)",
   "AVG(n)",
+  "SUM(DISTINCT n)",
+  "AVG(DISTINCT n)",
+  "AVG(n) FILTER (WHERE n % 3 = 0)",
   "ARRAY_AGG(n)",
   "ARRAY_AGG(n ORDER BY n DESC)",
   "STRING_AGG(n::text, ',')",
@@ -74,15 +79,16 @@ const metricsOf = ({ columns }: BatchSchema): ReadonlyArray<string> => [
   "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY n)",
   "STDDEV(n)",
   "BOOL_AND(n > 2)",
-  ...columns
-    .slice(0, -1)
-    .flatMap(({ name, type }) => [
-      `COUNT(${name})`,
-      `COUNT(DISTINCT ${name})`,
-      `ARRAY_AGG(DISTINCT n) FILTER (WHERE ${name} IS NOT NULL)`,
-      ...(type === "string" ? [`MIN(${name})`, `STRING_AGG(${name}, '|')`, `STRING_AGG(DISTINCT ${name}, '|')`] : []),
-      ...(NUMBERS.has(type) ? [`SUM(${name})`, `AVG(${name})`, `MIN(${name})`, `MAX(${name})`] : []),
-    ]),
+  ...columns.slice(0, -1).flatMap(({ name, type }) => [
+    `COUNT(${name})`,
+    `COUNT(DISTINCT ${name})`,
+    `ARRAY_AGG(DISTINCT n) FILTER (WHERE ${name} IS NOT NULL)`,
+    ...(type === "string" ? [`MIN(${name})`, `STRING_AGG(${name}, '|')`, `STRING_AGG(DISTINCT ${name}, '|')`] : []),
+    ...(NUMBERS.has(type) ? [`MIN(${name})`, `MAX(${name})`] : []),
+    ...(type === "decimal" ? [`SUM(${name})`, `AVG(${name})`] : []),
+    // Two of the largest doubles have no sum.
+    ...(type === "double" ? [`SUM(${name}) FILTER (WHERE ${small(name)})`, `AVG(${name}) FILTER (WHERE ${small(name)})`] : []),
+  ]),
 ]
 
 const steps = (schema: BatchSchema): fc.Arbitrary<AggregateStep> =>

@@ -205,26 +205,32 @@ test("a temp folder that cannot be written is an error that names it", async () 
   expect(error.message).toContain("/dev/null/below")
 })
 
-test("a row whose key cannot be read fails the run, or is set aside under `skip`", async () => {
-  const rows = [{ id: "3" }, { id: "x" }, { id: "1" }]
+test.each([
+  ["sort", { type: "sort", by: "id" }, [1, 3, 7]],
+  ["deduplicate", { type: "deduplicate", key: "id", keep: "first" }, [3, 1, 7]],
+  ["deduplicate", { type: "deduplicate", key: "n", keep: "latest", by: "id" }, [7]],
+  ["aggregate", { type: "aggregate", group_by: "id", metrics: { rows: "COUNT(*)" } }, [3, 1, 7]],
+  ["aggregate", { type: "aggregate", group_by: "n", metrics: { id: "MAX(id)" } }, [7]],
+] as const)("a row whose key cannot be read fails the run, or is set aside under `skip`: %s", async (type, step, expected) => {
+  const rows = ["3", "x", "1", "y", "1", "7"].map((id) => ({ id, n: 1 }))
   const typed = defineSource({
     type: "rows",
-    columns: { id: "integer" },
+    columns: { id: "integer", n: "integer" },
     async *read() {
-      yield { rows }
+      yield { rows: rows.filter(({ id }, i) => type !== "sort" || rows.findIndex((row) => row.id === id) === i) }
     },
   })
   const kept = keepRows()
   await using engine = engineWith(typed, kept.destination)
-  const error = await failure(engine.run(definition()))
+  const error = await failure(engine.run(definition({ transforms: [step] })))
   expect(error).toMatchObject({ code: "VALUE_TYPE" })
-  expect(error.message).toContain("numbers / transforms[0] (sort): row 2, column id:")
+  expect(error.message).toContain(`numbers / transforms[0] (${type}): row 2, column id:`)
   const letters = keepRows({ type: "letters" })
   await using skipping = engineWith(typed, kept.destination, letters.destination)
-  const run = await skipping.run(definition({ error_handling: { strategy: "skip", dead_letter: { type: "letters" } } }))
-  expect(run).toMatchObject({ rowsExtracted: 3, rowsLoaded: 2, rowsRejected: 1, rowsFiltered: 0 })
-  expect(kept.rows.map((row) => row["id"])).toEqual([1, 3])
-  expect(letters.rows).toHaveLength(1)
+  const run = await skipping.run(definition({ transforms: [step], error_handling: { strategy: "skip", dead_letter: { type: "letters" } } }))
+  expect(run).toMatchObject({ rowsLoaded: expected.length, rowsRejected: 2 })
+  expect(kept.rows.map((row) => row["id"])).toEqual(expected)
+  expect(letters.rows).toHaveLength(2)
 })
 
 test("cursors of an incremental run are kept only with the rows that the step held", async () => {
@@ -374,6 +380,15 @@ test("a metric that cannot be computed for a group names the group", async () =>
   expect(error.message).toContain("the metric share of the group id = 7:")
 })
 
+test("an aggregate that is too large for its type names the group", async () => {
+  const kept = keepRows()
+  await using engine = engineWith(idSource([{ id: 1 }, { id: 2 }]), kept.destination)
+  const metrics = { wide: "VARIANCE(id * 1e200::double precision)" }
+  const error = await failure(engine.run(definition({ transforms: [{ type: "aggregate", metrics }] })))
+  expect(error).toMatchObject({ code: "NUMBER_OUT_OF_RANGE" })
+  expect(error.message).toContain("transforms[0] (aggregate): the metric wide:")
+})
+
 test("what is wrong with an aggregate is found before a row is read", async () => {
   const kept = keepRows()
   await using engine = engineWith(idSource([{ id: 1 }]), kept.destination)
@@ -471,11 +486,14 @@ test("a join that gives more than memory holds goes through, whatever room its b
 test("keys of types that are never equal, columns that are not there and names that are taken are found before a row is read", async () => {
   const kept = keepRows()
   await using engine = engineWith(rowsSource(mixed(5)), labelsOf(5), kept.destination)
-  const messageOf = async (on: Readonly<Record<string, string>>, before: PipelineDefinition["transforms"] = []): Promise<string> =>
+  const messageOf = async (on: string | Readonly<Record<string, string>>, before: PipelineDefinition["transforms"] = []): Promise<string> =>
     (await failure(engine.run(joined({ transforms: [...before, { type: "join", with: "labels", on }] })))).message
   expect(await messageOf({ id: "label" })).toContain("`id` is integer and `label` of `labels` is string, which are never equal.")
   expect(await messageOf({ id: "nummer" })).toContain("The source `labels` has no column `nummer`.\nDid you mean `number`?")
   expect(await messageOf({ ids: "number" })).toContain("There is no column `ids` at this step.")
+  expect(await messageOf("id = number")).toMatch(
+    /`id = number` is no column, and looks like a condition\.\nWrite it under `condition` in place of `on`\.$/,
+  )
   const taken = [{ type: "map", fields: { labels_text: "1" } }] as const
   expect(await messageOf({ id: "number" }, taken)).toContain("The rows already have a column `labels_text`.")
 })

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { createEngine, type Run } from "../src/index.ts"
+import { createEngine, type Run, type Store } from "../src/index.ts"
 import { memoryStore } from "../src/store/memory.ts"
 import { keepRows, rowsSource } from "./memoryPlugins.ts"
 
@@ -43,6 +43,51 @@ describe("one pipeline, several engines on one store", () => {
     await expect(engine.run(definition)).rejects.toMatchObject({ code: "LEASE_LOST" })
     expect(kept.commits).toEqual([])
     expect((await engine.getState("numbers")).length).toBe(0)
+  })
+
+  it("says that it lost the run where another process closed it, and leaves the run as that one closed it", async () => {
+    let now = 1_000_000
+    const store = memoryStore({ now: () => now })
+    const other = () => createEngine({ plugins: [], store, now: () => now })
+    const kept = keepRows({
+      onCommit: async () => {
+        // Frozen after its rows are kept and before the store says so.
+        now += 60_000
+        await using next = other()
+        const { runs } = await next.listRuns({ pipeline: "numbers" })
+        expect(runs).toMatchObject([{ status: "failed", error: { code: "RUN_INTERRUPTED" } }])
+      },
+    })
+    await using engine = createEngine({ plugins: [rowsSource([{ id: 1 }]), kept.destination], store, now: () => now })
+    await expect(engine.run(definition)).rejects.toMatchObject({ code: "LEASE_LOST" })
+    const { runs } = await engine.listRuns({ pipeline: "numbers" })
+    expect(runs).toMatchObject([{ status: "failed", error: { code: "RUN_INTERRUPTED" } }])
+  })
+
+  it("does not begin a run that another process has closed before it began", async () => {
+    let now = 1_000_000
+    const store = memoryStore({ now: () => now })
+    const closing = Effect.promise(async () => {
+      now += 60_000
+      await using next = createEngine({ plugins: [], store, now: () => now })
+      const { runs } = await next.listRuns({ pipeline: "numbers" })
+      expect(runs).toMatchObject([{ status: "failed", error: { code: "RUN_INTERRUPTED" } }])
+    })
+    let isFrozen = true
+    const freezing: Store = {
+      ...store,
+      acquireLease: (key, holder, ms) => {
+        const acquire = store.acquireLease(key, holder, ms)
+        if (!isFrozen) return acquire
+        isFrozen = false
+        return Effect.andThen(closing, acquire)
+      },
+    }
+    const kept = keepRows()
+    await using engine = createEngine({ plugins: [rowsSource([{ id: 1 }]), kept.destination], store: freezing, now: () => now })
+    await expect(engine.run(definition)).rejects.toMatchObject({ code: "LEASE_LOST" })
+    expect(kept.commits).toEqual([])
+    expect(await engine.run(definition)).toMatchObject({ status: "success", rowsLoaded: 1 })
   })
 
   it("closes the run of a process that is gone, at the next start", async () => {

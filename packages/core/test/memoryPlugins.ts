@@ -24,6 +24,8 @@ export interface KeepOptions {
   readonly type?: string
   readonly commitsEarly?: boolean
   readonly onWrite?: (rows: ReadonlyArray<Row>) => Promise<void> | void
+  /** Called once the rows are kept. */
+  readonly onCommit?: (final: boolean) => Promise<void> | void
 }
 
 /** Keeps what was committed; a load that is closed without commit leaves nothing. */
@@ -43,10 +45,11 @@ export const keepRows = (options: KeepOptions = {}): KeptRows => {
             await options.onWrite?.(rows)
             pending.push(...rows)
           },
-          commit: (checkpoint, final) => {
+          commit: async (checkpoint, final) => {
             kept.rows.push(...pending)
             kept.commits.push({ checkpoint, final })
             pending = []
+            await options.onCommit?.(final)
           },
           close: (committed) => void kept.closed.push(committed),
         }

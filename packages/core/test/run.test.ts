@@ -217,6 +217,41 @@ describe("an incremental run", () => {
     expect((await engine.run(changed, { fullRefresh: true })).rowsLoaded).toBe(4)
   })
 
+  it("brings a cursor of an older version forward, and hands none over that the source cannot know", async () => {
+    const store = memoryStore()
+    const kept = keepRows()
+    const run = async (traits: object, rows: number) => {
+      const source = defineSource<unknown, { readonly after?: number; readonly id?: number }>({
+        type: "rows",
+        ...traits,
+        async *read({ cursor }) {
+          const from = "cursorVersion" in traits ? (cursor?.id ?? 0) : (cursor?.after ?? 0)
+          const next = numbers(rows).slice(from)
+          if (next.length > 0) yield { rows: next, cursor: "cursorVersion" in traits ? { id: rows } : { after: rows } }
+        },
+      })
+      await using engine = createEngine({ plugins: [source, kept.destination], store })
+      return await engine.run(incremental)
+    }
+    const forward = (cursor: { readonly after?: number }) => ({ id: cursor.after })
+    await run({}, 3)
+    await expect(run({ cursorVersion: 2 }, 5)).rejects.toMatchObject({
+      code: "CURSOR_INVALID",
+      message: expect.stringContaining("was stored as version 1, the source `rows` has 2, and cannot bring it forward."),
+    })
+    const failing = () => {
+      throw new Error("no such key")
+    }
+    await expect(run({ cursorVersion: 2, migrateCursor: failing }, 5)).rejects.toThrow("could not be brought to 2: no such key.")
+    expect((await run({ cursorVersion: 2, migrateCursor: forward }, 5)).rowsExtracted).toBe(2)
+    expect((await run({ cursorVersion: 2, migrateCursor: failing }, 6)).rowsExtracted).toBe(1)
+    await expect(run({}, 7)).rejects.toMatchObject({
+      code: "CURSOR_INVALID",
+      message: expect.stringContaining("was stored by a newer version of the source `rows`, as 2, and this one knows 1. Update it."),
+    })
+    expect(kept.rows).toEqual(numbers(6))
+  })
+
   it("stops gracefully at a cursor, and goes on from there", async () => {
     const kept = keepRows({ commitsEarly: true, onWrite: () => new Promise((resolve) => setTimeout(resolve, 5)) })
     await using engine = createEngine({ plugins: [rowsSource(numbers(500)), kept.destination] })

@@ -35,6 +35,7 @@ export const storeLaws = (name: string, make: MakeStore, options: StoreLawsOptio
     ...eventLaws(),
     ...leaseLaws(),
     ...checkpointLaws(),
+    ...stepStateLaws(options),
     ...definitionLaws(),
     ...textLaws(options),
     modelLaw(options),
@@ -373,6 +374,16 @@ const leaseLaws = (): ReadonlyArray<NamedCheck> => [
       assert.equal(await run(store.getLease("orders")), undefined)
     },
   ],
+  [
+    "a lease is held until it expires by the store's clock",
+    async ({ store, clock }) => {
+      const lease = await run(store.acquireLease("orders", "one", 100))
+      clock.now += 99
+      assert.deepEqual(await run(store.getLease("orders")), lease)
+      clock.now += 1
+      assert.equal(await run(store.getLease("orders")), undefined)
+    },
+  ],
 ]
 
 const checkpointLaws = (): ReadonlyArray<NamedCheck> => [
@@ -416,6 +427,83 @@ const checkpointLaws = (): ReadonlyArray<NamedCheck> => [
     },
   ],
 ]
+
+const ofOrders = { pipeline: "orders", destination: "a" }
+
+const stepStateLaws = (options: StoreLawsOptions): ReadonlyArray<NamedCheck> => [
+  [
+    "states of steps are written and removed only while the lease is held, at its epoch, and not expired",
+    async ({ store, clock }) => {
+      const lease = (await run(store.acquireLease("orders", "one", 100)))!
+      const states = [{ key: "k", value: "v" }]
+      assert.equal(await run(store.saveStepStates(ofOrders, 1, states, { ...lease, owner: "two" })), false)
+      assert.equal(await run(store.saveStepStates(ofOrders, 1, states, { ...lease, epoch: lease.epoch + 1 })), false)
+      assert.deepEqual(await run(store.getStepStates(ofOrders, ["k"])), [undefined])
+      assert.equal(await run(store.saveStepStates(ofOrders, 1, states, lease)), true)
+      clock.now += 100
+      assert.equal(await run(store.saveStepStates(ofOrders, 2, states, lease)), false)
+      assert.equal(await run(store.pruneStepStates(ofOrders, 5, 5, lease)), false)
+      assert.equal(await run(store.lastStepVersion(ofOrders)), 1)
+    },
+  ],
+  [
+    "states of steps go with the checkpoints of their pipeline, and with its definition",
+    async ({ store }) => {
+      const lease = (await run(store.acquireLease("orders", "one", 100)))!
+      const places = [ofOrders, { pipeline: "orders", destination: "b" }, { pipeline: "users", destination: "a" }]
+      const last = async () => await Promise.all(places.map((place) => run(store.lastStepVersion(place))))
+      for (const place of places) await run(store.saveStepStates(place, 7, [{ key: "", value: "" }], lease))
+      assert.deepEqual(await last(), [7, 7, 7])
+      assert.equal(await run(store.deleteCheckpoints("orders", lease)), true)
+      assert.deepEqual(await last(), [0, 0, 7])
+      assert.equal(await run(store.deleteDefinition("users")), true)
+      assert.deepEqual(await last(), [0, 0, 0])
+    },
+  ],
+  [
+    "states of steps are what a list of all that was written says",
+    ({ fresh }) =>
+      fc.assert(
+        fc.asyncProperty(fc.array(stepStateCalls, { maxLength: 12 }), (calls) =>
+          fresh(async ({ store }) => {
+            const lease = (await run(store.acquireLease("orders", "one", 100)))!
+            let written: ReadonlyArray<{ readonly key: string; readonly value: string; readonly version: number }> = []
+            for (const call of calls) {
+              if (call.call === "save") {
+                const { version } = call
+                assert.equal(await run(store.saveStepStates(ofOrders, version, call.states, lease)), true)
+                const isOther = (one: (typeof written)[number]) =>
+                  one.version !== version || call.states.every(({ key }) => key !== one.key)
+                written = [...written.filter(isOther), ...call.states.map((state) => ({ ...state, version }))]
+              } else {
+                const { from, to } = call
+                assert.equal(await run(store.pruneStepStates(ofOrders, from, to, lease)), true)
+                const newest = new Set(written.filter(({ version }) => version === to).map(({ key }) => key))
+                written = written.filter(({ key, version }) => version >= from && version <= to && (version === to || !newest.has(key)))
+              }
+            }
+            const newest = STATE_KEYS.map(
+              (key) => written.filter((one) => one.key === key).toSorted((a, b) => b.version - a.version)[0]?.value,
+            )
+            assert.deepEqual(await run(store.getStepStates(ofOrders, STATE_KEYS)), newest)
+            assert.equal(await run(store.lastStepVersion(ofOrders)), Math.max(0, ...written.map(({ version }) => version)))
+          }),
+        ),
+        effortOf(options),
+      ),
+  ],
+]
+
+const STATE_KEYS = ["", "a", "b\0", "é", "long".repeat(100)]
+
+const stepStateCalls = fc.oneof(
+  fc.record({
+    call: fc.constant("save" as const),
+    version: fc.integer({ min: 1, max: 5 }),
+    states: fc.uniqueArray(fc.record({ key: fc.constantFrom(...STATE_KEYS), value: fc.string() }), { selector: ({ key }) => key }),
+  }),
+  fc.record({ call: fc.constant("prune" as const), from: fc.integer({ min: 0, max: 3 }), to: fc.integer({ min: 1, max: 6 }) }),
+)
 
 const definitionLaws = (): ReadonlyArray<NamedCheck> => [
   [

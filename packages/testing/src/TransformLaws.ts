@@ -66,6 +66,7 @@ const applier = async ({
     signal: new AbortController().signal,
     runId: "run_laws",
     pipeline: "laws",
+    state: undefined,
   }
   return (rows) =>
     applyTo(

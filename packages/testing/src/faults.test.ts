@@ -291,9 +291,19 @@ describe("plugins with faults", () => {
     const { destination, seen } = kept()
     expect(codeOf(await run([faultySource(rows(), faults), faultyDestination(destination, faults)]))).toBe("success")
     const names = faults.operations.map(({ name, target }) => `${name} ${target}`)
-    expect(names.toSorted()).toEqual(["commit kept", "open kept", "open rows", "read rows", "read rows", "write kept", "write kept"])
-    expect([names[0], names.at(-1), faults.struck()]).toEqual(["open rows", "commit kept", false])
-    expect(seen).toEqual(["write 1", "write 1", "commit"])
+    expect(names.toSorted()).toEqual([
+      "checkpoint kept",
+      "commit kept",
+      "open kept",
+      "open rows",
+      "read rows",
+      "read rows",
+      "write kept",
+      "write kept",
+    ])
+    // What the destination holds is asked for before anything is opened.
+    expect([names[0], names[1], names.at(-1), faults.struck()]).toEqual(["checkpoint kept", "open rows", "commit kept", false])
+    expect(seen).toEqual(["checkpoint", "write 1", "write 1", "commit"])
   })
 
   test("fail before and after they took effect", async () => {
@@ -312,7 +322,7 @@ describe("plugins with faults", () => {
         how,
         code,
       ])
-      expect(seen).toEqual(expected)
+      expect(seen).toEqual(["checkpoint", ...expected])
     }
   })
 
@@ -325,7 +335,7 @@ describe("plugins with faults", () => {
     const handle = await files.openRead("/a")
     const { destination, seen } = kept()
     expect(codeOf(await run([rows(), faultyDestination(destination, faults)]))).toBe("RUN_TIMEOUT")
-    expect([seen, faults.isCrashed]).toEqual([[], true])
+    expect([seen, faults.isCrashed]).toEqual([["checkpoint"], true])
     const late = [handle.close(), files.stat("/a"), Effect.runPromise(store.getRun("run_1"))]
     expect(await Promise.race([...late, new Promise((resolve) => setTimeout(resolve, 20, "nothing"))])).toBe("nothing")
   })

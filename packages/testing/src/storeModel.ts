@@ -205,7 +205,7 @@ export class StoreModel {
         this.checkpoints.filter((one) => one.pipeline === name).toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
       ),
       definitions: this.definitions.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-      leases: names.map((name) => this.leases.find((lease) => lease.name === name && lease.owner !== null)),
+      leases: names.map((name) => this.leases.find((lease) => lease.name === name && lease.owner !== null && lease.expiresAt > this.now)),
     }
   }
 

@@ -2,15 +2,18 @@
 import { existsSync } from "node:fs"
 import { mkdir, writeFile } from "node:fs/promises"
 import path from "node:path"
-import { builtins } from "@deltaflow/connectors"
 import { createEngine } from "@deltaflow/core"
+import { testJsonSchema } from "@deltaflow/core/testing"
+import { knownPlugins } from "../knownPlugins.ts"
 import { type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { type Template, templateNames, templates } from "../templates.ts"
 
 export const run: RunCommand = async (invocation) => {
   const template = chosenTemplate(invocation)
   const root = path.resolve(invocation.cwd, invocation.operands[0] ?? ".")
-  const files = { ...template.files, [SCHEMA_FILE]: `${JSON.stringify(await editorSchema(), null, 2)}\n` }
+  const schemas = { [SCHEMA_FILE]: await editorSchema(), [TESTS_SCHEMA_FILE]: testJsonSchema() }
+  const texts = Object.entries(schemas).map(([name, schema]) => [name, `${JSON.stringify(schema, null, 2)}\n`])
+  const files = { ...template.files, ...(Object.fromEntries(texts) as Record<string, string>) }
   // All are looked at before the first is written, so that a refusal leaves no half of a project.
   const taken = Object.keys(files).find((name) => existsSync(path.join(root, name)))
   if (taken !== undefined) {
@@ -24,6 +27,7 @@ export const run: RunCommand = async (invocation) => {
 }
 
 const SCHEMA_FILE = ".deltaflow/schema.json"
+const TESTS_SCHEMA_FILE = ".deltaflow/tests.schema.json"
 
 const chosenTemplate = (invocation: Invocation): Template => {
   const name = textFlag(invocation, "template") ?? templateNames[0]!
@@ -33,7 +37,7 @@ const chosenTemplate = (invocation: Invocation): Template => {
 }
 
 const editorSchema = async (): Promise<unknown> => {
-  await using engine = createEngine({ plugins: builtins })
+  await using engine = createEngine({ plugins: await knownPlugins() })
   return await engine.jsonSchema()
 }
 

@@ -1,10 +1,10 @@
 /** `deltaflow logs`: the events of one run, oldest first. */
 import { type EngineEvent, stringifyJson } from "@deltaflow/core"
+import { visible } from "@deltaflow/core/table"
 import { isSet, type RunCommand } from "../Command.ts"
 import { reportUnknownRun } from "../report.ts"
 import { eventAsJson, isoTime } from "../runRows.ts"
 import { openSession, type Session } from "../session.ts"
-import { visible } from "../width.ts"
 
 export const run: RunCommand = async (invocation) => {
   const id = invocation.operands[0]!

@@ -1,10 +1,10 @@
 /** `deltaflow preview`: rows after a step, or what they would change in a destination with a key. Nothing is written. */
 import { type BatchSchema, type ColumnType, formatValue, fromRowValue, type Preview, type RowValue, stringifyJson } from "@deltaflow/core"
+import { table } from "@deltaflow/core/table"
 import { countFlag, type Invocation, isSet, type RunCommand, UsageError } from "../Command.ts"
 import { count } from "../Live.ts"
-import { type Difference, differencesOf, type RowChange } from "../rowDifference.ts"
+import { type Difference, differencesOf, type PreviewedRows, type RowChange } from "../rowDifference.ts"
 import { lookingAt, onePipeline, openSession } from "../session.ts"
-import { table } from "../table.ts"
 
 export const run: RunCommand = async (invocation) => {
   const limit = countFlag(invocation, "limit")
@@ -23,8 +23,10 @@ export const run: RunCommand = async (invocation) => {
   return 0
 }
 
-const sayJson = ({ terminal }: Invocation, { rows }: Preview, differences: ReadonlyArray<Difference>): void => {
+const sayJson = ({ terminal }: Invocation, { rows, children }: Preview, differences: ReadonlyArray<Difference>): void => {
   if (differences.length === 0) for (const row of rows) terminal.data(stringifyJson(row))
+  if (differences.length === 0)
+    for (const child of children) for (const row of child.rows) terminal.data(stringifyJson({ table: child.name, row }))
   for (const { destination, problem, rows: changes } of differences) {
     if (problem !== undefined) terminal.data(stringifyJson({ destination, problem }))
     for (const { change, row, before } of changes) terminal.data(stringifyJson({ destination, change, row, before: before ?? null }))
@@ -35,10 +37,13 @@ const sayText = ({ terminal }: Invocation, preview: Preview, differences: Readon
   const known = differences.filter(({ problem }) => problem === undefined)
   if (known.length === 0) {
     terminal.data(previewTable(preview))
-    terminal.say(`${preview.rows.length} row${preview.rows.length === 1 ? "" : "s"}, nothing was written`)
+    for (const { name, ...child } of preview.children) terminal.data(`\n${name}\n${previewTable(child)}`)
+    const counts = [preview, ...preview.children].map(({ rows }) => rows.length)
+    const names = ["", ...preview.children.map(({ name }) => ` of ${name}`)]
+    terminal.say(`${counts.map((rows, i) => `${rows} row${rows === 1 ? "" : "s"}${names[i]}`).join(", ")}, nothing was written`)
   }
   for (const difference of known) {
-    terminal.data(differenceTable(preview.schema, difference))
+    terminal.data(differenceTable(difference))
     const number = (change: RowChange["change"]): string =>
       `${count(difference.rows.filter((row) => row.change === change).length)} ${change}`
     terminal.say(`${difference.destination}: ${number("inserted")}, ${number("updated")}, ${number("unchanged")}; nothing was written`)
@@ -47,7 +52,7 @@ const sayText = ({ terminal }: Invocation, preview: Preview, differences: Readon
     if (problem !== undefined) terminal.say(`${terminal.style("yellow", "!")} ${destination}: what would change is not known: ${problem}`)
 }
 
-export const previewTable = ({ schema, rows }: Preview): string =>
+export const previewTable = ({ schema, rows }: PreviewedRows): string =>
   table(
     tableColumns(schema),
     rows.map((row) => cells(schema, row)),
@@ -56,7 +61,7 @@ export const previewTable = ({ schema, rows }: Preview): string =>
 const MARKS = { inserted: "+", updated: "~", unchanged: " " } as const
 
 /** `+` a new row, `~` one that changes, with the old value before the new one. */
-const differenceTable = (schema: BatchSchema, { rows }: Difference): string =>
+const differenceTable = ({ schema, rows }: Difference): string =>
   table(
     [{ title: "" }, ...tableColumns(schema)],
     rows.map(({ change, row, before, columns }) => {
@@ -69,7 +74,7 @@ const differenceTable = (schema: BatchSchema, { rows }: Difference): string =>
 /** A value whose type in the destination may be another one than in the rows. */
 const shown = (value: RowValue | undefined): string => {
   if (value === null || value === undefined) return "null"
-  return typeof value === "string" ? value : stringifyJson(value)
+  return typeof value === "string" ? unmistakable(value) : stringifyJson(value)
 }
 
 const tableColumns = (schema: BatchSchema) =>
@@ -80,5 +85,9 @@ const isNumber = (type: ColumnType): boolean => type === "integer" || type === "
 const cells = ({ columns }: BatchSchema, row: Readonly<Record<string, RowValue>>): ReadonlyArray<string> =>
   columns.map(({ name, type }) => {
     const value = fromRowValue(row[name], type)
-    return value === null ? "null" : formatValue(value, type)
+    if (value === null) return "null"
+    return type === "string" ? unmistakable(formatValue(value, type)) : formatValue(value, type)
   })
+
+/** The word is not taken for the value. */
+const unmistakable = (text: string): string => (text === "null" ? '"null"' : text)

@@ -1,5 +1,5 @@
 /** `deltaflow run`: one or all pipelines, with lines for people or events for machines. */
-import { DefinitionError, type EngineEvent, type RunOptions, type RunResult, stringifyJson } from "@deltaflow/core"
+import { DefinitionError, type EngineEvent, type RunOptions, type RunRange, type RunResult, stringifyJson } from "@deltaflow/core"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { Interrupts } from "../interrupts.ts"
 import { waitForLease } from "../leases.ts"
@@ -67,14 +67,20 @@ const saySkipped = (invocation: Invocation, pipeline: string, obstacle: string):
   else terminal.say(`${terminal.style("yellow", "!")} ${pipeline} is left out: ${obstacle} did not end as it waits for.\n`)
 }
 
-const runOne = async (invocation: Invocation, session: Session, pipeline: Runnable, interrupts: Interrupts): Promise<number> => {
+export const runOne = async (
+  invocation: Invocation,
+  session: Session,
+  pipeline: Runnable,
+  interrupts: Interrupts,
+  range?: RunRange,
+): Promise<number> => {
   const { terminal } = invocation
   const json = isSet(invocation, "json")
   const isMeasured = isSet(invocation, "profile")
   const started = performance.now()
   if (!json) sayLoaded(terminal, pipeline)
   const events = json ? printEvents(invocation, session) : undefined
-  const result = await start(invocation, session, pipeline, interrupts).finally(() => interrupts.unwatch())
+  const result = await start(invocation, session, pipeline, interrupts, range).finally(() => interrupts.unwatch())
   await events?.end()
   if (result === undefined) {
     if (!json) terminal.say(`Interrupted before ${pipeline.name} began. ${howToGoOn(invocation)}`)
@@ -97,6 +103,7 @@ const start = async (
   session: Session,
   pipeline: Runnable,
   interrupts: Interrupts,
+  range: RunRange | undefined,
 ): Promise<RunResult | undefined> => {
   const { terminal } = invocation
   const retryOf = isSet(invocation, "retry") ? await unfinishedRun(invocation, session, pipeline.name, interrupts.signal) : undefined
@@ -104,7 +111,10 @@ const start = async (
   const live = isSet(invocation, "json") ? undefined : new Live(terminal)
   const retries = live === undefined ? undefined : sayRetries(invocation, session)
   try {
-    const handle = await session.engine.start(pipeline, runOptions(invocation, live, retryOf))
+    const handle = await session.engine.start(pipeline, {
+      ...runOptions(invocation, live, retryOf),
+      ...(range === undefined ? {} : { range }),
+    })
     interrupts.watch(handle)
     return await handle.done
   } finally {

@@ -1,5 +1,6 @@
 /** `deltaflow runs`: the history as a table, as data or as a chart, and one run in full. */
 import type { Run, RunFilter } from "@deltaflow/core"
+import { table } from "@deltaflow/core/table"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { chartOf } from "../gantt/bars.ts"
 import { mermaidGantt } from "../gantt/mermaid.ts"
@@ -9,7 +10,6 @@ import { count } from "../Live.ts"
 import { reportUnknownRun } from "../report.ts"
 import { durationOf, isoTime, runAsJson, runCells, runColumns, runsAsCsv, shownDuration } from "../runRows.ts"
 import { openSession } from "../session.ts"
-import { table } from "../table.ts"
 
 const FORMATS = ["table", "json", "csv", "mermaid", "svg"]
 

@@ -1,9 +1,9 @@
 /** `deltaflow state`: the cursors of a pipeline, shown, forgotten or set. */
 import type { StoredCheckpoint } from "@deltaflow/core"
+import { table } from "@deltaflow/core/table"
 import { type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { isoTime, shownTime } from "../runRows.ts"
 import { namedPipeline, openSession, type Session, unknownPipeline } from "../session.ts"
-import { table } from "../table.ts"
 
 export const run: RunCommand = async (invocation) => {
   const [verb, pipeline] = invocation.operands as readonly [string, string]
@@ -24,7 +24,13 @@ const show = async (invocation: Invocation, session: Session, pipeline: string):
 
 const reset = async (invocation: Invocation, session: Session, pipeline: string): Promise<number> => {
   checkName(session, pipeline, await session.engine.getState(pipeline))
-  await session.engine.resetState(pipeline)
+  const found = session.project.pipelines.find(({ name }) => name === pipeline)?.result
+  const definition = found?.ok === true ? found.pipeline : undefined
+  await session.engine.resetState(pipeline, definition)
+  if (definition === undefined)
+    invocation.terminal.say(
+      `The project has no ${pipeline} without mistakes, so nothing could be given back that its sources keep elsewhere, such as a replication slot.`,
+    )
   return told(invocation, { pipeline, reset: true }, `The cursors of ${pipeline} are forgotten: its next run reads all.`)
 }
 

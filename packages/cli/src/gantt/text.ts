@@ -1,8 +1,8 @@
 /** The runs as a chart of characters. */
 import type { RunStatus } from "@deltaflow/core"
+import { cut, pad } from "@deltaflow/core/table"
 import type { Terminal } from "../Terminal.ts"
 import { durationOf, shownDuration, shownTime } from "../runRows.ts"
-import { cut, pad } from "../width.ts"
 import type { Bar, Chart } from "./bars.ts"
 
 const MARK: Readonly<Record<RunStatus, string>> = { success: "█", failed: "▓", cancelled: "▒", running: "░", pending: "·" }

@@ -121,7 +121,8 @@ export const hashFile = async (files: Files, path: string, size: number): Promis
   return hash.digest("hex").slice(0, 32)
 }
 
-const readRange = async (
+/** The bytes from `from` to `to`, or to the end of the file where it ends sooner. */
+export const readRange = async (
   handle: { readonly read: (buffer: Uint8Array, position: number) => Promise<number> },
   from: number,
   to: number,

@@ -6,11 +6,13 @@
  */
 import { createHash } from "node:crypto"
 import { basename, dirname, join } from "node:path"
-import type { Files, WriteHandle } from "@deltaflow/core"
+import type { Files, ReadHandle, WriteHandle } from "@deltaflow/core"
 import { type Compression, Compressor } from "@deltaflow/core/text"
 
 export interface OutputFile {
   readonly write: (bytes: Uint8Array) => Promise<void>
+  /** Opens what has been written so far. Absent where that cannot be read. */
+  readonly readBack?: () => Promise<ReadHandle>
   /** Makes what was written durable and, for a replaced file, visible. Gives the length of the file. */
   readonly commit: (final: boolean) => Promise<number>
   /** Always called at the end. `kept` says that the final commit counts. */
@@ -39,6 +41,12 @@ export class Writing {
     this.under = this.emit(bytes).catch((cause: unknown) => void (this.failure = { cause }))
   }
 
+  /** Everything is in the file, if not yet on the disk. */
+  async settled(): Promise<void> {
+    await this.under
+    if (this.failure !== undefined) throw this.failure.cause
+  }
+
   /** Everything is on the disk. */
   async sync(): Promise<void> {
     await this.settled()
@@ -58,11 +66,6 @@ export class Writing {
     await this.under
     if (this.length > length || this.failure !== undefined) await this.handle.truncate(length)
     this.length = length
-  }
-
-  private async settled(): Promise<void> {
-    await this.under
-    if (this.failure !== undefined) throw this.failure.cause
   }
 
   private async emit(bytes: Uint8Array): Promise<void> {
@@ -101,6 +104,10 @@ export const replaceFile = async (files: Files, target: string, compression: Com
   let isRenamed = false
   return {
     write: (bytes) => writing.write(bytes),
+    readBack: async () => {
+      await writing.settled()
+      return await files.openRead(temporary)
+    },
     commit: async (final) => {
       if (!final) return writing.length
       if (!isRenamed) {

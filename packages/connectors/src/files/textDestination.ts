@@ -1,5 +1,5 @@
 /** What all destinations of text files have in common: the file, its beginning and end, and batches as bytes. */
-import { basename, resolve } from "node:path"
+import { basename } from "node:path"
 import {
   type Batch,
   type BatchSchema,
@@ -8,7 +8,6 @@ import {
   type Load,
   type LoadRequest,
   type ModuleReference,
-  resolveInside,
 } from "@deltaflow/core"
 import { type Compression, EncodeError, type TextEncode } from "@deltaflow/core/text"
 import * as Effect from "effect/Effect"
@@ -16,9 +15,9 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { type AppendedFile, appendFile, readAppendState, recoverAppend } from "./appendFile.ts"
 import { MISREAD, writeFailure } from "./failures.ts"
-import { labelOf } from "./findFiles.ts"
 import { compressionFor } from "./options.ts"
 import { type OutputFile, replaceFile } from "./outputFile.ts"
+import { findOutput } from "./outputPath.ts"
 import { fitBatch } from "./schemaChange.ts"
 
 /** How batches stand in the text of one format. Made anew for every load. */
@@ -77,26 +76,14 @@ const STDOUT = "stdout"
 const NEW_LINE = Buffer.from("\n")
 
 const findTarget = async (request: LoadRequest<PathConfig>): Promise<Target> => {
-  const { config, files, projectRoot, allowOutside, writeMode } = request
+  const { config, files, writeMode } = request
   if (config.path === "-") return { label: STDOUT, path: undefined, existing: undefined }
-  const inside = await resolveInside(projectRoot, config.path, files, allowOutside)
-  // A link is followed: what it names is replaced, not the link.
-  const path = (await files.realPath(inside)) ?? inside
-  const label = labelOf(request, resolve(projectRoot, config.path))
-  const kind = (await files.stat(path))?.kind
-  if (kind !== undefined && kind !== "file") throw notAFile(label, kind, request.name)
+  const { path, label } = await findOutput(request)
   if (writeMode === "append") await recoverAppend(files, path, readAppendState(request.state))
   const size = (await files.stat(path))?.size ?? 0
   const existing = writeMode === "append" && size > 0 ? { path, compression: compressionFor(config, path) } : undefined
   return { label, path, existing }
 }
-
-const notAFile = (label: string, kind: string, name: string): DestinationError =>
-  new DestinationError({
-    code: "OUTPUT_NOT_WRITABLE",
-    message: `${label}: it is ${kind === "directory" ? "a folder" : "a device, a pipe or a socket"}. Name a file.`,
-    path: [name, "path"],
-  })
 
 const openOutput = async (
   request: LoadRequest<PathConfig>,

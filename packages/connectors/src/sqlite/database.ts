@@ -1,6 +1,7 @@
 /** SQLite through `node:sqlite`: opening, quoting, and what its errors mean. */
 import { dirname } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
+import { setTimeout as pause } from "node:timers/promises"
 import type { ErrorCode, PluginContext } from "@deltaflow/core"
 import { resolveInside } from "@deltaflow/core"
 
@@ -22,7 +23,13 @@ const BUSY_MS = 10_000
 
 /** SQLite's result codes (https://www.sqlite.org/rescode.html), by what they mean for a run. */
 const codes: ReadonlyMap<number, { readonly code?: ErrorCode; readonly retryable: boolean; readonly hint: string }> = new Map([
-  [5, { retryable: true, hint: "Another process writes to the file. Try again when it is done." }],
+  [
+    5,
+    {
+      retryable: true,
+      hint: "Something else holds the file, which may be a source of the same run. Try again when it is done. With `PRAGMA journal_mode = WAL` a file can be read and written at once.",
+    },
+  ],
   [6, { retryable: true, hint: "A table is locked. Try again when its reader is done." }],
   [8, { code: "OUTPUT_NOT_WRITABLE", retryable: false, hint: "The file or its folder cannot be written: look at its permissions." }],
   [10, { retryable: true, hint: "The disk could not be read or written." }],
@@ -35,6 +42,24 @@ const codes: ReadonlyMap<number, { readonly code?: ErrorCode; readonly retryable
 /** Whether SQLite itself failed, and not the file system before it was asked. */
 export const isSqliteError = (cause: unknown): cause is { readonly errcode: unknown } =>
   typeof cause === "object" && cause !== null && "errcode" in cause
+
+/** Whether another connection holds the lock that is needed. */
+const isBusy = (cause: unknown): boolean => isSqliteError(cause) && [5, 6].includes(Number(cause.errcode) & 0xff)
+
+/** Runs what needs a lock, again and again while another process has it. SQLite itself would hold up the thread meanwhile. */
+export const whenUnlocked = async (run: () => void | Promise<void>): Promise<void> => {
+  const deadline = Date.now() + BUSY_MS
+  for (;;) {
+    try {
+      return await run()
+    } catch (cause) {
+      if (!isBusy(cause) || Date.now() > deadline) throw cause
+      await pause(LOOK_MS)
+    }
+  }
+}
+
+const LOOK_MS = 20
 
 export interface SqliteFailure {
   readonly code: ErrorCode | undefined

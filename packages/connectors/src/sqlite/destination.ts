@@ -1,9 +1,6 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import {
-  type Batch,
-  type BatchSchema,
   type Checkpoint,
-  type ColumnSchema,
   type Destination,
   DestinationError,
   type Load,
@@ -13,9 +10,10 @@ import {
 } from "@deltaflow/core"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { MISREAD, writeFailure } from "../files/failures.ts"
-import { describeSqlite, isSqliteError, openDatabase, quoteName } from "./database.ts"
-import { declaredType, toSqlite } from "./types.ts"
+import { writeFailure } from "../files/failures.ts"
+import { describeSqlite, isSqliteError, openDatabase, whenUnlocked } from "./database.ts"
+import { CHECKPOINTS, SqliteLoad } from "./load.ts"
+import { WriterPlace } from "./writers.ts"
 
 export const SqliteDestinationConfig = Schema.Struct({
   path: Schema.String.annotate({ description: "The database file, relative to the project. Made where it is not there." }),
@@ -36,39 +34,58 @@ export const sqliteDestination: Destination<Config> = {
   summary: "A table of a SQLite file",
   config: Schema.toStandardSchemaV1(SqliteDestinationConfig),
   delivery: "transactional",
-  writeModes: ["append", "replace", "upsert"],
+  writeModes: ["append", "replace", "upsert", "merge", "scd2"],
+  takesChanges: true,
   checkpoint: (context) => Effect.tryPromise({ try: () => readCheckpoint(context), catch: failed(context) }),
   open: (request) =>
     Effect.gen(function* () {
-      const database = yield* Effect.acquireRelease(
+      const opened = yield* Effect.acquireRelease(
         Effect.tryPromise({ try: () => openForWriting(request), catch: failed(request) }),
-        // Closing rolls back what is not committed.
-        (opened) => Effect.sync(() => opened.close()),
+        ({ database, place }) =>
+          Effect.sync(() => {
+            // Closing rolls back what is not committed.
+            database.close()
+            place.close()
+          }),
       )
-      const load = yield* Effect.try({ try: () => new SqliteLoad(database, request), catch: failed(request) })
+      const load = new SqliteLoad(opened.database, request, opened.place)
+      yield* Effect.tryPromise({ try: () => load.open(), catch: failed(request) })
       return {
         label: request.config.table,
-        commitsEarly: request.writeMode !== "replace",
-        write: (batch) => Effect.try({ try: () => load.write(batch), catch: failed(request) }),
-        commit: (checkpoint, final) => Effect.try({ try: () => load.commit(checkpoint, final), catch: failed(request) }),
+        // Rows that are aside wait until the first load of the file has made its last commit.
+        commitsEarly: request.writeMode !== "replace" && request.changes?.absence !== true && opened.place.isFirst,
+        write: (batch) => Effect.tryPromise({ try: () => load.write(batch), catch: failed(request) }),
+        commit: (checkpoint, final, rows = { areAll: false }) =>
+          Effect.tryPromise({ try: () => load.commit(checkpoint, final, rows), catch: failed(request) }),
       } satisfies Load
     }),
 }
 
-const CHECKPOINTS = "_deltaflow_checkpoints"
+interface Opened {
+  readonly database: DatabaseSync
+  readonly place: WriterPlace
+}
 
-const openForWriting = async (request: LoadRequest<Config>): Promise<DatabaseSync> => {
-  await checkDatabase(request)
-  const database = await openDatabase(request, request.config.path, "write")
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-  return database
+const openForWriting = async (request: LoadRequest<Config>): Promise<Opened> => {
+  const { config, files, projectRoot, allowOutside } = request
+  const file = await resolveInside(projectRoot, config.path, files, allowOutside)
+  await checkDatabase(request, file)
+  const database = await openDatabase(request, config.path, "write")
+  try {
+    // From here on the load waits for other processes itself, without holding up the thread.
+    database.exec("PRAGMA busy_timeout = 0")
+    await whenUnlocked(() => database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"))
+    return { database, place: new WriterPlace(file) }
+  } catch (cause) {
+    database.close()
+    throw cause
+  }
 }
 
 const MAGIC = "SQLite format 3\0"
 
 /** SQLite takes a small file of any kind for an empty database, and would write over it. */
-const checkDatabase = async ({ files, projectRoot, allowOutside, config, name }: LoadRequest<Config>): Promise<void> => {
-  const absolute = await resolveInside(projectRoot, config.path, files, allowOutside)
+const checkDatabase = async ({ files, config, name }: LoadRequest<Config>, absolute: string): Promise<void> => {
   const found = await files.stat(absolute)
   if (found?.kind !== "file" || found.size === 0) return
   const handle = await files.openRead(absolute)
@@ -86,7 +103,8 @@ const checkDatabase = async ({ files, projectRoot, allowOutside, config, name }:
 const readCheckpoint = async (context: PluginContext & { readonly config: Config }): Promise<Checkpoint | undefined> => {
   const { files, projectRoot, config } = context
   const absolute = await resolveInside(projectRoot, config.path, files, context.allowOutside)
-  if ((await files.stat(absolute)) === undefined) return undefined
+  // What cannot be written is told when it is opened for that.
+  if ((await files.stat(absolute))?.kind !== "file") return undefined
   const database = await openDatabase(context, config.path, "read")
   try {
     const known = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(CHECKPOINTS)
@@ -105,156 +123,6 @@ const toCheckpoint = (row: Record<string, unknown>): Checkpoint => ({
   epoch: Number(row["epoch"]),
   batchId: Number(row["batch_id"]),
 })
-
-class SqliteLoad {
-  private readonly database: DatabaseSync
-  private readonly request: LoadRequest<Config>
-  private columns: ReadonlyArray<ColumnSchema>
-  private insert: StatementSync | undefined
-
-  constructor(database: DatabaseSync, request: LoadRequest<Config>) {
-    this.database = database
-    this.request = request
-    this.columns = request.schema.columns
-    database.exec("BEGIN IMMEDIATE")
-    // A source without rows may not know its columns, and then there is no table to make of them.
-    const isThere = request.schema.columns.length > 0 ? this.prepareTable(request.schema) : this.existingColumns().length > 0
-    if (isThere && request.writeMode === "replace") database.exec(`DELETE FROM ${quoteName(request.config.table)}`)
-  }
-
-  /** All rows of the batch, or none: a batch that fails leaves nothing behind. */
-  write(batch: Batch): void {
-    if (batch.length === 0) return
-    const { columns } = batch.schema
-    if (columns.length !== this.columns.length || columns.some((column, i) => column.name !== this.columns[i]!.name)) {
-      this.prepareTable(batch.schema)
-      this.columns = columns
-      this.insert = undefined
-    }
-    this.insert ??= this.prepareInsert()
-    this.database.exec("SAVEPOINT batch")
-    try {
-      for (let i = 0; i < batch.length; i++) this.writeRow(batch, batch.physicalRow(i))
-      this.database.exec("RELEASE batch")
-    } catch (error) {
-      this.database.exec("ROLLBACK TO batch; RELEASE batch")
-      throw error
-    }
-  }
-
-  private writeRow(batch: Batch, row: number): void {
-    let column = 0
-    try {
-      const values = this.columns.map(({ type }, i) => {
-        column = i
-        return toSqlite(batch.columns[i]!.value(row), type)
-      })
-      column = -1
-      this.insert!.run(...values)
-    } catch (cause) {
-      throw this.rowError(cause, batch.firstRow + row, this.columns[column]?.name)
-    }
-  }
-
-  private rowError(cause: unknown, row: number, column: string | undefined): DestinationError {
-    const { code, message, retryable } = describeSqlite(cause)
-    const place = `${this.request.name} (${this.request.config.table}): row ${row}${column === undefined ? "" : `, column ${column}`}`
-    const isMisread = code === undefined && cause instanceof Error && cause.name === "ValueError"
-    return new DestinationError({
-      code: code ?? (cause instanceof RangeError ? "VALUE_NOT_SUPPORTED" : isMisread ? "VALUE_TYPE" : "DESTINATION_FAILED"),
-      message: isMisread ? `${place}: ${message}. ${MISREAD}` : `${place}: ${message}`,
-      path: [this.request.name],
-      retryable,
-      row,
-      ...(column === undefined ? {} : { column }),
-      cause,
-    })
-  }
-
-  /** Invariants 2 and 7: rows and checkpoint in one transaction, and only with an epoch that is not behind. */
-  commit(checkpoint: Checkpoint, final: boolean): Record<string, never> {
-    const { database } = this
-    database.exec(
-      `CREATE TABLE IF NOT EXISTS ${CHECKPOINTS} (pipeline TEXT, destination TEXT, run_id TEXT, cursors TEXT, epoch INTEGER, batch_id INTEGER, PRIMARY KEY (pipeline, destination))`,
-    )
-    const { changes } = database
-      .prepare(
-        `INSERT INTO ${CHECKPOINTS} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-         run_id = excluded.run_id, cursors = excluded.cursors, epoch = excluded.epoch, batch_id = excluded.batch_id WHERE epoch <= excluded.epoch`,
-      )
-      .run(
-        checkpoint.pipeline,
-        this.request.name,
-        checkpoint.runId,
-        JSON.stringify(checkpoint.cursors),
-        checkpoint.epoch,
-        checkpoint.batchId,
-      )
-    if (Number(changes) === 0) {
-      throw new DestinationError({
-        code: "LEASE_LOST",
-        message: `${checkpoint.pipeline} / ${this.request.name}: a later run has committed to this table, so this one may not.`,
-        path: [checkpoint.pipeline, this.request.name],
-      })
-    }
-    database.exec("COMMIT")
-    if (!final) database.exec("BEGIN IMMEDIATE")
-    return {}
-  }
-
-  private existingColumns(): ReadonlyArray<{ readonly name: string }> {
-    const { table } = this.request.config
-    return this.database.prepare(`PRAGMA table_xinfo(${quoteName(table)})`).all() as unknown as ReadonlyArray<{ readonly name: string }>
-  }
-
-  /** Makes the table, or adds the columns that it lacks. */
-  private prepareTable(schema: BatchSchema): true {
-    const { table } = this.request.config
-    const existing = this.existingColumns()
-    if (existing.length === 0) return this.createTable(schema)
-    const names = new Set(existing.map((column) => column.name.toLowerCase()))
-    const missing = schema.columns.filter((column) => !names.has(column.name.toLowerCase()))
-    if (missing.length === 0) return true
-    if (this.request.schemaChanges !== "evolve") throw this.schemaError(missing)
-    for (const column of missing)
-      this.database.exec(`ALTER TABLE ${quoteName(table)} ADD COLUMN ${quoteName(column.name)} ${declaredType(column.type)}`)
-    return true
-  }
-
-  private createTable(schema: BatchSchema): true {
-    const { config, key, writeMode } = this.request
-    const columns = schema.columns.map((column) => `${quoteName(column.name)} ${declaredType(column.type)}`)
-    const primary = writeMode === "upsert" ? [`PRIMARY KEY (${key.map(quoteName).join(", ")})`] : []
-    this.database.exec(`CREATE TABLE ${quoteName(config.table)} (${[...columns, ...primary].join(", ")})`)
-    return true
-  }
-
-  private schemaError(missing: ReadonlyArray<ColumnSchema>): DestinationError {
-    const { name, config, schemaChanges } = this.request
-    const names = missing.map((column) => column.name).join(", ")
-    return new DestinationError({
-      code: "SCHEMA_CHANGED",
-      message: `${name}: the table ${config.table} has no column ${names}, and schema_changes is ${schemaChanges}. Add the column, select others, or set schema_changes: evolve.`,
-      path: [name],
-    })
-  }
-
-  private prepareInsert(): StatementSync {
-    const { config, writeMode, key } = this.request
-    const names = this.columns.map((column) => quoteName(column.name))
-    const conflict = writeMode === "upsert" ? upsertClause(key, this.columns) : ""
-    return this.database.prepare(
-      `INSERT INTO ${quoteName(config.table)} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) ${conflict}`,
-    )
-  }
-}
-
-const upsertClause = (key: ReadonlyArray<string>, columns: ReadonlyArray<ColumnSchema>): string => {
-  const others = columns
-    .filter((column) => !key.includes(column.name))
-    .map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
-  return `ON CONFLICT (${key.map(quoteName).join(", ")}) DO ${others.length === 0 ? "NOTHING" : `UPDATE SET ${others.join(", ")}`}`
-}
 
 const failed =
   (context: PluginContext & { readonly config: Config }) =>

@@ -18,7 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { readFailure } from "../files/failures.ts"
-import { checkCursorColumns, CursorFollower, type SqliteCursor } from "./cursor.ts"
+import { checkCursorColumns, CursorFollower, lookedBack, type SqliteCursor } from "./cursor.ts"
 import { describeSqlite, isSqliteError, openDatabase, quoteName, type SqliteValue } from "./database.ts"
 import { columnType, fromSqlite, storedType, toSqlite } from "./types.ts"
 
@@ -94,14 +94,29 @@ const SAMPLE = 1000
 const readSchema = (database: DatabaseSync, base: string, request: SourceRequest<Config>): BatchSchema => {
   const statement = prepare(database, `SELECT * FROM ${base} LIMIT ${SAMPLE}`)
   const columns = statement.columns()
+  const filled = request.config.table === undefined ? undefined : filledColumns(database, request.config.table)
   let sample: ReadonlyArray<Array<SqliteValue>> | undefined
   return {
     columns: columns.map((column, i): ColumnSchema => {
       const declared = Object.hasOwn(request.columns ?? {}, column.name) ? request.columns![column.name] : undefined
       const type = declared ?? columnType(column.type) ?? sampledType((sample ??= allRows(statement, request)), i)
-      return { name: column.name, type, nullable: true }
+      return { name: column.name, type, nullable: filled?.has(column.name) !== true }
     }),
   }
+}
+
+/**
+ * Columns of a table that never hold null: those that are declared so, and the number of the row. What a query gives may be null, whatever
+ * its tables declare.
+ */
+const filledColumns = (database: DatabaseSync, table: string): ReadonlySet<string> => {
+  const pragma = (name: string) => database.prepare(`PRAGMA ${name}(${quoteName(table)})`).all() as unknown
+  const columns = pragma("table_xinfo") as ReadonlyArray<{ name: string; type: string; notnull: number; pk: number }>
+  const indexes = pragma("index_list") as ReadonlyArray<{ origin: string }>
+  // A key of one INTEGER is the row's number, save where SQLite has made an index for it.
+  const key = columns.filter(({ pk }) => pk > 0)
+  const isNumber = key.length === 1 && key[0]!.type.toUpperCase() === "INTEGER" && indexes.every(({ origin }) => origin !== "pk")
+  return new Set([...columns.filter(({ notnull }) => notnull === 1), ...(isNumber ? key : [])].map(({ name }) => name))
 }
 
 const sampledType = (rows: ReadonlyArray<Array<SqliteValue>>, column: number) => {
@@ -122,13 +137,28 @@ const prepare = (database: DatabaseSync, sql: string): StatementSync => {
 }
 
 /** Values of `:last_run` and the like; SQLite ignores those that the query does not name. */
-const runtimeParameters = (_statement: StatementSync, request: SourceRequest<Config>): Record<string, SqliteValue> =>
-  Object.fromEntries(
-    Object.entries(request.runtimeValues).map(([name, value]) => [
-      name,
-      value === null || typeof value === "string" ? value : JSON.stringify(value),
-    ]),
-  )
+const runtimeParameters = (_statement: StatementSync, request: SourceRequest<Config>): Record<string, SqliteValue> => {
+  const values = Object.entries(request.runtimeValues).map(([name, value]): [string, SqliteValue] => [
+    name,
+    value === null || typeof value === "string" ? value : JSON.stringify(value),
+  ])
+  return { ...Object.fromEntries(values), ...lastRun(request) }
+}
+
+/**
+ * Where increments go by a column, `:last_run` is a little before its last value: a query that says `>` still gives the rows that share
+ * this
+ * value, of which those that were given before are left out afterwards.
+ */
+const lastRun = ({ incremental, cursor }: SourceRequest<Config>): { readonly last_run?: SqliteValue } => {
+  if (incremental?.column === undefined) return {}
+  const value = (cursor as SqliteCursor | undefined)?.value ?? incremental.initialValue
+  if (value === undefined) return {}
+  // A number of the first run is a text in the definition.
+  if (typeof value === "string" && /^-?\d+$/.test(value)) return { last_run: BigInt(value) - 1n }
+  const from = lookedBack(value, cursor === undefined ? undefined : incremental.lookback)
+  return { last_run: typeof from === "bigint" ? from - 1n : typeof from === "number" ? from - 1 : String(from).slice(0, -1) }
+}
 
 const OPERATORS = new Set(["=", "<>", "<", "<=", ">", ">="])
 
@@ -194,13 +224,6 @@ const cursorSql = (column: string | undefined, cursor: SqliteCursor | undefined,
   const from = cursor?.value ?? request.incremental?.initialValue
   if (from === undefined) return [{ sql: `${quoteName(column)} IS NOT NULL`, values: [] }]
   return [{ sql: `${quoteName(column)} >= ?`, values: [lookedBack(from, request.incremental?.lookback)] }]
-}
-
-/** The value to start from, earlier by `lookback` where it is a time. */
-const lookedBack = (value: string | number | bigint, lookback: number | undefined): SqliteValue => {
-  if (lookback === undefined || typeof value !== "string") return value
-  const time = Date.parse(value)
-  return Number.isNaN(time) ? value : new Date(time - lookback).toISOString().replace(/(\.\d+)?Z$/, value.endsWith("Z") ? "Z" : "")
 }
 
 const warnOfNulls = (database: DatabaseSync, base: string, column: string | undefined, request: SourceRequest<Config>): void => {

@@ -62,6 +62,16 @@ const outOf = async (
 }
 
 describe("the sqlite destination", () => {
+  it.each(["append", "replace"])("takes the rows of a process whose store is new, with %s", async (write_mode) => {
+    // Each `into` has a store of its own, whose epochs begin anew; what stands beside the rows has the higher one.
+    const store = memoryStore()
+    for (let id = 1; id <= 3; id++) await into([{ id }], { write_mode }, {}, { store })
+    await into([{ id: 4 }], { write_mode })
+    expect(table("SELECT id FROM people ORDER BY id").at(-1)).toEqual({ id: 4 })
+    await into([{ id: 5 }], { write_mode }, { sources: [{ type: "memory", incremental: true }] })
+    expect(table("SELECT max(id) AS last FROM people")).toEqual([{ last: 5 }])
+  })
+
   it("makes a table from the rows' columns and replaces what was there", async () => {
     await into([{ id: 1, name: "Ada" }], { write_mode: "replace" })
     await into(
@@ -163,6 +173,97 @@ describe("the sqlite destination", () => {
     expect((await into([{ id: 1 }], { write_mode: "append" }, incremental, { store })).rowsExtracted).toBe(1)
   })
 
+  const several = async (
+    rows: ReadonlyArray<Row>,
+    destinations: PipelineDefinition["destinations"],
+    more: Partial<PipelineDefinition> = {},
+  ) => {
+    await using engine = createEngine({ plugins: [memorySource({ rows }), sqliteDestination], projectRoot: root, store: memoryStore() })
+    return await engine.run({ name: "into", sources: [{ type: "memory", incremental: true, batch_size: 2 }], destinations, ...more })
+  }
+  const to = (table: string, more: object = {}) => ({ type: "sqlite", name: table, path: "test.db", table, ...more })
+
+  it("writes several tables of one file in one run, each with its own checkpoint, at once and again", async () => {
+    const orders = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({ id: i, items: Array.from({ length: i % 3 }, (_unused, j) => ({ sku: `s${j}` })) }))
+    const more: Partial<PipelineDefinition> = {
+      transforms: [{ type: "flatten", children: { items: { key: "id" } } }],
+      sources: [{ type: "memory", incremental: true, batch_size: 2, columns: { items: "json" } }],
+    }
+    const destinations = [
+      to("orders", { write_mode: "append", flush_interval: "0s" }),
+      to("items", { rows: "items", write_mode: "append", flush_interval: "0s" }),
+      to("copies", { write_mode: "upsert", key: "id" }),
+    ]
+    await several(orders(9), destinations, more)
+    await several(orders(20), destinations, more)
+    expect(table("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM orders")).toEqual([{ n: 20, ids: 20 }])
+    expect(table("SELECT count(*) AS n FROM copies")).toEqual([{ n: 20 }])
+    expect(table("SELECT count(*) AS n, count(DISTINCT _parent_id * 10 + _index) AS keys FROM items")).toEqual([{ n: 19, keys: 19 }])
+    expect(table("SELECT destination FROM _deltaflow_checkpoints ORDER BY 1")).toEqual([
+      { destination: "copies" },
+      { destination: "items" },
+      { destination: "orders" },
+    ])
+  })
+
+  it("lets pipelines of one process write to one file at once", async () => {
+    const rows = Array.from({ length: 300 }, (_, i) => ({ id: i }))
+    const runs = Array.from({ length: 4 }, (_, i) => several(rows, [to(`t${i}`, { write_mode: "append" })], { name: `p${i}` }))
+    for (const run of await Promise.all(runs)) expect(run.rowsLoaded).toBe(300)
+    for (let i = 0; i < 4; i++) expect(table(`SELECT count(*) AS n FROM t${i}`)).toEqual([{ n: 300 }])
+  })
+
+  it("names the row that a second table of the file refuses, and commits nothing of it", async () => {
+    sql("CREATE TABLE second (id INTEGER UNIQUE, name TEXT NOT NULL)")
+    const rows = [
+      { id: 1, name: "a" },
+      { id: 2, name: "b" },
+      { id: 3, name: null },
+      { id: 4, name: "d" },
+    ]
+    const failing = several(rows, [to("first", { write_mode: "append" }), to("second", { write_mode: "append" })])
+    await expect(failing).rejects.toThrow("second (second): row 3: NOT NULL constraint failed: second.name")
+    expect(table("SELECT * FROM second")).toEqual([])
+    expect(table("SELECT destination FROM _deltaflow_checkpoints")).toEqual([{ destination: "first" }])
+    const frozen = [to("first", { write_mode: "append" }), to("second", { write_mode: "append", schema_changes: "freeze" })]
+    await expect(several([{ id: 5, name: "e", more: 1 }], frozen)).rejects.toMatchObject({ code: "SCHEMA_CHANGED" })
+  })
+
+  it("leaves columns that rows do not have yet as they are, also of a second table", async () => {
+    sql(
+      "CREATE TABLE second (id INTEGER PRIMARY KEY, name TEXT, note TEXT); INSERT INTO second VALUES (1, 'old', 'kept'), (2, 'old', 'kept')",
+    )
+    const upsert = { write_mode: "upsert", key: "id" }
+    const source = { type: "memory", batch_size: 1 }
+    await several(
+      [
+        { id: 1, name: "a" },
+        { id: 2, name: "b", note: "new" },
+      ],
+      [to("first", upsert), to("second", upsert)],
+      { sources: [source] },
+    )
+    expect(table("SELECT * FROM second")).toMatchObject([
+      { id: 1, name: "a" },
+      { id: 2, name: "b", note: "new" },
+    ])
+  })
+
+  it("waits for another process that writes, and holds up nothing else meanwhile", async () => {
+    const other = open()
+    other.exec("CREATE TABLE t (a); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)")
+    let ticks = 0
+    const ticking = setInterval(() => {
+      if (++ticks === 10) other.exec("COMMIT")
+    }, 5)
+    const run = await into([{ id: 1 }])
+    clearInterval(ticking)
+    other.close()
+    expect(run.rowsLoaded).toBe(1)
+    expect(ticks).toBeGreaterThanOrEqual(10)
+  })
+
   it("makes the folder of a new file", async () => {
     await into([{ id: 1 }], { path: "new/folder/test.db" })
     expect((await outOf({ path: "new/folder/test.db", table: "people" })).rows).toEqual([{ id: 1 }])
@@ -211,6 +312,25 @@ describe("the sqlite source", () => {
     expect(Object.values(rows[1]!).every((value) => value === null)).toBe(true)
   })
 
+  it("knows which columns are never null, of a table and not of a query", async () => {
+    sql(`CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT NOT NULL, note TEXT);
+      CREATE TABLE b (id INTEGER PRIMARY KEY DESC, name TEXT); CREATE TABLE c (x INTEGER, y INTEGER, z, PRIMARY KEY (x, y));
+      CREATE TABLE d (id INTEGER PRIMARY KEY, a INTEGER NOT NULL) WITHOUT ROWID; CREATE VIEW e AS SELECT a.name FROM b LEFT JOIN a USING (id);
+      INSERT INTO b VALUES (NULL, 'x'); INSERT INTO c VALUES (NULL, NULL, NULL)`)
+    await using engine = createEngine({ plugins: [sqliteSource, memoryDestination()], projectRoot: root })
+    const filled = async (source: Record<string, unknown>): Promise<ReadonlyArray<string>> => {
+      const sources = [{ type: "sqlite", path: "test.db", ...source }]
+      const { columns } = await engine.explain({ name: "look", sources, destinations: [{ type: "memory" }] })
+      return columns!.filter(({ nullable }) => !nullable).map(({ name }) => name)
+    }
+    expect(await filled({ table: "a" })).toEqual(["id", "name"])
+    expect(await filled({ table: "b" })).toEqual([])
+    expect(await filled({ table: "c" })).toEqual([])
+    expect(await filled({ table: "d" })).toEqual(["id", "a"])
+    expect(await filled({ table: "e" })).toEqual([])
+    expect(await filled({ query: "SELECT * FROM a" })).toEqual([])
+  })
+
   it("binds runtime values and reads a query", async () => {
     sql("CREATE TABLE t (a INTEGER, b TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y')")
     const { rows } = await outOf({ query: "SELECT a, :pipeline_name AS p FROM t WHERE b <> 'x'" })
@@ -253,6 +373,57 @@ describe("the sqlite source", () => {
     expect((await read()).rowsExtracted).toBe(3)
     expect((await read()).rowsExtracted).toBe(0)
     expect(output.rows().map((row) => row["id"])).toEqual([1, 2, 3, 4, 6, 7, 8])
+  })
+
+  it("loses no row where a query says > :last_run, and gives rows that are equal in all as often as they are", async () => {
+    sql("CREATE TABLE news (id INTEGER, at TEXT)")
+    for (const [column, first, second] of [
+      ["at", "'2025-01-01T00:00:00Z'", "'2025-01-02T00:00:00Z'"],
+      ["id", "5", "6"],
+    ] as const) {
+      sql("DELETE FROM news")
+      const [store, output] = [memoryStore(), memoryDestination()]
+      const incremental = { column, initial_value: column === "at" ? "2025-01-01" : 0 }
+      const read = async () => {
+        const before = output.rows().length
+        await using engine = createEngine({ plugins: [sqliteSource, output], projectRoot: root, store })
+        await engine.run({
+          name: "news",
+          sources: [{ type: "sqlite", path: "test.db", query: `SELECT ${column} FROM news WHERE ${column} > :last_run`, incremental }],
+          destinations: [{ type: "memory", write_mode: "append" }],
+        })
+        return output.rows().length - before
+      }
+      sql(`INSERT INTO news (${column}) VALUES (${first}), (${first})`)
+      expect(await read()).toBe(2)
+      sql(`INSERT INTO news (${column}) VALUES (${first})`)
+      expect(await read()).toBe(1)
+      sql(`INSERT INTO news (${column}) VALUES (${second})`)
+      expect(await read()).toBe(1)
+      expect(await read()).toBe(0)
+    }
+  })
+
+  it("forgets rows that no later run looks back to", async () => {
+    sql("CREATE TABLE late (id INTEGER, at TEXT)")
+    const [store, output] = [memoryStore(), memoryDestination()]
+    const read = async () => {
+      await using engine = createEngine({ plugins: [sqliteSource, output], projectRoot: root, store })
+      await engine.run({
+        name: "late",
+        sources: [{ type: "sqlite", path: "test.db", table: "late", incremental: { column: "at", key: "id", lookback: "1m" } }],
+        destinations: [{ type: "memory", write_mode: "append" }],
+      })
+      const [state] = await engine.getState("late")
+      return (JSON.parse(Object.values(state!.cursors)[0]!) as { seen: ReadonlyArray<string> }).seen.length
+    }
+    for (let hour = 0; hour < 5; hour++) {
+      sql(`INSERT INTO late VALUES (${hour}, '2025-01-01T0${hour}:00:00Z'), (${hour + 10}, '2025-01-01T0${hour}:00:30Z')`)
+      expect(await read()).toBe(2)
+    }
+    sql("INSERT INTO late VALUES (99, '2025-01-01T04:00:10Z')")
+    expect(await read()).toBe(3)
+    expect(output.rows()).toHaveLength(11)
   })
 
   it("refuses a value of another type with its row and column", async () => {

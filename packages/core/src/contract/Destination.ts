@@ -34,20 +34,69 @@ export interface Checkpoint {
   readonly batchId: number
 }
 
+/** Which columns of the table take which columns of the rows; undefined for all of the rows' own, as they are called. */
+export type Assignments = ReadonlyArray<{ readonly column: string; readonly from: string }> | undefined
+
+/** Columns of a table that keeps history. */
+export interface History {
+  readonly validFrom: string
+  readonly validTo: string
+  readonly isCurrent: string
+  /** Column of the rows that says since when a row holds; undefined for the start of the run. */
+  readonly changedAt: string | undefined
+}
+
+/**
+ * What becomes of the rows, where that is more than `append`, `replace` and `upsert` say. The engine has computed the conditions: two
+ * columns that it adds to the rows say what to do with each. Rows of one key come one after the other.
+ */
+export interface RowChanges {
+  /**
+   * Column of the rows: what to do where the table has the key. 0 for nothing, -1 to delete that row, else the number of an update, from 1.
+   */
+  readonly matched: string
+  /** Column of the rows: what to do where it has not. 0 for nothing, else the number of an insert, from 1. */
+  readonly missing: string
+  readonly updates: ReadonlyArray<Assignments>
+  /** What an insert does not assign is as the row has it. */
+  readonly inserts: ReadonlyArray<Assignments>
+  /** Columns that the engine has added, which are not to be stored. */
+  readonly added: ReadonlyArray<string>
+  /** Whether of several rows with one key the last one alone decides. */
+  readonly lastDecides: boolean
+  /** Whether rows of the table whose key has not come are deleted, at the final commit. */
+  readonly absence: boolean
+  /** Where rows are not changed but closed, and followed by new ones. `matched` is then -1 for a row that is gone. */
+  readonly history: History | undefined
+}
+
 export interface LoadRequest<Config> extends PluginContext {
   readonly config: Config
   /** Of the first batch. Later batches may widen it, under `schema_changes`. */
   readonly schema: BatchSchema
   readonly writeMode: WriteMode
   readonly key: ReadonlyArray<string>
+  /** There for `merge` and `scd2`, and where rows are deleted. Only a destination that `takesChanges` gets it. */
+  readonly changes?: RowChanges | undefined
   readonly schemaChanges: "evolve" | "freeze" | "discard" | "fail"
   readonly epoch: number
+  /**
+   * Whether a write that fails has to be told by that write, because the engine then looks for the row that is to blame. Where it is false,
+   * a
+   * later call may tell it, and nothing of the load counts any more. Default true.
+   */
+  readonly isolatesRows?: boolean
   /** What the last commit of this destination gave back as `state`, where the engine's store kept it. */
   readonly state: unknown
   /** False where `state` is never kept, as for a dead letter: then each commit counts by itself. Default true. */
   readonly keepsState?: boolean
   /** Whether the run starts over: the checkpoint that the destination holds does not count. */
   readonly fullRefresh: boolean
+}
+
+export interface CommittedRows {
+  /** Whether all rows of the sources have come, and none was rejected: only then is a key that has not come gone. */
+  readonly areAll: boolean
 }
 
 export interface CommitResult {
@@ -77,7 +126,7 @@ export interface Load {
   /** Whether `commit` may be called before the end. False for a replace, which readers must see whole or not at all. */
   readonly commitsEarly: boolean
   /** Makes everything written so far durable, together with the checkpoint. `final` is true once, at the end of the run. */
-  readonly commit: (checkpoint: Checkpoint, final: boolean) => Effect.Effect<CommitResult, DestinationError>
+  readonly commit: (checkpoint: Checkpoint, final: boolean, rows?: CommittedRows) => Effect.Effect<CommitResult, DestinationError>
   /** For people: `filtered_users.json`. */
   readonly label: string
   /** Where the rows are, for the host to show: an absolute path, or nothing. */
@@ -92,6 +141,8 @@ export interface Destination<Config = any> {
   readonly jsonSchema?: unknown
   readonly delivery: Delivery | ((config: Config, writeMode: WriteMode) => Delivery)
   readonly writeModes: ReadonlyArray<WriteMode>
+  /** Whether it does what `changes` of a request says. Needed for `merge`, `scd2` and `hard_deletes`. Default false. */
+  readonly takesChanges?: boolean
   /**
    * The checkpoint that a transactional destination keeps beside its rows; the engine believes it over its own store. Called before `open`;
    * must not create anything.

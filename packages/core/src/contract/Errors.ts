@@ -87,6 +87,8 @@ export interface Issue {
   readonly message: string
   /** Where in the definition: `transforms[1].condition`. */
   readonly path: string
+  /** Index of the character within the text at `path`, for what is found when no file is at hand. */
+  readonly position?: number
   readonly file?: string
   /** From 1. */
   readonly line?: number

@@ -42,6 +42,12 @@ export interface SourceRequest<Config> extends PluginContext {
   readonly incremental: IncrementalOptions | undefined
   /** Whether an input that is missing or empty is no error but no rows. Default false. */
   readonly optional?: boolean
+  /** Of a stream: whether to go on until the run is stopped, rather than to end at what is there. Default false. */
+  readonly follow?: boolean
+  /** Of a stream: a cursor to end at, where other destinations hold everything from there on. */
+  readonly until?: CursorValue
+  /** Whether rows are only looked at: nothing may change at the source. Default false. */
+  readonly looksOnly?: boolean
 }
 
 export interface IncrementalOptions {
@@ -111,8 +117,28 @@ export interface SourceReader {
   readonly totalRows?: number
   /** Bytes in all, where the source knows; for progress. */
   readonly totalBytes?: number
+  /**
+   * Whether a column that a batch lacks is unknown rather than null: destinations leave it as it is, and steps leave out what they would
+   * make of it. Default false.
+   */
+  readonly isPartial?: boolean
+  /**
+   * Says that everything up to the cursor is durable in all destinations, so that the source may forget it. Called after their commits,
+   * with
+   * cursors that never go back; a failure ends the run, whose rows stay.
+   */
+  readonly acknowledge?: (cursor: CursorValue) => Effect.Effect<void, SourceError>
+  /** How far behind the rows are that were read last, as far as the source knows. Asked often. */
+  readonly lag?: () => SourceLag
   /** Called at most once, after the planner has seen the schema. */
   readonly read: (offer: Pushdown) => SourceRead
+}
+
+/** How far a stream is behind its origin. */
+export interface SourceLag {
+  readonly bytes?: number
+  /** Since what was read last was committed there; 0 where nothing is left to read. */
+  readonly seconds?: number
 }
 
 export interface SourceRead {
@@ -161,5 +187,11 @@ export interface Source<Config = any> {
   readonly fingerprint?: (config: Config) => unknown
   /** Whether `incremental` works with this source. Default false. */
   readonly supportsIncremental?: boolean
+  /** Whether a config makes it a stream: cursors are kept without `incremental`, and it may go on for ever. Default: never. */
+  readonly isStream?: (config: Config) => boolean
+  /** Of a stream: negative where `a` stands before `b`, 0 where they are the same place. */
+  readonly compareCursors?: (a: CursorValue, b: CursorValue) => number
+  /** Gives back what it keeps at its origin for a pipeline, whose cursors are forgotten. Nothing there is no error. */
+  readonly forget?: (context: PluginContext & { readonly config: Config }) => Effect.Effect<void, SourceError>
   readonly open: (request: SourceRequest<Config>) => Effect.Effect<SourceReader, SourceError, Scope.Scope>
 }

@@ -125,6 +125,18 @@ export interface StoredCheckpoint {
   readonly updatedAt: number
 }
 
+/** Whose states: a step keeps them for one destination of one pipeline, because each destination has its own checkpoint. */
+export interface StepPlace {
+  readonly pipeline: string
+  readonly destination: string
+}
+
+/** What a step keeps of one key from run to run. */
+export interface StepState {
+  readonly key: string
+  readonly value: string
+}
+
 export interface StoredDefinition {
   readonly name: string
   readonly revision: number
@@ -155,11 +167,15 @@ export interface StoreReader {
   readonly listEvents: (filter: EventFilter) => Result<ReadonlyArray<EngineEvent>>
   /** Sorted by destination. */
   readonly getCheckpoints: (pipeline: string) => Result<ReadonlyArray<StoredCheckpoint>>
+  /** The newest value of each key, in the order of the keys; undefined where there is none. */
+  readonly getStepStates: (place: StepPlace, keys: ReadonlyArray<string>) => Result<ReadonlyArray<string | undefined>>
+  /** The greatest version that has states, 0 where there are none. */
+  readonly lastStepVersion: (place: StepPlace) => Result<number>
   readonly getDefinition: (name: string) => Result<StoredDefinition | undefined>
   /** Sorted by name, by code point. */
   readonly listDefinitions: (page?: Page) => Result<ReadonlyArray<StoredDefinition>>
   readonly countDefinitions: () => Result<number>
-  /** As it was last taken or renewed, expired or not; undefined where nobody holds it. */
+  /** Who holds it now, by the store's clock; undefined where nobody does, because it was released or has expired. */
   readonly getLease: (name: string) => Result<Lease | undefined>
 }
 
@@ -188,7 +204,18 @@ export interface Store extends StoreReader {
   readonly releaseLease: (lease: Lease) => Result<void>
   /** Invariant 7: writes only while `lease` is held at its epoch and not expired; gives false otherwise. */
   readonly saveCheckpoint: (checkpoint: StoredCheckpoint, lease: Lease) => Result<boolean>
+  /** Removes the states of steps too. */
   readonly deleteCheckpoints: (pipeline: string, lease: Lease) => Result<boolean>
+  /**
+   * Adds states of a version, in the place of those of the same key and version; older ones stay. Writes only while `lease` is held, as
+   * `saveCheckpoint`. No key comes twice.
+   */
+  readonly saveStepStates: (place: StepPlace, version: number, states: ReadonlyArray<StepState>, lease: Lease) => Result<boolean>
+  /**
+   * Removes the states of versions before `from` and after `to`, and those that one of version `to` has taken the place of. Writes only
+   * while `lease` is held, as `saveCheckpoint`.
+   */
+  readonly pruneStepStates: (place: StepPlace, from: number, to: number, lease: Lease) => Result<boolean>
   /**
    * Revision 1 for a new name, one more where `definition` differs, the same where it does not; `source` is replaced in any case.
    * Gives what is stored now.
@@ -200,7 +227,10 @@ export interface Store extends StoreReader {
   }) => Result<StoredDefinition>
   /** Gives false where there is no such name. */
   readonly setPaused: (name: string, paused: boolean) => Result<boolean>
-  /** Removes definition, runs, events and checkpoints; the lease keeps its epoch. Gives false where there was none of these. */
+  /**
+   * Removes definition, runs, events, checkpoints and states of steps; the lease keeps its epoch. Gives false where there was none of
+   * these.
+   */
   readonly deleteDefinition: (name: string) => Result<boolean>
   /** Frees what the store holds; every later call fails. May be called twice. */
   readonly close: () => Effect.Effect<void>

@@ -6,7 +6,7 @@
 import type { Batch } from "../model/Batch.ts"
 import type { Row } from "../model/Value.ts"
 import type { RowsLoad } from "./defineEffect.ts"
-import type { Checkpoint, CommitResult, Destination, LoadRequest } from "./Destination.ts"
+import type { Checkpoint, CommitResult, CommittedRows, Destination, LoadRequest } from "./Destination.ts"
 import type { PluginContext } from "./Plugin.ts"
 import type { Source } from "./Source.ts"
 import { destinationFields, type DestinationTraits, type ReadRequest, sourceFields, type SourceTraits, type Yielded } from "./traits.ts"
@@ -52,7 +52,7 @@ export interface OpenLoad extends Pick<RowsLoad, "commitsEarly" | "label" | "loc
   /** Takes the rows of one batch, as plain objects. In order, one call at a time. */
   readonly write: (rows: ReadonlyArray<Row>, batch: Batch) => Promise<void> | void
   /** Makes everything durable with the checkpoint. `final` is true once, at the end. */
-  readonly commit?: (checkpoint: Checkpoint, final: boolean) => Promise<CommitResult | void> | CommitResult | void
+  readonly commit?: (checkpoint: Checkpoint, final: boolean, rows: CommittedRows) => Promise<CommitResult | void> | CommitResult | void
   /** Always called at the end, after the final commit or without one. */
   readonly close?: (committed: boolean) => Promise<void> | void
 }

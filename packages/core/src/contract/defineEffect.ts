@@ -6,18 +6,18 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Batch, RowsError } from "../model/Batch.ts"
 import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
 import type { CursorValue } from "../model/Cursor.ts"
 import { RowSchema } from "../model/RowSchema.ts"
 import type { Row } from "../model/Value.ts"
-import type { Checkpoint, CommitResult, Destination, Load, LoadRequest } from "./Destination.ts"
+import type { Checkpoint, CommitResult, CommittedRows, Destination, Load, LoadRequest } from "./Destination.ts"
 import { DeltaflowError, DestinationError, SourceError } from "./Errors.ts"
 import type { PluginContext } from "./Plugin.ts"
 import type { Source, SourceBatch, SourceReader, SourceRequest } from "./Source.ts"
-import type { RowResult, Transform, TransformContext } from "./Transform.ts"
+import type { FinishResult, RowResult, SetupContext, StateFunctions, Transform, TransformContext } from "./Transform.ts"
 import { defineTransform as transformOf, type TransformTraits } from "./defineTransform.ts"
 import { isRetryable, messageOf } from "./thrown.ts"
 import { destinationFields, type DestinationTraits, type ReadRequest, sourceFields, type SourceTraits, type Yielded } from "./traits.ts"
@@ -116,7 +116,7 @@ export interface RowsLoad {
   /** Takes the rows of one batch, as plain objects. When it fails, none of them may be in the load. */
   readonly write: (rows: ReadonlyArray<Row>, batch: Batch) => Effect.Effect<void, unknown>
   /** Makes everything durable with the checkpoint. `final` is true once, at the end. */
-  readonly commit?: (checkpoint: Checkpoint, final: boolean) => Effect.Effect<CommitResult | void, unknown>
+  readonly commit?: (checkpoint: Checkpoint, final: boolean, rows: CommittedRows) => Effect.Effect<CommitResult | void, unknown>
   /** Whether `commit` may be called before the end. Default false. */
   readonly commitsEarly?: boolean
   /** For people. Default: the destination's name. */
@@ -157,8 +157,8 @@ const toLoad = (load: RowsLoad, name: string, failed: (cause: unknown) => Destin
   ...(load.location === undefined ? {} : { location: load.location }),
   commitsEarly: load.commitsEarly ?? false,
   write: (batch) => Effect.suspend(() => load.write(batch.toRows(), batch)).pipe(Effect.mapError(failed)),
-  commit: (checkpoint, final) =>
-    Effect.suspend(() => load.commit?.(checkpoint, final) ?? Effect.void).pipe(
+  commit: (checkpoint, final, rows = { areAll: false }) =>
+    Effect.suspend(() => load.commit?.(checkpoint, final, rows) ?? Effect.void).pipe(
       Effect.mapError(failed),
       Effect.map((result) => result ?? {}),
     ),
@@ -179,27 +179,70 @@ export const destinationFailure =
     })
   }
 
-/** Exactly one of the three. See `Transform.ts` for what each may do; a failure is an error of the row, or of the batch. */
-export interface TransformOptions<Config> extends TransformTraits<Config> {
-  readonly row?: (row: Row, context: TransformContext<Config>) => Effect.Effect<RowResult, unknown>
-  readonly patch?: (row: Readonly<Row>, context: TransformContext<Config>) => Effect.Effect<Row | null | undefined, unknown>
-  readonly batch?: (rows: ReadonlyArray<Row>, context: TransformContext<Config>) => Effect.Effect<ReadonlyArray<Row>, unknown>
+/**
+ * Exactly one of `row`, `patch` and `batch`. See `Transform.ts` for what each may do; a failure is an error of the row, or of the batch.
+ */
+export interface TransformOptions<Config, State> extends TransformTraits<Config>, Pick<StateFunctions, "eachRun"> {
+  /** Makes the state before the first row. What it acquires in its scope is released at the end of the run, however it ends. */
+  readonly setup?: (context: SetupContext<Config>) => Effect.Effect<State, unknown, Scope.Scope>
+  readonly row?: (row: Row, context: TransformContext<Config, State>) => Effect.Effect<RowResult, unknown>
+  readonly patch?: (row: Readonly<Row>, context: TransformContext<Config, State>) => Effect.Effect<Row | null | undefined, unknown>
+  readonly batch?: (rows: ReadonlyArray<Row>, context: TransformContext<Config, State>) => Effect.Effect<ReadonlyArray<Row>, unknown>
+  /** The last rows: an effect with them, or a stream. */
+  readonly finish?: (context: TransformContext<Config, State>) => Effect.Effect<FinishResult, unknown> | Stream.Stream<Row, unknown>
 }
 
 /**
- * A transform from a function that gives an effect. Each effect runs in a fiber of its own, which is interrupted when the run ends early.
- * Throws `TypeError` where not exactly one of `row`, `patch` and `batch` is given.
+ * A transform from functions that give effects. Each effect runs in a fiber of its own, which is interrupted when the run ends early.
+ * Throws `TypeError` as the Promise form does.
  */
-export const defineTransform = <Config = unknown>({ row, patch, batch, ...traits }: TransformOptions<Config>): Transform<Config> =>
-  transformOf<Config>({
+export const defineTransform = <Config = unknown, State = undefined>(options: TransformOptions<Config, State>): Transform<Config> => {
+  const { setup, row, patch, batch, finish, ...traits } = options
+  return transformOf<Config, Held<Config, State>>({
     ...traits,
-    ...(row === undefined ? {} : { row: (value, context) => runEffect(row(value, context), context) }),
-    ...(patch === undefined ? {} : { patch: (value, context) => runEffect(patch(value, context), context) }),
-    ...(batch === undefined ? {} : { batch: (rows, context) => runEffect(batch(rows, context), context) }),
+    ...(setup === undefined
+      ? {}
+      : { setup: (context: SetupContext<Config>) => hold(setup, context), close: ({ state }) => Effect.runPromise(state.release) }),
+    ...(row === undefined ? {} : { row: (value, context) => runEffect(row(value, contextWith(context)), context) }),
+    ...(patch === undefined ? {} : { patch: (value, context) => runEffect(patch(value, contextWith(context)), context) }),
+    ...(batch === undefined ? {} : { batch: (rows, context) => runEffect(batch(rows, contextWith(context)), context) }),
+    ...(finish === undefined ? {} : { finish: (context) => lastRows(finish(contextWith(context)), context) }),
   })
+}
+
+/** A state with what releases it. */
+interface Held<Config, State> {
+  readonly release: Effect.Effect<void>
+  readonly context: TransformContext<Config, State>
+}
+
+const hold = async <Config, State>(
+  setup: (context: SetupContext<Config>) => Effect.Effect<State, unknown, Scope.Scope>,
+  context: SetupContext<Config>,
+): Promise<Held<Config, State>> => {
+  const scope = Scope.makeUnsafe()
+  const exit = await Effect.runPromiseExit(
+    Scope.provide(
+      Effect.suspend(() => setup(context)),
+      scope,
+    ),
+    { signal: context.signal },
+  )
+  if (Exit.isFailure(exit)) await Effect.runPromise(Scope.close(scope, exit))
+  return { release: Scope.close(scope, Exit.void), context: { ...context, state: valueOf(exit) } }
+}
+
+/** Without `setup` there is no state, and the context is the one that was given. */
+const contextWith = <Config, State>(context: TransformContext<Config, Held<Config, State>>): TransformContext<Config, State> =>
+  (context.state as Held<Config, State> | undefined)?.context ?? (context as TransformContext<Config, never>)
+
+const lastRows = (
+  given: Effect.Effect<FinishResult, unknown> | Stream.Stream<Row, unknown>,
+  context: SetupContext,
+): FinishResult | Promise<FinishResult> => (Stream.isStream(given) ? Stream.toAsyncIterable(given) : runEffect(given, context))
 
 /** The result itself where the effect does not wait, so that a row costs no turn of the event loop. */
-const runEffect = <A>(effect: Effect.Effect<A, unknown>, { signal }: TransformContext): A | Promise<A> => {
+const runEffect = <A>(effect: Effect.Effect<A, unknown>, { signal }: SetupContext): A | Promise<A> => {
   const fiber = Effect.runFork(effect, { signal })
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) return valueOf(exit)

@@ -25,6 +25,7 @@ export const errorCodes = {
   UNSUPPORTED_EXPRESSION: "This part of PostgreSQL's expression language is not there.",
   EXPRESSION_TYPE: "An operator or function does not take values of these types.",
   EXPRESSION_LIMIT: "The expression is too long or too deep.",
+  SQL_INVALID: "The query of a step is not one SELECT that the SQL engine takes, over tables that there are.",
   // Values at run time
   DIVISION_BY_ZERO: "A number was divided by zero.",
   NUMBER_OUT_OF_RANGE: "A number does not fit its type.",
@@ -42,19 +43,23 @@ export const errorCodes = {
   WRONG_ENCODING: "The bytes are not text in the encoding that is declared.",
   ROW_TOO_LARGE: "One row is larger than the limit.",
   CORRUPT_ARCHIVE: "The compressed file is damaged, or grows past the limit.",
+  CORRUPT_FILE: "The file is damaged, cut off, or of another kind.",
   SCHEMA_CHANGED: "The columns or types differ from what was known before.",
   VALUE_TYPE: "A value is not of its column's type.",
+  RANGE_REFUSED: "A range cannot be read again without adding, losing or doubling rows.",
+  STATE_LOST: "What a step kept from earlier runs is not in the store that the run uses.",
   CURSOR_INVALID: "The stored cursor cannot be used with this source.",
   // Transforms
   SCHEMA_VIOLATION: "A row is not what the section `schema` says.",
   CUSTOM_STEP_FAILED: "A custom step threw, or gave something that is no row.",
+  SQL_FAILED: "The query of a step failed while it ran.",
   SPILL_FAILED: "Rows that do not fit into memory could not be kept on disk.",
   MODULE_FAILED: "A module could not be loaded, or has no such export.",
   // Destinations
   DESTINATION_FAILED: "The destination failed while it was opened, written or committed.",
   OUTPUT_NOT_WRITABLE: "The output's folder or file cannot be written.",
   DISK_FULL: "There is no room left where the output is written, or where rows wait that do not fit into memory.",
-  VALUE_NOT_SUPPORTED: "The destination has no way to hold this value.",
+  VALUE_NOT_SUPPORTED: "The destination, or the table of a query, has no way to hold this value.",
   DEAD_LETTER_FAILED: "A rejected row could not be put into the dead letter, so the run stopped.",
   // Engine
   RUN_CANCELLED: "The run was cancelled.",

@@ -68,9 +68,9 @@ export const toDestination = <Config>({ checkpoint, open, ...traits }: Destinati
           ...(label === undefined ? {} : { label }),
           ...(location === undefined ? {} : { location }),
           write: (rows, batch) => calling(() => load.write(rows, batch)),
-          commit: (checkpointNow, final) =>
+          commit: (checkpointNow, final, rows) =>
             Effect.tap(
-              calling(() => load.commit?.(checkpointNow, final)),
+              calling(() => load.commit?.(checkpointNow, final, rows)),
               () => Effect.sync(() => void (committed ||= final)),
             ),
         } satisfies RowsLoad

@@ -42,6 +42,8 @@ export interface DestinationTraits<Config> {
   readonly delivery?: Delivery
   /** Default `["append"]`. */
   readonly writeModes?: ReadonlyArray<WriteMode>
+  /** Whether `open` does what `changes` of its request says. Needed for `merge`, `scd2` and `hard_deletes`. Default false. */
+  readonly takesChanges?: boolean
 }
 
 /** A destination but for what opens it. */
@@ -52,4 +54,5 @@ export const destinationFields = <Config>(traits: DestinationTraits<Config>): Om
   config: traits.config ?? anyConfig<Config>(),
   delivery: traits.delivery ?? "none",
   writeModes: traits.writeModes ?? ["append"],
+  ...(traits.takesChanges === undefined ? {} : { takesChanges: traits.takesChanges }),
 })

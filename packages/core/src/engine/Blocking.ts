@@ -9,12 +9,14 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { PipelineError } from "../contract/Errors.ts"
 import { Batch } from "../model/Batch.ts"
-import type { BlockingHost, BlockingRun } from "../transform/blocking/host.ts"
+import type { Plan } from "../pipeline/Plan.ts"
+import type { BlockingRun } from "../transform/blocking/host.ts"
 import { SpillFile } from "../transform/blocking/spill.ts"
 import { placeOf } from "../transform/failure.ts"
-import type { LaterSteps } from "../transform/Step.ts"
+import { type BlockingSteps, sidesOf } from "../transform/Step.ts"
 import type { Memory } from "./Memory.ts"
 import { type Extracted, type ExtractOptions, extractSide } from "./Extract.ts"
+import { sqlOpener } from "./SqlTables.ts"
 import { collectRejections, type StepsOptions, transformBatch, transformFailure, type Transformed } from "./Steps.ts"
 
 type BlockingOptions = ExtractOptions & StepsOptions
@@ -25,13 +27,16 @@ export const defaultTempFolder = (): string => path.join(tmpdir(), `deltaflow-${
 /** Of `buffer_memory`, what bounds the rows between the stages where `blocking` steps hold rows too. */
 export const queueMemory = (bufferMemory: number, blocking: number): number => (blocking === 0 ? bufferMemory : bufferMemory / 4)
 
+/** How many blocking steps share the memory. */
+export const blockingCount = (plan: Plan): number => plan.steps.later.filter(({ kind }) => kind === "blocking").length
+
 /** What each of the blocking steps may hold. */
 const stepMemory = (bufferMemory: number, blocking: number): number => (bufferMemory - queueMemory(bufferMemory, blocking)) / blocking
 
 /** Takes the items through one blocking step and the row-wise steps behind it. */
 export const throughBlocking = (
   options: BlockingOptions,
-  steps: LaterSteps,
+  steps: BlockingSteps,
   memory: Memory,
   items: Stream.Stream<Transformed, PipelineError>,
 ): Stream.Stream<Transformed, PipelineError> =>
@@ -39,23 +44,28 @@ export const throughBlocking = (
     Effect.gen(function* () {
       const { pipeline } = options
       const openSpill = yield* spillOpener(options, steps.step)
-      const host: BlockingHost = {
-        memory: stepMemory(pipeline.bufferMemory, options.plan.steps.later.length),
+      const room = {
+        memory: stepMemory(pipeline.bufferMemory, blockingCount(options.plan)),
         batchSize: Math.max(...pipeline.sources.map((source) => source.batchSize)),
-        openSpill,
       }
-      const stage = new BlockingStage(options, steps, steps.start(host), memory)
-      const step = pipeline.steps[steps.step]!
-      const side = step.type === "join" ? extractSide(options, step.with, memory) : Stream.empty
-      return side.pipe(
-        Stream.mapEffect((item) => stage.takeSide(item)),
+      const sql = yield* sqlOpener(options, steps.step, room)
+      const remembered = options.remembering?.step === steps.step ? { remembered: options.remembering.states } : {}
+      const stage = new BlockingStage(options, steps, steps.start({ ...room, openSpill, openSql: sql.open, ...remembered }), memory)
+      return Stream.fromIterable(sidesOf([pipeline.steps[steps.step]!])).pipe(
+        Stream.flatMap((source) => Stream.mapEffect(extractSide(options, source, memory), (item) => stage.takeSide(item, source)), {
+          concurrency: 1,
+        }),
         Stream.concat(Stream.flatMap(items, (item) => stage.take(item), { concurrency: 1 })),
         Stream.filter((item) => item !== undefined),
-        Stream.concat(Stream.suspend(() => stage.given())),
+        Stream.concat(Stream.suspend(() => interruptible(stage.given(), sql.interrupt))),
         Stream.concat(Stream.suspend(() => Stream.fromIterable(stage.cursors()))),
       )
     }),
   )
+
+/** Whoever stops to wait for the next item has `interrupt` called: a query would go on until it has a row. */
+const interruptible = <A>(items: Stream.Stream<A, PipelineError>, interrupt: Effect.Effect<void>): Stream.Stream<A, PipelineError> =>
+  Stream.transformPull(items, (pull) => Effect.succeed(Effect.onInterrupt(pull, () => interrupt)))
 
 /** One spill file, opened when it is first asked for, and closed with the scope. */
 const spillOpener = ({ spill, pipeline }: StepsOptions, step: number): Effect.Effect<() => Promise<SpillFile>, never, Scope.Scope> => {
@@ -79,13 +89,13 @@ const closeSpill = async (opened: Promise<SpillFile> | undefined): Promise<void>
 
 class BlockingStage {
   private readonly options: StepsOptions
-  private readonly steps: LaterSteps
+  private readonly steps: BlockingSteps
   private readonly run: BlockingRun
   private readonly memory: Memory
   /** The last cursor of each source. */
   private readonly waiting = new Map<string, NonNullable<Transformed["cursor"]>>()
 
-  constructor(options: StepsOptions, steps: LaterSteps, run: BlockingRun, memory: Memory) {
+  constructor(options: StepsOptions, steps: BlockingSteps, run: BlockingRun, memory: Memory) {
     this.options = options
     this.steps = steps
     this.run = run
@@ -109,12 +119,12 @@ class BlockingStage {
     )
   }
 
-  /** Takes rows of the source that a join reads for itself. */
-  takeSide(item: Extracted): Effect.Effect<Transformed | undefined, PipelineError> {
+  /** Takes rows of a source that the step reads for itself. */
+  takeSide(item: Extracted, source: string): Effect.Effect<Transformed | undefined, PipelineError> {
     const batch = item.kind === "batch" ? item.batch : Batch.empty({ columns: [] })
     const rejected = collectRejections(this.options, batch)
     return this.taken({ ...itemOf(batch, item.permits, []), release: item.release }, rejected, () =>
-      this.run.addSide!(batch, rejected.onRowError),
+      this.run.addSide!(batch, source, rejected.onRowError),
     )
   }
 
@@ -167,7 +177,7 @@ class BlockingStage {
       yield* Effect.yieldNow
       this.options.state.counters.addBlocking(this.steps.step, { rowsOut: batch.length })
       const done = yield* transformBatch(this.options, this.steps, batch, this.steps.step + 1)
-      return itemOf(done.batch, permits, done.rejections)
+      return { ...itemOf(done.batch, permits, done.rejections), ...done }
     })
   }
 

@@ -1,4 +1,5 @@
 /** The counts of one run. Invariant 5: every row read ends as loaded, filtered by a step, or rejected with a reason. */
+import type { SourceLag } from "../contract/Source.ts"
 import type { RunStage } from "../contract/Store.ts"
 import type { DestinationProgress, RunProgress, SourceProgress, StepProgress } from "./Options.ts"
 
@@ -12,6 +13,7 @@ interface SourceCount {
   totalBytes: number | undefined
   done: boolean
   durationMs: number
+  lag: SourceLag | undefined
 }
 
 interface StepCount {
@@ -27,6 +29,8 @@ interface DestinationCount {
   readonly name: string
   label: string
   location: string | undefined
+  /** Rows that came for it. */
+  offered: number
   rows: number
   durationMs: number
 }
@@ -75,9 +79,10 @@ export class Counters {
       totalBytes: undefined,
       done: false,
       durationMs: 0,
+      lag: undefined,
     }))
     this.steps = names.steps.map(({ name, type }) => ({ name, type, rowsIn: 0, rowsOut: 0, rejected: 0, durationMs: 0 }))
-    this.destinations = names.destinations.map((name) => ({ name, label: name, location: undefined, rows: 0, durationMs: 0 }))
+    this.destinations = names.destinations.map((name) => ({ name, label: name, location: undefined, offered: 0, rows: 0, durationMs: 0 }))
   }
 
   begin(stage: StageName): void {
@@ -131,7 +136,7 @@ export class Counters {
   reset(): void {
     for (const source of this.sources) Object.assign(source, { rows: 0, bytes: 0, done: false })
     for (const step of this.steps) Object.assign(step, { rowsIn: 0, rowsOut: 0, rejected: 0 })
-    for (const destination of this.destinations) destination.rows = 0
+    for (const destination of this.destinations) Object.assign(destination, { offered: 0, rows: 0 })
     this.loaded = 0
     this.rejected = 0
   }
@@ -142,7 +147,7 @@ export class Counters {
       stage: this.stage,
       sources: this.sources.map((source): SourceProgress => ({ ...source })),
       steps: this.timedSteps().map(({ rejected: _, ...step }): StepProgress => step),
-      destinations: this.destinations.map((destination): DestinationProgress => ({ ...destination })),
+      destinations: this.destinations.map(({ offered: _, ...destination }): DestinationProgress => destination),
       read: this.read,
       loaded: this.loaded,
       filtered: this.filtered,
@@ -158,7 +163,6 @@ export class Counters {
   }
 
   stages(): ReadonlyArray<RunStage> {
-    const out = this.steps.at(-1)?.rowsOut ?? this.read
     return [
       ...this.sources.map((source) => ({
         name: `extract: ${source.name}`,
@@ -174,7 +178,7 @@ export class Counters {
       })),
       ...this.destinations.map((destination) => ({
         name: `load: ${destination.label}`,
-        rowsIn: out,
+        rowsIn: destination.offered,
         rowsOut: destination.rows,
         durationMs: Math.round(destination.durationMs),
       })),

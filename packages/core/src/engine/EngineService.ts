@@ -1,7 +1,7 @@
 /** What an engine does, as effects: the shape of the Effect service, and what the Promise API calls. */
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { DefinitionError, EngineError, PipelineError, StoreError } from "../contract/Errors.ts"
+import type { DefinitionError, EngineError, PipelineError, SourceError, StoreError } from "../contract/Errors.ts"
 import type { EngineEvent, EventFilter, Run, RunFilter, StoredCheckpoint } from "../contract/Store.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
@@ -39,6 +39,14 @@ export interface PreviewOptions extends Pick<RunOptions, "variables"> {
 export interface Preview {
   readonly schema: BatchSchema
   readonly rows: ReadonlyArray<Row>
+  /** The first rows of each child table, where the last step takes some out. */
+  readonly children: ReadonlyArray<ChildPreview>
+}
+
+export interface ChildPreview {
+  readonly name: string
+  readonly schema: BatchSchema
+  readonly rows: ReadonlyArray<Row>
 }
 
 type Variables = Pick<RunOptions, "variables">
@@ -48,9 +56,12 @@ export interface EngineService {
    * Runs a pipeline to its end. Fails with `RunError` where the run fails or is cancelled. Interrupting the effect cancels the run and
    * waits until everything is closed.
    */
-  readonly run: (pipeline: PipelineInput, options?: RunOptions) => Effect.Effect<RunResult, DefinitionError | RunError | StoreError>
+  readonly run: (
+    pipeline: PipelineInput,
+    options?: RunOptions,
+  ) => Effect.Effect<RunResult, DefinitionError | EngineError | RunError | StoreError>
   /** Starts a run and gives a handle to it. The run is cancelled when the engine's scope closes. */
-  readonly start: (pipeline: PipelineInput, options?: RunOptions) => Effect.Effect<StartedRun, DefinitionError | StoreError>
+  readonly start: (pipeline: PipelineInput, options?: RunOptions) => Effect.Effect<StartedRun, DefinitionError | EngineError | StoreError>
   /** Checks a definition without reading a row: its keys, its plugins' configs, what must fit together. */
   readonly validate: (pipeline: PipelineInput, options?: Variables) => Effect.Effect<Validation, DefinitionError>
   /** The plan. Opens the sources, reads at most a sample. */
@@ -68,8 +79,15 @@ export interface EngineService {
   readonly listEvents: (filter?: EventFilter) => Effect.Effect<ReadonlyArray<EngineEvent>, StoreError>
   /** The checkpoints of a pipeline, one per destination. */
   readonly getState: (pipeline: string) => Effect.Effect<ReadonlyArray<StoredCheckpoint>, StoreError>
-  /** Forgets the cursors of a pipeline, so that the next run reads all. Fails with `LEASE_HELD` while it runs. */
-  readonly resetState: (pipeline: string) => Effect.Effect<void, EngineError | StoreError>
+  /**
+   * Forgets the cursors of a pipeline, so that the next run reads all. With its definition its sources give back what they keep for it,
+   * such
+   * as a replication slot. Fails with `LEASE_HELD` while it runs.
+   */
+  readonly resetState: (
+    pipeline: string,
+    definition?: PipelineInput,
+  ) => Effect.Effect<void, DefinitionError | EngineError | SourceError | StoreError>
   /**
    * Sets the cursor of one source for every destination of the pipeline, as text that `getState` gives. Works before the first run too.
    * Fails while the pipeline runs, and where the source keeps no cursor.

@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { loadPromiseForm } from "../contract/define.ts"
-import { type DefinitionError, EngineError, type PipelineError, type StoreError } from "../contract/Errors.ts"
+import { type DefinitionError, EngineError, type PipelineError, SourceError, type StoreError } from "../contract/Errors.ts"
 import type { Log, PluginContext } from "../contract/Plugin.ts"
 import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
@@ -17,17 +17,20 @@ import { pipelineJsonSchema } from "../pipeline/JsonSchema.ts"
 import { Secrets } from "../pipeline/Secrets.ts"
 import { codeGenerationWorks } from "../transform/Step.ts"
 import { memoryStore } from "../store/memory.ts"
+import { backfillName, overRange } from "./backfill.ts"
 import { EventHub } from "./Events.ts"
 import { maskError } from "./maskError.ts"
 import { closeOrphan, type Execution, executeRun, type Finished, leaseName, type RunEnvironment, type StopSwitch } from "./Execution.ts"
 import { dryRun } from "./DryRun.ts"
+import { limitOpening } from "./limitTime.ts"
 import { limitedStore } from "./limitedStore.ts"
 import { explainExecution, previewRows } from "./Looking.ts"
 import type { EngineService, RunResult, StartedRun } from "./EngineService.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 import { RunError } from "./RunError.ts"
+import { rememberingStep, withoutSteps } from "./Remembering.ts"
 import { type PipelineInput, readyPipeline, resolve, validationOf } from "./Resolve.ts"
-import type { ResolvedPipeline } from "./Resolved.ts"
+import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
 
 /** The service, and what only the Promise API needs: listening that starts at the call, not at the first `next`. */
@@ -94,15 +97,21 @@ class EngineRuns {
       getRun: (id) => this.store.getRun(id),
       listRuns: (filter = {}) => this.store.listRuns(filter),
       listEvents: (filter = {}) => this.store.listEvents(filter),
-      getState: (pipeline) => this.store.getCheckpoints(pipeline),
-      resetState: (pipeline) => this.resetState(pipeline),
+      getState: (pipeline) =>
+        Effect.map(this.store.getCheckpoints(pipeline), (stored) =>
+          stored.map((checkpoint) => ({ ...checkpoint, cursors: withoutSteps(checkpoint.cursors) })),
+        ),
+      resetState: (pipeline, definition) => this.resetState(pipeline, definition),
       setState: (pipeline, source, cursor) => this.setState(pipeline, source, cursor),
       jsonSchema: Effect.sync(() => pipelineJsonSchema(this.options.plugins)),
     }
   }
 
   /** A run that ends with the fiber that waits for it. */
-  private run(pipeline: PipelineInput, options: RunOptions): Effect.Effect<RunResult, DefinitionError | RunError | StoreError> {
+  private run(
+    pipeline: PipelineInput,
+    options: RunOptions,
+  ): Effect.Effect<RunResult, DefinitionError | EngineError | RunError | StoreError> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.gen({ self: this }, function* () {
         const started = yield* this.start(pipeline, options)
@@ -112,10 +121,16 @@ class EngineRuns {
     )
   }
 
-  private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, DefinitionError | StoreError> {
+  private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, DefinitionError | EngineError | StoreError> {
     return Effect.gen({ self: this }, function* () {
       const resolved = yield* this.decode(pipeline, options)
-      const execution = this.execution(resolved, options)
+      const execution = yield* Effect.try({
+        try: () => this.execution(resolved, options),
+        catch: (cause) => {
+          if (cause instanceof EngineError) return cause
+          throw cause
+        },
+      })
       yield* this.store.createRun(execution.run)
       const stop: StopSwitch = { stopping: false, onStop: undefined }
       const body = options.dryRun === true ? dryRun(execution) : executeRun(execution, stop)
@@ -179,8 +194,8 @@ class EngineRuns {
   private execution(decoded: DecodedPipeline, options: RunOptions): Execution {
     const createdAt = this.now()
     const run: Run = {
-      id: newRunId(createdAt),
-      pipeline: decoded.name,
+      id: (this.options.newRunId ?? newRunId)(createdAt),
+      pipeline: options.range === undefined ? decoded.name : backfillName(decoded.name),
       revision: 1,
       status: "pending",
       trigger: options.trigger ?? (options.retryOf === undefined ? "manual" : "retry"),
@@ -200,9 +215,10 @@ class EngineRuns {
       variables: Object.keys(options.variables ?? {}),
     }
     const environment = this.options.environment ?? "development"
-    const runtime = { pipeline_name: run.pipeline, run_id: run.id, environment }
+    const runtime = { pipeline_name: decoded.name, run_id: run.id, environment }
     const { pipeline, functions } = readyPipeline(decoded, this.options, runtime, options)
-    return { pipeline, functions, run, options, environment: this.environment(run) }
+    const ready = options.range === undefined ? pipeline : overRange(pipeline, options.range)
+    return { pipeline: ready, functions, run, options, environment: this.environment(run) }
   }
 
   private environment(run: Run): RunEnvironment {
@@ -232,6 +248,7 @@ class EngineRuns {
         startedAt,
         runtimeValues,
       }),
+      sql: options.plugins.find((plugin) => plugin.kind === "sql"),
       spill: { files: shared.files, folder: path.resolve(projectRoot, options.tempFolder ?? defaultTempFolder()), now: this.now },
       environment: options.environment ?? "development",
       backend: options.backend ?? (codeGenerationWorks() ? "code" : "closure"),
@@ -256,7 +273,8 @@ class EngineRuns {
       const { runs } = yield* this.store.listRuns({ status: ["pending", "running"] })
       for (const run of runs) {
         const lease = yield* this.store.getLease(leaseName(run.pipeline))
-        const isAlive = lease?.owner === run.id && lease.expiresAt > this.now()
+        // By the store's clock, and not by this process's, which may be another.
+        const isAlive = lease?.owner === run.id
         // A pending run may be about to take its lease.
         const isYoung = run.status === "pending" && this.now() - run.createdAt < PENDING_MS
         if (!isAlive && !isYoung) yield* closeOrphan({ store: this.store, now: this.now, publish: (event) => this.hub.publish(event) }, run)
@@ -264,8 +282,19 @@ class EngineRuns {
     })
   }
 
-  private resetState(pipeline: string): Effect.Effect<void, EngineError | StoreError> {
-    return this.changeCheckpoints(pipeline, (stored) => stored.map((checkpoint) => ({ ...checkpoint, cursors: {}, state: null })))
+  private resetState(
+    pipeline: string,
+    definition: PipelineInput | undefined,
+  ): Effect.Effect<void, DefinitionError | EngineError | SourceError | StoreError> {
+    const reset = this.changeCheckpoints(pipeline, (stored) => stored.map((checkpoint) => ({ ...checkpoint, cursors: {}, state: null })))
+    if (definition === undefined) return reset
+    return Effect.gen({ self: this }, function* () {
+      const decoded = yield* this.decode(definition, {})
+      yield* reset
+      // Behind the cursors: what is given back without them would leave cursors that lead nowhere.
+      const execution = this.execution(decoded, {})
+      yield* Effect.forEach(execution.pipeline.sources, (source) => forgetSource(execution, source), { discard: true })
+    })
   }
 
   private setState(input: PipelineInput, name: string, text: string): Effect.Effect<void, DefinitionError | EngineError | StoreError> {
@@ -274,6 +303,7 @@ class EngineRuns {
       const { pipeline } = readyPipeline(decoded, this.options, { pipeline_name: decoded.name, run_id: "", environment: "" }, {})
       const source = pipeline.sources.find((candidate) => candidate.name === name)
       if (source?.incremental === undefined) return yield* Effect.fail(noSuchCursor(pipeline, name))
+      if (rememberingStep(pipeline) !== undefined) return yield* Effect.fail(cursorOfStates(pipeline, name))
       const cursor = yield* Effect.try({
         try: () => encodeCursor(decodeCursor(text)),
         catch: (cause) => wrongCursor(pipeline.name, name, cause),
@@ -314,6 +344,21 @@ class EngineRuns {
   }
 }
 
+const forgetSource = (
+  { environment, pipeline }: Execution,
+  { plugin, name, config, timeout }: ResolvedSource,
+): Effect.Effect<void, SourceError> =>
+  Effect.suspend(() => {
+    const context = environment.context(name, new AbortController().signal, environment.now(), {})
+    const slow = () =>
+      new SourceError({
+        code: "STEP_TIMEOUT",
+        message: `${pipeline.name} / ${name}: the source did not give back what it keeps within ${timeout / 1000} s. The cursors are forgotten; reset the state again.`,
+        path: [pipeline.name, name],
+      })
+    return plugin.forget?.({ ...context, config }).pipe(limitOpening(timeout, slow)) ?? Effect.void
+  })
+
 const firstCheckpoint = (pipeline: string, destination: string): StoredCheckpoint => ({
   pipeline,
   destination,
@@ -334,6 +379,16 @@ const noSuchCursor = (pipeline: ResolvedPipeline, name: string): EngineError => 
     code: "CURSOR_INVALID",
     message: `${pipeline.name}: no source named ${name} keeps a cursor. ${choice}`,
     path: [pipeline.name, name],
+  })
+}
+
+const cursorOfStates = ({ name: pipeline, steps }: ResolvedPipeline, name: string): EngineError => {
+  const type = steps.find((step) => step.type === "aggregate" || step.type === "deduplicate")?.type
+  return new EngineError({
+    code: "CURSOR_INVALID",
+    message: `${pipeline} / ${name}: the step ${type} keeps what it has seen up to the cursor that is stored, and knows of no other. Reset the state, or run with --full-refresh.`,
+    path: [pipeline, name],
+    hint: "deltaflow state reset",
   })
 }
 

@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import type { Checkpoint } from "../contract/Destination.ts"
 import { type PipelineError, EngineError, SourceError, TransformError, DestinationError, type StoreError } from "../contract/Errors.ts"
 import type { Log, PluginContext } from "../contract/Plugin.ts"
+import type { SqlEngine } from "../contract/Sql.ts"
 import { type EngineEvent, type Lease, type Run, type RunFailure, type Store, type StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newEventId } from "../model/Ids.ts"
@@ -16,8 +18,9 @@ import { Counters } from "./Counters.ts"
 import { CLOSE_MS, limitOpening, timeLimit } from "./limitTime.ts"
 import { backoffDelay, leaseLost, makeLoads } from "./Loads.ts"
 import type { RunOptions, RunProgress } from "./Options.ts"
-import { openSources, runPass } from "./Pass.ts"
+import { type OpenedSource, openSources, runPass } from "./Pass.ts"
 import { preparePlan, prepareWorkers } from "./Prepare.ts"
+import { openRemembering, STEPS, withoutSteps } from "./Remembering.ts"
 import { isIncremental, type ResolvedDestination, type ResolvedPipeline } from "./Resolved.ts"
 import { RunState } from "./RunState.ts"
 import type { SpillPlace } from "./Steps.ts"
@@ -36,6 +39,8 @@ export interface RunEnvironment {
   readonly context: (name: string, signal: AbortSignal, startedAt: number, runtime: Readonly<Record<string, unknown>>) => PluginContext
   /** For rows that do not fit into memory. */
   readonly spill: SpillPlace
+  /** Runs queries; undefined where no plugin does. */
+  readonly sql: SqlEngine | undefined
   readonly environment: string
   readonly backend: "code" | "closure"
   readonly loadModule: (url: string) => Promise<Record<string, unknown>>
@@ -78,7 +83,8 @@ export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effec
       yield* closeOrphans(execution)
       state.counters.begin("extract")
       const started = [runEvent(execution, "pipeline.started", {}), ...stageEvents(execution, state.stages.begun())]
-      yield* transition(execution, { status: "running", startedAt }, started)
+      const isOpen = yield* transition(execution, { status: "running", startedAt }, started)
+      if (!isOpen) return yield* Effect.fail(closedByAnother(pipeline.name))
       const running = withTimeout(execution, attempts(execution, state, stop, holder, startedAt))
       yield* withKeepAlive(execution, holder, withStageEvents(execution, state, running))
     })
@@ -118,6 +124,17 @@ const leaseHeld = (pipeline: string): EngineError =>
   new EngineError({
     code: "LEASE_HELD",
     message: `${pipeline}: another process runs this pipeline. Wait until it has ended; a crashed one is released after ${LEASE_MS / 1000} s.`,
+    path: [pipeline],
+    retryable: true,
+  })
+
+/** Another process took the run for one that was lost, and has closed it. */
+const closedByAnother = (pipeline: string): EngineError =>
+  new EngineError({
+    code: "LEASE_LOST",
+    message:
+      `${pipeline}: this process stood still for so long that another one took its run for lost, and closed it. ` +
+      "Run it again: it goes on from the last checkpoint.",
     path: [pipeline],
     retryable: true,
   })
@@ -237,8 +254,12 @@ const attempts = (
 ): Effect.Effect<void, PipelineError> => {
   const { errorHandling } = execution.pipeline
   let attempt = 0
+  let commits = 0
   const once: Effect.Effect<void, PipelineError> = Effect.suspend(() => passes(execution, state, stop, holder, startedAt))
   const step: Effect.Effect<void, PipelineError> = Effect.catch(once, (error) => {
+    // A run that goes on for months may fail now and then: only failures without a commit in between count.
+    if (execution.pipeline.isStreaming && state.commits > commits) attempt = 0
+    commits = state.commits
     if (errorHandling.strategy !== "retry" || !error.retryable || attempt >= errorHandling.maxRetries || stop.stopping)
       return Effect.fail(error)
     attempt++
@@ -267,6 +288,8 @@ const announceRetry = (
 interface PassGroup {
   readonly cursors: Readonly<Record<string, string>>
   readonly destinations: ReadonlyArray<ResolvedDestination>
+  /** Where the pass ends; undefined for the end of the sources. */
+  readonly until?: Readonly<Record<string, string>>
 }
 
 /** One pass per distinct checkpoint, so that a destination that is behind catches up and none gets rows twice. */
@@ -295,7 +318,10 @@ const groupByCheckpoint = (
 ): Effect.Effect<ReadonlyArray<PassGroup>, PipelineError> =>
   Effect.gen(function* () {
     const { pipeline, options } = execution
-    if (!isIncremental(pipeline) || options.fullRefresh === true) return [{ cursors: {}, destinations: pipeline.destinations }]
+    if (!isIncremental(pipeline) || options.fullRefresh === true) {
+      for (const destination of pipeline.destinations) yield* ownCheckpoint(execution, holder, destination, startedAt)
+      return [{ cursors: {}, destinations: pipeline.destinations }]
+    }
     const groups = new Map<string, { cursors: Readonly<Record<string, string>>; destinations: Array<ResolvedDestination> }>()
     for (const destination of pipeline.destinations) {
       const cursors = yield* checkpointOf(execution, holder, destination, stored, startedAt)
@@ -304,8 +330,29 @@ const groupByCheckpoint = (
       if (group === undefined) groups.set(key, { cursors, destinations: [destination] })
       else group.destinations.push(destination)
     }
-    return [...groups.values()]
+    return gathering(pipeline, [...groups.values()])
   })
+
+/**
+ * Where a source can say which cursor comes first, the destination that is furthest behind reads up to the next one, and both go on
+ * together: the last pass has them all.
+ */
+const gathering = ({ sources }: ResolvedPipeline, groups: ReadonlyArray<PassGroup>): ReadonlyArray<PassGroup> => {
+  const [source] = sources
+  const compare = source?.plugin.compareCursors
+  if (groups.length < 2 || sources.length > 1 || source === undefined || compare === undefined) return groups
+  const cursorOf = ({ cursors }: PassGroup): string | undefined => cursors[source.name]
+  const ordered = groups.toSorted((a, b) => {
+    const [first, second] = [cursorOf(a), cursorOf(b)]
+    if (first === undefined || second === undefined) return Number(first !== undefined) - Number(second !== undefined)
+    return compare(decodeCursor(first), decodeCursor(second))
+  })
+  return ordered.map((group, i) => {
+    const next = ordered[i + 1]
+    const destinations = ordered.slice(0, i + 1).flatMap((one) => one.destinations)
+    return { cursors: group.cursors, destinations, ...(next === undefined ? {} : { until: next.cursors }) }
+  })
+}
 
 const checkpointOf = (
   execution: Execution,
@@ -317,20 +364,32 @@ const checkpointOf = (
   Effect.gen(function* () {
     const { pipeline } = execution
     const mine = stored.find((checkpoint) => checkpoint.destination === destination.name)
-    const context = execution.environment.context(destination.name, new AbortController().signal, startedAt, {})
     // Invariant 2: what stands beside the rows is true, whatever the store says.
-    const own =
-      destination.plugin.checkpoint === undefined
-        ? undefined
-        : yield* destination.plugin
-            .checkpoint({ ...context, pipeline: pipeline.name, runId: execution.run.id, config: destination.config })
-            .pipe(limitOpening(pipeline.timeout, () => timeLimit(pipeline, destination, "did not say where it stands")))
+    const own = yield* ownCheckpoint(execution, holder, destination, startedAt)
     if (mine !== undefined) yield* sameDefinition(pipeline, mine)
-    if (own !== undefined && own.epoch >= holder.lease.epoch) yield* raiseEpoch(execution, holder, own.epoch + 1)
     // A reset of the state is stored with a higher epoch than what the destination has.
     const isReset = mine !== undefined && own !== undefined && mine.epoch > own.epoch
     const cursors = destination.plugin.checkpoint === undefined || isReset ? (mine?.cursors ?? {}) : (own?.cursors ?? {})
-    return mine === undefined ? cursors : migrated(pipeline, cursors, mine)
+    return mine === undefined ? cursors : yield* migrated(pipeline, cursors, mine)
+  })
+
+/** What the destination keeps beside its rows. From then on the run has a higher epoch, so that it may commit. */
+const ownCheckpoint = (
+  execution: Execution,
+  holder: LeaseHolder,
+  destination: ResolvedDestination,
+  startedAt: number,
+): Effect.Effect<Checkpoint | undefined, PipelineError> =>
+  Effect.gen(function* () {
+    const { pipeline, environment, run } = execution
+    const { plugin, name, config } = destination
+    if (plugin.checkpoint === undefined) return undefined
+    const context = environment.context(name, new AbortController().signal, startedAt, {})
+    const own = yield* plugin
+      .checkpoint({ ...context, pipeline: pipeline.name, runId: run.id, config })
+      .pipe(limitOpening(pipeline.timeout, () => timeLimit(pipeline, destination, "did not say where it stands")))
+    if (own !== undefined && own.epoch >= holder.lease.epoch) yield* raiseEpoch(execution, holder, own.epoch + 1)
+    return own
   })
 
 /** A store that was made anew starts its epochs from one, and the destination refuses what is older than its own. */
@@ -357,19 +416,60 @@ const sameDefinition = (pipeline: ResolvedPipeline, checkpoint: StoredCheckpoint
   )
 }
 
+/** Cursors as the sources have them now. One that a source cannot know is never handed to it. */
 const migrated = (
   pipeline: ResolvedPipeline,
   cursors: Readonly<Record<string, string>>,
   checkpoint: StoredCheckpoint,
-): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(cursors).map(([name, cursor]) => {
-      const plugin = pipeline.sources.find((source) => source.name === name)?.plugin
+): Effect.Effect<Readonly<Record<string, string>>, PipelineError> =>
+  Effect.gen(function* () {
+    const now: Record<string, string> = {}
+    for (const [name, cursor] of Object.entries(cursors)) {
+      const source = pipeline.sources.find((one) => one.name === name)
       const version = checkpoint.cursorVersions[name] ?? 1
-      if (plugin?.migrateCursor === undefined || version >= (plugin.cursorVersion ?? 1)) return [name, cursor]
-      return [name, encodeCursor(plugin.migrateCursor(decodeCursor(cursor), version))]
-    }),
-  )
+      const known = source?.plugin.cursorVersion ?? 1
+      now[name] = source === undefined || version === known ? cursor : yield* migratedCursor(pipeline, source, cursor, version, known)
+    }
+    return now
+  })
+
+const migratedCursor = (
+  pipeline: ResolvedPipeline,
+  { name, plugin }: ResolvedPipeline["sources"][number],
+  cursor: string,
+  version: number,
+  known: number,
+): Effect.Effect<string, PipelineError> => {
+  const { migrateCursor } = plugin
+  const wrong = (what: string, cause?: unknown) =>
+    new SourceError({
+      code: "CURSOR_INVALID",
+      message: `${pipeline.name} / ${name}: ${what} Or run once with --full-refresh.`,
+      path: [pipeline.name, name],
+      hint: "deltaflow run --full-refresh",
+      cause,
+    })
+  if (version > known)
+    return Effect.fail(
+      wrong(
+        `its cursor was stored by a newer version of the source \`${plugin.type}\`, as ${version}, and this one knows ${known}. Update it.`,
+      ),
+    )
+  if (migrateCursor === undefined)
+    return Effect.fail(
+      wrong(
+        `its cursor was stored as version ${version}, the source \`${plugin.type}\` has ${known}, and cannot bring it forward. Use the source that stored it.`,
+      ),
+    )
+  return Effect.try({
+    try: () => encodeCursor(migrateCursor(decodeCursor(cursor), version)),
+    catch: (cause) =>
+      wrong(
+        `its cursor of version ${version} could not be brought to ${known}: ${cause instanceof Error ? cause.message : String(cause)}. Use the source that stored it.`,
+        cause,
+      ),
+  })
+}
 
 const onePass = (
   execution: Execution,
@@ -384,11 +484,14 @@ const onePass = (
     (signal) =>
       Effect.gen(function* () {
         const { pipeline, environment, options } = execution
-        stop.onStop = () => void (state.stopping = true)
-        state.stopping = stop.stopping
+        stop.onStop = () => state.stop()
+        if (stop.stopping) state.stop()
         const runtime = runtimeValues(execution, stored)
         const context = (name: string): PluginContext => environment.context(name, signal, startedAt, runtime)
-        const opened = yield* openSources(pipeline, group.cursors, context)
+        const opened = yield* openSources(pipeline, group.cursors, context, {
+          follow: pipeline.isStreaming && group.until === undefined,
+          ...(group.until === undefined ? {} : { until: group.until }),
+        })
         const isMeasured = options.profile === true
         const onTime = (step: number, milliseconds: number): void => void (state.counters.steps[step]!.durationMs += milliseconds)
         const planning = { opened, context: context(pipeline.name), ...(isMeasured ? { onTime } : {}) }
@@ -398,10 +501,17 @@ const onePass = (
             ? preparePlan({ ...execution, pipeline: { ...pipeline, steps: [] } }, planning)
             : Effect.fail(error),
         )
-        const loads = yield* makeLoads({
+        const remembering = yield* openRemembering({
           pipeline,
           destinations: group.destinations,
           cursors: group.cursors,
+          store: environment.store,
+          lease: () => holder.lease,
+        })
+        const loads = yield* makeLoads({
+          pipeline,
+          destinations: group.destinations,
+          cursors: { ...withoutSteps(group.cursors), ...(remembering === undefined ? {} : { [STEPS]: remembering.version }) },
           states: new Map(stored.map((checkpoint) => [checkpoint.destination, checkpoint.state])),
           context,
           store: environment.store,
@@ -409,19 +519,49 @@ const onePass = (
           state,
           fullRefresh: options.fullRefresh ?? false,
           incremental: isIncremental(pipeline),
+          commitsOnce: remembering !== undefined,
           schema: plan.output,
+          expressions: plan.spec,
+          isPartial: plan.spec.isPartial === true,
+          childSchemas: plan.steps.children,
           now: environment.now,
           mask: environment.mask,
+          ...(group.destinations.length < pipeline.destinations.length ? {} : { acknowledge: acknowledging(opened) }),
           onRetry: (attempt, delay, error) => announceRetry(execution, attempt, delay, error),
         })
         // With the columns known, outputs open before the first row is read: a folder that cannot be written is found at once.
         const open = plan.output === undefined ? [] : yield* loads.open(plan.output)
         const startWorkers = prepareWorkers(execution, opened, plan, open)
-        const { spill } = environment
-        yield* runPass({ pipeline, opened, plan, loads, state, startWorkers, spill, overlaps: !isMeasured })
+        const { spill, sql } = environment
+        yield* runPass({
+          pipeline,
+          opened,
+          plan,
+          loads,
+          state,
+          startWorkers,
+          spill,
+          sql,
+          remembering,
+          overlaps: !isMeasured,
+          follows: pipeline.isStreaming && group.until === undefined,
+        })
       }),
     () => slowToClose(execution),
   )
+
+/** Invariant 1: called behind the commits. */
+const acknowledging =
+  (opened: ReadonlyArray<OpenedSource>) =>
+  (cursors: Readonly<Record<string, string>>): Effect.Effect<void, PipelineError> =>
+    Effect.forEach(
+      opened,
+      ({ source, reader }) => {
+        const cursor = cursors[source.name]
+        return reader.acknowledge === undefined || cursor === undefined ? Effect.void : reader.acknowledge(decodeCursor(cursor))
+      },
+      { discard: true },
+    )
 
 /** The next run finds what was left behind, as after a crash. */
 export const slowToClose = ({ environment, pipeline }: Execution): void =>
@@ -436,7 +576,7 @@ export const runtimeValues = (execution: Execution, stored: ReadonlyArray<Stored
   return {
     last_run: new Date(last).toISOString(),
     run_id: run.id,
-    pipeline_name: pipeline.name,
+    pipeline_name: pipeline.range === undefined ? pipeline.name : pipeline.name.replace(/\/backfill$/, ""),
     environment: environment.environment,
     payload: options.payload ?? null,
   }
@@ -453,7 +593,7 @@ export const finishRun = (
   Effect.gen(function* () {
     const { environment, run, pipeline } = execution
     const { counters } = state
-    const error = failureOf(exit, stop, pipeline.name)
+    const error = failureOf(exit, stop, pipeline)
     maskError(error, environment)
     const status = error === undefined ? "success" : error.code === "RUN_CANCELLED" ? "cancelled" : "failed"
     const completedAt = environment.now()
@@ -477,7 +617,9 @@ export const finishRun = (
     const last = runEvent(execution, type, failure === null ? data : { ...data, code: failure.code, message: failure.message })
     const stored = yield* storeEnd(execution, change, [...stages, last])
     state.report()
-    return { run: stored, progress: counters.progress(run.id), error }
+    // Who ran it must not be told another thing than the stored run says.
+    const told = error ?? (stored.status === "success" ? undefined : closedByAnother(pipeline.name))
+    return { run: stored, progress: counters.progress(run.id), error: told }
   })
 
 /** Stores the end of the run, more than once where that fails: without it the run would be taken for one that was lost. */
@@ -507,16 +649,17 @@ const countsOf = ({ durable }: RunState) => ({
   rowsRejected: durable.rejected,
 })
 
-const failureOf = (exit: Exit.Exit<void, PipelineError>, stop: StopSwitch, pipeline: string): PipelineError | undefined => {
-  if (Exit.isSuccess(exit)) return stop.stopping ? cancelled(pipeline) : undefined
+const failureOf = (exit: Exit.Exit<void, PipelineError>, stop: StopSwitch, pipeline: ResolvedPipeline): PipelineError | undefined => {
+  // A run that has no end of its own ends well where it was asked to.
+  if (Exit.isSuccess(exit)) return stop.stopping && !pipeline.isStreaming ? cancelled(pipeline.name) : undefined
   const error = Cause.findErrorOption(exit.cause)
   if (Option.isSome(error)) return error.value
-  if (Cause.hasInterruptsOnly(exit.cause)) return cancelled(pipeline)
+  if (Cause.hasInterruptsOnly(exit.cause)) return cancelled(pipeline.name)
   const defect = exit.cause.reasons.find((reason) => reason._tag === "Die")?.defect
   return new EngineError({
     code: "RUN_INTERRUPTED",
-    message: `${pipeline}: this is a bug in Deltaflow or in a plugin: ${defect instanceof Error ? defect.message : String(defect)}. Report it with the pipeline file and this message.`,
-    path: [pipeline],
+    message: `${pipeline.name}: this is a bug in Deltaflow or in a plugin: ${defect instanceof Error ? defect.message : String(defect)}. Report it with the pipeline file and this message.`,
+    path: [pipeline.name],
     cause: defect,
   })
 }

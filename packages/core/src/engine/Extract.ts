@@ -1,4 +1,6 @@
 /** The first stage: batches from all sources in order, decoded here or by worker threads. */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type PipelineError, EngineError, SourceError } from "../contract/Errors.ts"
@@ -20,6 +22,8 @@ export interface ExtractOptions {
   readonly plan: Plan
   readonly state: RunState
   readonly startWorkers: WorkerStart | undefined
+  /** Whether streams go on until the run is stopped. Default false. */
+  readonly follows?: boolean
 }
 
 interface Item {
@@ -67,7 +71,7 @@ const extractOne = (
   count.totalRows = opened.reader.totalRows
   count.durationMs += opened.openMs
   const read = opened.reader.read(options.plan.offers[index] ?? {})
-  const items = read.rows.kind === "batches" ? fromBatches(opened, read.rows) : fromChunks(options, opened, read.rows, memory)
+  const items = read.rows.kind === "batches" ? fromBatches(options, opened, read.rows) : fromChunks(options, opened, read.rows, memory)
   // A graceful stop waits for the next cursor, so that what was read is not read again.
   let atCursor = true
   const goesOn = (item: Raw): boolean => {
@@ -75,12 +79,25 @@ const extractOne = (
     atCursor = item.cursor !== undefined
     return true
   }
-  return timed(items, count).pipe(
+  const stopping = opened.source.isStream ? endingAtCursor(options.state, items, () => atCursor) : items
+  return timed(stopping, count).pipe(
     Stream.takeWhile(goesOn),
     Stream.mapEffect((item) => admit(options, opened, index, item, memory)),
     Stream.onExit(() => Effect.sync(() => void (count.done = true))),
   )
 }
+
+/** A stream whose next rows may be far away ends at once where the run is to stop and nothing lies behind the last cursor. */
+const endingAtCursor = <A>(
+  state: RunState,
+  items: Stream.Stream<A, PipelineError>,
+  isAtCursor: () => boolean,
+): Stream.Stream<A, PipelineError> =>
+  Stream.transformPull(items, (pull) =>
+    Effect.succeed(
+      Effect.suspend(() => (isAtCursor() ? Effect.raceFirst(pull, Effect.andThen(Deferred.await(state.stopped), Cause.done())) : pull)),
+    ),
+  )
 
 /** Adds up the time that passes until the source gives what it is asked for. */
 const timed = <A>(items: Stream.Stream<A, PipelineError>, count: { durationMs: number }): Stream.Stream<A, PipelineError> =>
@@ -129,6 +146,7 @@ const admit = (
     count.bytes += raw.bytesRead
     const readSoFar = state.counters.read
     state.moved("extract")
+    count.lag = opened.reader.lag?.()
     const cursor =
       raw.cursor === undefined || opened.source.incremental === undefined
         ? undefined
@@ -165,14 +183,16 @@ const encode = (opened: OpenedSource, cursor: CursorValue): Effect.Effect<string
       }),
   })
 
-const fromBatches = (opened: OpenedSource, rows: RowStream): Stream.Stream<Raw, PipelineError> => {
+const fromBatches = ({ follows }: ExtractOptions, opened: OpenedSource, rows: RowStream): Stream.Stream<Raw, PipelineError> => {
   let rowsBefore = 0
   const toRaw = ({ batch, cursor }: SourceBatch): Raw => {
     const numbered = batch.firstRow === 1 && rowsBefore > 0 ? batch.withFirstRow(rowsBefore + 1) : batch
     rowsBefore += batch.length
     return { kind: "batch", batch: numbered, cursor, bytesRead: batch.byteSize }
   }
-  return withIdleLimit(opened, rows.stream).pipe(Stream.map(toRaw))
+  // Of what never ends nobody knows when the next rows come.
+  const stream = follows === true && opened.source.isStream ? rows.stream : withIdleLimit(opened, rows.stream)
+  return Stream.map(stream, toRaw)
 }
 
 /** Fails where the source gives nothing for longer than its timeout. */

@@ -2,12 +2,15 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Checkpoint, Load } from "../contract/Destination.ts"
-import { type DestinationError, EngineError, type PipelineError } from "../contract/Errors.ts"
+import { DestinationError, EngineError, type PipelineError, TransformError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
 import type { Lease, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { type Batch } from "../model/Batch.ts"
-import type { BatchSchema } from "../model/ColumnType.ts"
+import { type BatchSchema, columnIndex } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
+import type { DecodedChanges } from "../pipeline/decodeChanges.ts"
+import type { RowFailure } from "../transform/Step.ts"
+import { ChangedRows, type ChangesSpec, rowChanges, storedSchema } from "./Changes.ts"
 import { DeadLetter } from "./DeadLetter.ts"
 import { limitOpening, limitTime, timeLimit } from "./limitTime.ts"
 import type { ErrorHandling, ResolvedDestination, ResolvedPipeline } from "./Resolved.ts"
@@ -31,6 +34,8 @@ export interface LoadItem {
   readonly reached?: Reached
   readonly rejections: ReadonlyArray<Rejection>
   readonly batch?: Batch
+  /** Rows of child tables, by name. */
+  readonly children?: ReadonlyMap<string, Batch>
   readonly bytes?: Uint8Array
   readonly rows?: number
   readonly schema?: BatchSchema
@@ -49,16 +54,28 @@ export interface LoadsOptions {
   readonly fullRefresh: boolean
   /** Whether cursors are kept, so that commits before the end mean something. */
   readonly incremental: boolean
+  /** What a step remembers is of all rows of the pass: then there is one commit, at the end. */
+  readonly commitsOnce: boolean
   /** What is known of the rows before the first one comes. */
   readonly schema: BatchSchema | undefined
+  /** The same of child tables, by name. */
+  readonly childSchemas: ReadonlyMap<string, BatchSchema>
+  /** What expressions of destinations need beside the columns. */
+  readonly expressions: ChangesSpec
+  /** Whether columns that a batch lacks are unknown rather than null. */
+  readonly isPartial: boolean
   readonly now: () => number
   /** Takes secrets out of a text. */
   readonly mask: (text: string) => string
+  /** Tells the sources what all destinations hold; absent where other destinations of the pipeline are not among these. */
+  readonly acknowledge?: (cursors: Readonly<Record<string, string>>) => Effect.Effect<void, PipelineError>
   readonly onRetry: (attempt: number, delayMs: number, error: PipelineError) => Effect.Effect<void, PipelineError>
 }
 
 export interface Loads {
   readonly write: (item: LoadItem) => Effect.Effect<void, PipelineError>
+  /** Commits what has waited for its time, where no row came that would do so. */
+  readonly flush: Effect.Effect<void, PipelineError>
   /** The final commit of all destinations. After a graceful stop only what may be committed early is. */
   readonly finish: Effect.Effect<void, PipelineError>
   /** Whether no load refers to rows that it has written. */
@@ -71,8 +88,14 @@ interface Opened {
   readonly destination: ResolvedDestination
   readonly load: Load
   readonly index: number
+  /** Computes what becomes of each row; undefined where rows are only added, replaced or updated. */
+  readonly changed: ChangedRows | undefined
   lastCommit: number
   batchId: number
+  /** Rows written since the last commit. */
+  waiting: number
+  /** Number of the cursors that its last commit had. */
+  committed: number
 }
 
 export const makeLoads = (options: LoadsOptions): Effect.Effect<Loads, PipelineError, Scope.Scope> =>
@@ -82,6 +105,7 @@ export const makeLoads = (options: LoadsOptions): Effect.Effect<Loads, PipelineE
     const writer = new LoadsWriter(options, scope, deadLetter)
     return {
       write: (item) => writer.write(item),
+      flush: Effect.suspend(() => writer.flush()),
       finish: Effect.suspend(() => writer.finish()),
       releases: () => writer.releases(),
       open: (schema) => Effect.map(writer.opened(schema), (all) => all.map((one) => one.load)),
@@ -92,8 +116,18 @@ class LoadsWriter {
   private readonly options: LoadsOptions
   private readonly scope: Scope.Scope
   private readonly deadLetter: DeadLetter
-  private loads: ReadonlyArray<Opened> | undefined
+  /** Those that are open. A child table's destination opens with its first rows, which bring its columns. */
+  private readonly loads: Array<Opened> = []
+  private takesRows = false
   private cursors: Readonly<Record<string, string>>
+  /** Grows with each change of the cursors. */
+  private cursorNumber = 0
+  /** Whether nothing was written since the cursors changed. */
+  private atCursor = true
+  private reached: Reached | undefined
+  /** Cursors that some destination may still be at, by their numbers. */
+  private readonly passed = new Map<number, Readonly<Record<string, string>>>()
+  private acknowledged = 0
 
   constructor(options: LoadsOptions, scope: Scope.Scope, deadLetter: DeadLetter) {
     this.options = options
@@ -102,24 +136,40 @@ class LoadsWriter {
     this.cursors = options.cursors
   }
 
+  /** Those that take the rows themselves. */
   opened(schema: BatchSchema): Effect.Effect<ReadonlyArray<Opened>, PipelineError> {
-    if (this.loads !== undefined) return Effect.succeed(this.loads)
-    return Effect.forEach(this.options.destinations, (destination) => this.openOne(destination, schema)).pipe(
-      Effect.tap((loads) => Effect.sync(() => void (this.loads = loads))),
-    )
+    return Effect.suspend(() => {
+      if (this.takesRows) return Effect.succeed(this.loads.filter(({ destination }) => destination.rows === undefined))
+      const destinations = this.options.destinations.filter(({ rows }) => rows === undefined)
+      return Effect.forEach(destinations, (destination) => this.openOne(destination, schema)).pipe(
+        Effect.tap(() => Effect.sync(() => void (this.takesRows = true))),
+      )
+    })
+  }
+
+  /** Those that take the child table. */
+  private openedFor(table: string, schema: BatchSchema): Effect.Effect<ReadonlyArray<Opened>, PipelineError> {
+    const destinations = this.options.destinations.filter(({ rows }) => rows === table)
+    return Effect.forEach(destinations, (destination) => {
+      const open = this.loads.find((one) => one.destination === destination)
+      return open === undefined ? this.openOne(destination, schema) : Effect.succeed(open)
+    })
   }
 
   private openOne(destination: ResolvedDestination, schema: BatchSchema): Effect.Effect<Opened, PipelineError> {
     const { options } = this
     const index = options.pipeline.destinations.indexOf(destination)
+    const { changes } = destination
     const open = destination.plugin.open({
       ...options.context(destination.name),
       config: destination.config,
-      schema,
+      schema: changes === undefined ? schema : storedSchema(changes, schema),
       writeMode: destination.writeMode,
       key: destination.key,
+      changes: changes === undefined ? undefined : rowChanges(changes),
       schemaChanges: destination.schemaChanges,
       epoch: options.lease().epoch,
+      isolatesRows: options.state.skipsRows,
       state: options.states.get(destination.name),
       fullRefresh: options.fullRefresh,
     })
@@ -130,13 +180,16 @@ class LoadsWriter {
         const count = options.state.counters.destinations[index]!
         count.label = load.label
         count.location = load.location
-        return { destination, load, index, lastCommit: options.now(), batchId: 0 }
+        const changed = changes === undefined ? undefined : new ChangedRows(destination, options.expressions)
+        const opened: Opened = { destination, load, index, changed, lastCommit: options.now(), batchId: 0, waiting: 0, committed: 0 }
+        this.loads.push(opened)
+        return opened
       }),
     )
   }
 
   releases(): boolean {
-    return this.loads?.every(({ load }) => load.releases === true) ?? false
+    return this.loads.length > 0 && this.loads.every(({ load }) => load.releases === true)
   }
 
   write(item: LoadItem): Effect.Effect<void, PipelineError> {
@@ -144,34 +197,82 @@ class LoadsWriter {
     return Effect.gen({ self: this }, function* () {
       if (item.rejections.length > 0) yield* this.reject(item.rejections)
       const rows = item.batch?.length ?? item.rows ?? 0
+      this.atCursor = false
       if (rows > 0) yield* this.writeRows(item)
       state.moved("load")
       if (item.cursor === undefined) return
       this.cursors = { ...this.cursors, [item.cursor.source]: item.cursor.encoded }
-      if (this.commitsNow()) yield* this.commitDue(item.reached)
+      this.cursorNumber++
+      this.atCursor = true
+      this.reached = item.reached
+      if (this.commitsNow()) yield* this.commitDue()
     })
   }
 
+  /** Behind a cursor there may be rows of which a later cursor says that they are whole: no commit ends among them. */
+  flush(): Effect.Effect<void, PipelineError> {
+    return Effect.suspend(() => (this.atCursor && this.commitsNow() ? this.commitDue() : Effect.void))
+  }
+
   private writeRows(item: LoadItem): Effect.Effect<void, PipelineError> {
+    return Effect.gen({ self: this }, function* () {
+      const { counters } = this.options.state
+      const keyless = this.keyless(item)
+      if (keyless !== undefined) return yield* Effect.fail(keyless)
+      counters.loaded += yield* this.writeTo(yield* this.opened(item.batch?.schema ?? item.schema!), item)
+      for (const [table, batch] of item.children ?? [])
+        counters.loaded += yield* this.writeTo(yield* this.openedFor(table, batch.schema), { ...item, batch })
+    })
+  }
+
+  /** Rows of which only a part is known may lack the key, and no destination could say which of its rows they mean. */
+  private keyless({ batch, children }: LoadItem): DestinationError | undefined {
+    if (!this.options.isPartial || batch === undefined || children !== undefined) return undefined
+    for (const { name, writeMode, key, rows } of this.options.destinations) {
+      const missing = writeMode === "upsert" && rows === undefined ? key.find((column) => columnIndex(batch.schema, column) < 0) : undefined
+      if (missing === undefined) continue
+      const message = `${name}: rows came without the column ${missing}, which key names. Where a followed table was truncated, such a row says so: leave it out by a filter, or reset the state to read the table again.`
+      return new DestinationError({ code: "UNKNOWN_COLUMN", message, path: [name, "key"], column: missing })
+    }
+    return undefined
+  }
+
+  /** Gives the number of rows that no destination has rejected. */
+  private writeTo(loads: ReadonlyArray<Opened>, item: LoadItem): Effect.Effect<number, PipelineError> {
     const { counters } = this.options.state
     return Effect.gen({ self: this }, function* () {
-      const loads = yield* this.opened(item.batch?.schema ?? item.schema!)
+      const offered = item.batch?.length ?? item.rows ?? 0
       const rejected = new Set<number>()
       for (const opened of loads) {
         const started = performance.now()
-        const rows =
-          item.batch === undefined ? yield* this.writeEncoded(opened, item) : yield* this.writeBatch(opened, item.batch, rejected)
         const count = counters.destinations[opened.index]!
+        count.offered += offered
+        const rows =
+          item.batch === undefined ? yield* this.writeEncoded(opened, item) : yield* this.writeChanged(opened, item.batch, rejected)
         count.rows += rows
+        opened.waiting += rows
         count.durationMs += performance.now() - started
       }
-      counters.loaded += (item.batch?.length ?? item.rows ?? 0) - rejected.size
+      return offered - rejected.size
     })
   }
 
   private writeEncoded(opened: Opened, item: LoadItem): Effect.Effect<number, PipelineError> {
     const write = opened.load.encoded!.write(item.bytes!, item.rows!, item.schema!)
     return Effect.as(this.guarded(opened, write), item.rows!)
+  }
+
+  /** The same for a destination that is told what becomes of each row. */
+  private writeChanged(opened: Opened, batch: Batch, rejected: Set<number>): Effect.Effect<number, PipelineError> {
+    const { changed } = opened
+    if (changed === undefined) return this.writeBatch(opened, batch, rejected)
+    const failures: Array<RowFailure> = []
+    return Effect.gen({ self: this }, function* () {
+      const collect = this.options.state.skipsRows ? (failure: RowFailure) => void failures.push(failure) : undefined
+      const told = yield* Effect.try({ try: () => changed.of(batch, collect), catch: computed })
+      for (const { row, error } of failures) yield* this.rejectRow(opened, batch, row, error, rejected)
+      return yield* this.writeBatch(opened, told, rejected)
+    })
   }
 
   /** Gives the number of rows written. With `skip`, a batch that fails is halved until the bad row is alone. */
@@ -191,12 +292,22 @@ class LoadsWriter {
   }
 
   private rejectWritten(opened: Opened, batch: Batch, error: PipelineError, rejected: Set<number>): Effect.Effect<number, PipelineError> {
-    const physical = batch.physicalRow(0)
+    return Effect.as(this.rejectRow(opened, batch, batch.physicalRow(0), error, rejected), 0)
+  }
+
+  private rejectRow(
+    opened: Opened,
+    batch: Batch,
+    physical: number,
+    error: PipelineError,
+    rejected: Set<number>,
+  ): Effect.Effect<void, PipelineError> {
     const isNew = !rejected.has(physical)
     rejected.add(physical)
-    if (!isNew) return Effect.succeed(0)
-    const rejection = { row: readableRow(batch, physical), rowNumber: batch.firstRow + physical, step: opened.destination.name, error }
-    return Effect.as(this.reject([rejection]), 0)
+    if (!isNew) return Effect.void
+    const { name, changes } = opened.destination
+    const row = withoutAdded(readableRow(batch, physical), changes)
+    return this.reject([{ row, rowNumber: batch.firstRow + physical, step: name, error }])
   }
 
   private reject(rejections: ReadonlyArray<Rejection>): Effect.Effect<void, PipelineError> {
@@ -217,28 +328,53 @@ class LoadsWriter {
 
   /** While rejected rows wait for the end in a dead letter that has no commit before, the cursor may not move past them. */
   private commitsNow(): boolean {
-    return this.options.incremental && !this.options.fullRefresh && !this.deadLetter.waitsForEnd
+    const { incremental, commitsOnce, fullRefresh, pipeline } = this.options
+    // A run that never ends replaces the old cursors with the first one that it comes to.
+    return incremental && !commitsOnce && (!fullRefresh || pipeline.isStreaming) && !this.deadLetter.waitsForEnd
   }
 
-  private commitDue(reached: Reached | undefined): Effect.Effect<void, PipelineError> {
+  private commitDue(): Effect.Effect<void, PipelineError> {
     const now = this.options.now()
-    const due = (this.loads ?? []).filter((one) => one.load.commitsEarly && now - one.lastCommit >= one.destination.flushInterval)
-    const commits = Effect.forEach(due, (one) => this.commit(one, false), { discard: true })
-    return due.length === 0 || due.length < this.loads!.length
-      ? commits
-      : Effect.tap(commits, () => Effect.sync(() => this.options.state.committed(reached)))
+    const isDue = ({ load, destination, lastCommit, waiting, committed }: Opened): boolean =>
+      load.commitsEarly &&
+      committed < this.cursorNumber &&
+      (now - lastCommit >= destination.flushInterval || waiting >= destination.flushRows)
+    const due = this.loads.filter(isDue)
+    if (due.length === 0) return Effect.void
+    return Effect.gen({ self: this }, function* () {
+      yield* Effect.forEach(due, (one) => this.commit(one, false), { discard: true })
+      if (due.length === this.options.destinations.length) this.options.state.committed(this.reached)
+      yield* this.acknowledge()
+    })
+  }
+
+  /** Invariant 1: what the destination that is furthest behind holds, all hold. */
+  private acknowledge(): Effect.Effect<void, PipelineError> {
+    const { acknowledge, destinations } = this.options
+    return Effect.suspend(() => {
+      const oldest = Math.min(...this.loads.map(({ committed }) => committed))
+      const cursors = this.passed.get(oldest)
+      if (acknowledge === undefined || this.loads.length < destinations.length || cursors === undefined || oldest <= this.acknowledged)
+        return Effect.void
+      this.acknowledged = oldest
+      for (const number of this.passed.keys()) if (number < oldest) this.passed.delete(number)
+      return acknowledge(cursors)
+    })
   }
 
   finish(): Effect.Effect<void, PipelineError> {
     return Effect.gen({ self: this }, function* () {
-      const { schema, state } = this.options
+      const { schema, childSchemas, destinations, state } = this.options
       // Without a row nothing has opened the loads yet, but an empty result still replaces the old one.
-      const loads = this.loads ?? (yield* this.opened(schema ?? { columns: [] }))
+      yield* this.opened(schema ?? { columns: [] })
+      for (const { rows } of destinations) if (rows !== undefined) yield* this.openedFor(rows, childSchemas.get(rows) ?? { columns: [] })
+      const { loads } = this
       const ready = state.stopping ? loads.filter((one) => one.load.commitsEarly && this.options.incremental) : loads
       // Rejected rows before the cursor that lies behind them.
       yield* this.deadLetter.commit()
       yield* Effect.forEach(ready, (one) => this.commit(one, true), { discard: true })
       if (ready.length === loads.length) state.committed()
+      yield* this.acknowledge()
     })
   }
 
@@ -258,15 +394,29 @@ class LoadsWriter {
         batchId: opened.batchId,
       }
       const result = yield* opened.load
-        .commit(checkpoint, final)
+        .commit(checkpoint, final, { areAll: this.areAll(opened) })
         .pipe(limitTime(options.pipeline.timeout, () => timeLimit(options.pipeline, opened.destination, "did not commit")))
       if (options.incremental || result.state !== undefined) {
         const saved = yield* options.store.saveCheckpoint(this.stored(opened, checkpoint, result.state), options.lease())
         if (!saved) return yield* Effect.fail(leaseLost(options.pipeline.name))
       }
       opened.lastCommit = options.now()
+      opened.waiting = 0
+      opened.committed = this.cursorNumber
+      this.passed.set(this.cursorNumber, this.cursors)
       options.state.counters.destinations[opened.index]!.durationMs += performance.now() - started
     })
+  }
+
+  /** Whether what has not come is gone. */
+  private areAll({ destination }: Opened): boolean {
+    const { state, incremental, pipeline, context } = this.options
+    const areAll = !incremental && !state.stopping && state.counters.rejected === 0
+    if (!areAll && destination.changes?.absence === true)
+      context(destination.name).log.warn(
+        `${pipeline.name} / ${destination.name}: ${state.counters.rejected} rows were rejected, so it is not known which are gone: none is deleted.`,
+      )
+    return areAll
   }
 
   private stored(opened: Opened, checkpoint: Checkpoint, state: unknown): StoredCheckpoint {
@@ -284,6 +434,19 @@ class LoadsWriter {
       updatedAt: this.options.now(),
     }
   }
+}
+
+/** What an expression could not compute; anything else is a bug. */
+const computed = (cause: unknown): TransformError => {
+  if (cause instanceof TransformError) return cause
+  throw cause
+}
+
+/** The row as it came, as far as it still is. */
+const withoutAdded = (row: Row, changes: DecodedChanges | undefined): Row => {
+  if (changes === undefined) return row
+  const added = new Set(rowChanges(changes).added)
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !added.has(name)))
 }
 
 const stillHeld = (options: LoadsOptions): Effect.Effect<void, PipelineError> =>

@@ -5,17 +5,19 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
 import type { PipelineError } from "../contract/Errors.ts"
+import type { Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
 import { explainPlan, type Explanation } from "../pipeline/explain.ts"
 import type { Plan } from "../pipeline/Plan.ts"
-import type { Preview, PreviewOptions } from "./EngineService.ts"
+import type { ChildPreview, Preview, PreviewOptions } from "./EngineService.ts"
 import { type Execution, newRunState, runtimeValues, slowToClose } from "./Execution.ts"
 import { extract, type ExtractOptions } from "./Extract.ts"
 import { type OpenedSource, openSources, passMemory, throughSteps } from "./Pass.ts"
 import { sidesOf } from "../transform/Step.ts"
 import { preparePlan } from "./Prepare.ts"
 import { guaranteeOf } from "./Resolve.ts"
+import { openStates } from "./Stateful.ts"
 import type { StepsOptions } from "./Steps.ts"
 import { scopedForRun } from "./scopedForRun.ts"
 
@@ -30,7 +32,7 @@ const openForLooking = (execution: Execution, signal: AbortSignal, limit?: numbe
     const { pipeline, environment } = execution
     const startedAt = environment.now()
     const context = (name: string) => environment.context(name, signal, startedAt, runtimeValues(execution, []))
-    const opened = yield* openSources(pipeline, {}, context)
+    const opened = yield* openSources(pipeline, {}, context, { looksOnly: true })
     const plan = yield* preparePlan(execution, { opened, context: context(pipeline.name), ...(limit === undefined ? {} : { limit }) })
     return { opened, plan }
   })
@@ -90,27 +92,54 @@ const firstRows = (
     const cut: Execution = { ...execution, pipeline: { ...pipeline, sources, steps, workers: 1 } }
     const { opened, plan } = yield* openForLooking(cut, signal, limit)
     const rows: Array<Row> = []
+    const children = new ChildRows(limit, plan.steps.children)
     let schema: BatchSchema | undefined
     const options = lookOptions(cut, opened, plan)
     const memory = passMemory(options)
+    yield* openStates(options)
     yield* throughSteps(options, extract(options, memory), memory).pipe(
-      Stream.tap(({ batch, permits }) => {
+      Stream.tap(({ batch, children: parts, permits }) => {
         if (batch !== undefined && batch.length > 0) {
           schema ??= batch.schema
           rows.push(...batch.slice(0, limit - rows.length).toRows())
+          for (const [name, part] of parts ?? []) children.add(name, part)
         }
         return memory.release(permits)
       }),
       Stream.takeUntil(() => rows.length >= limit),
       Stream.runDrain,
     )
-    return { schema: schema ?? plan.output ?? plan.input, rows }
+    // Behind a custom step that has given no row, no column is known.
+    return { schema: schema ?? plan.output ?? { columns: [] }, rows, children: children.all() }
   })
+
+/** The first rows of child tables. */
+class ChildRows {
+  private readonly limit: number
+  private readonly tables: Map<string, { schema: BatchSchema; readonly rows: Array<Row> }>
+
+  constructor(limit: number, schemas: ReadonlyMap<string, BatchSchema>) {
+    this.limit = limit
+    this.tables = new Map(Array.from(schemas, ([name, schema]) => [name, { schema, rows: [] }]))
+  }
+
+  /** Columns only ever come in addition. */
+  add(name: string, batch: Batch): void {
+    const table = this.tables.get(name)!
+    if (batch.length === 0 || table.rows.length >= this.limit) return
+    table.schema = batch.schema
+    table.rows.push(...batch.slice(0, this.limit - table.rows.length).toRows())
+  }
+
+  all(): ReadonlyArray<ChildPreview> {
+    return Array.from(this.tables, ([name, { schema, rows }]) => ({ name, schema, rows }))
+  }
+}
 
 /** One thread, one stage after the other, and the first row that fails ends it. */
 const lookOptions = (execution: Execution, opened: ReadonlyArray<OpenedSource>, plan: Plan): ExtractOptions & StepsOptions => {
   const { environment } = execution
   const pipeline = { ...execution.pipeline, errorHandling: { ...execution.pipeline.errorHandling, strategy: "fail" as const } }
   const state = newRunState({ ...execution, pipeline, options: {} })
-  return { pipeline, opened, plan, state, startWorkers: undefined, overlaps: true, spill: environment.spill }
+  return { pipeline, opened, plan, state, startWorkers: undefined, overlaps: true, spill: environment.spill, sql: environment.sql }
 }

@@ -2,15 +2,16 @@
 import type { Destination } from "../contract/Destination.ts"
 import type { Files } from "../contract/Files.ts"
 import type { Log } from "../contract/Plugin.ts"
-import type { Source } from "../contract/Source.ts"
+import type { Source, SourceLag } from "../contract/Source.ts"
+import type { SqlEngine } from "../contract/Sql.ts"
 import type { RunTrigger, Store } from "../contract/Store.ts"
 import type { Transform } from "../contract/Transform.ts"
 import type { Secrets } from "../pipeline/Secrets.ts"
 
-export type Plugin = Source | Destination | Transform
+export type Plugin = Source | Destination | Transform | SqlEngine
 
 export interface EngineOptions {
-  /** The sources, destinations and transforms that pipelines may name. Two engines share nothing. */
+  /** The sources, destinations and transforms that pipelines may name, and what runs steps in SQL. Two engines share nothing. */
   readonly plugins: ReadonlyArray<Plugin>
   /**
    * Where runs, events and cursors are kept. Default: in memory, gone with the engine. A store that is given is not closed by the engine.
@@ -38,6 +39,8 @@ export interface EngineOptions {
   readonly stdout?: (bytes: Uint8Array) => Promise<void>
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number
+  /** Makes the ids of runs, each another one; for tests that must be the same again. Default: by time and chance. */
+  readonly newRunId?: (now: number) => string
   /** Loads the module of a custom step. Default: dynamic import. */
   readonly loadModule?: (url: string) => Promise<Record<string, unknown>>
   /** Values that are never shown; shared with whoever loaded the project. Default: the engine's own. */
@@ -46,7 +49,19 @@ export interface EngineOptions {
   readonly backend?: "code" | "closure"
 }
 
+/** Rows whose cursor column is at least `from` and less than `to`. */
+export interface RunRange {
+  readonly from: string
+  readonly to: string
+}
+
 export interface RunOptions {
+  /**
+   * Reads a range of the cursor column again, beside the live cursor, which stays as it is: a backfill. The run has the name of the
+   * pipeline
+   * with `/backfill`. Rejects with `RANGE_REFUSED` where a destination neither upserts nor merges, or a source has no cursor column.
+   */
+  readonly range?: RunRange
   /** Ignore cursors; they are replaced when the run succeeds. Default false. */
   readonly fullRefresh?: boolean
   /** Check that everything opens and fits; read and write nothing. Default false. */
@@ -86,6 +101,8 @@ export interface SourceProgress {
   readonly done: boolean
   /** Milliseconds that the engine waited for it. */
   readonly durationMs: number
+  /** How far a stream is behind its origin; undefined for other sources. */
+  readonly lag?: SourceLag | undefined
 }
 
 export interface StepProgress {

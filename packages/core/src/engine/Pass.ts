@@ -8,14 +8,16 @@ import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
 import { type PipelineError, SourceError } from "../contract/Errors.ts"
 import type { PluginContext } from "../contract/Plugin.ts"
-import type { SourceReader } from "../contract/Source.ts"
+import type { SourceReader, SourceRequest } from "../contract/Source.ts"
 import { decodeCursor } from "../model/Cursor.ts"
-import { queueMemory, throughBlocking } from "./Blocking.ts"
+import { blockingCount, queueMemory, throughBlocking } from "./Blocking.ts"
 import { extract, type Extracted, type ExtractOptions } from "./Extract.ts"
 import type { Loads } from "./Loads.ts"
 import { limitOpening } from "./limitTime.ts"
 import { makeMemory, type Memory } from "./Memory.ts"
 import { type StepsOptions, transformBatch, type Transformed } from "./Steps.ts"
+import { openStates, throughLast } from "./Stateful.ts"
+import type { Remembering } from "./Remembering.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 import type { Reached, RunState } from "./RunState.ts"
 import { withOwnScope } from "./scopedForRun.ts"
@@ -32,12 +34,14 @@ export const openSources = (
   pipeline: ResolvedPipeline,
   cursors: Readonly<Record<string, string>>,
   context: (name: string) => PluginContext,
+  more: Pick<SourceRequest<unknown>, "follow" | "looksOnly"> & { readonly until?: Readonly<Record<string, string>> } = {},
 ): Effect.Effect<ReadonlyArray<OpenedSource>, PipelineError, Scope.Scope> =>
   Effect.forEach(pipeline.sources, (source) =>
     Effect.gen(function* () {
       const started = performance.now()
       const stored = cursors[source.name]
       const cursor = stored === undefined ? undefined : yield* readCursor(source, stored)
+      const until = more.until?.[source.name]
       const open = source.plugin.open({
         ...context(source.name),
         config: source.config,
@@ -46,6 +50,9 @@ export const openSources = (
         cursor,
         incremental: source.incremental,
         optional: source.optional,
+        follow: more.follow ?? false,
+        looksOnly: more.looksOnly ?? false,
+        ...(until === undefined ? {} : { until: yield* readCursor(source, until) }),
       })
       const reader = yield* withOwnScope(yield* Effect.scope)(open).pipe(limitOpening(source.timeout, () => openTimeout(source)))
       return { source, reader, openMs: performance.now() - started }
@@ -74,6 +81,7 @@ const readCursor = (source: ResolvedSource, stored: string) =>
 
 export interface PassOptions extends ExtractOptions, StepsOptions {
   readonly loads: Loads
+  readonly remembering: Remembering | undefined
 }
 
 /** Runs the three stages to the end of the sources, and then the final commit. */
@@ -82,17 +90,31 @@ export const runPass = (options: PassOptions): Effect.Effect<void, PipelineError
     const memory = passMemory(options)
     const queue = <A>(items: Stream.Stream<A, PipelineError>): Stream.Stream<A, PipelineError> =>
       options.overlaps ? Stream.buffer(items, { capacity: QUEUE }) : items
+    yield* openStates(options)
     const forget = forgetting(options.loads)
-    const stages = queue(throughSteps(options, queue(extract(options, memory)), memory)).pipe(
-      Stream.runForEach((item) => Effect.tap(load(options, item, memory), () => Effect.sync(() => forget(item)))),
+    const rows = queue(throughSteps(options, queue(extract(options, memory)), memory))
+    const stages = withTicks(options, rows).pipe(
+      Stream.runForEach((item) =>
+        item === undefined ? options.loads.flush : Effect.tap(load(options, item, memory), () => Effect.sync(() => forget(item))),
+      ),
     )
     yield* stages
+    if (options.remembering !== undefined) yield* options.remembering.finish
     yield* options.loads.finish
   })
 
+/** Where rows may stay away for long, commits that are due come by the clock: with an undefined among the rows. */
+const withTicks = <A>({ pipeline }: PassOptions, rows: Stream.Stream<A, PipelineError>): Stream.Stream<A | undefined, PipelineError> => {
+  if (!pipeline.isStreaming) return rows
+  const shortest = Math.min(...pipeline.destinations.map(({ flushInterval }) => flushInterval))
+  const ticks = Stream.map(Stream.tick(Math.max(LEAST_TICK_MS, shortest / 4)), () => undefined)
+  return Stream.merge(rows, ticks, { haltStrategy: "left" })
+}
+
+const LEAST_TICK_MS = 50
+
 /** What bounds the rows between the stages of a pass. */
-export const passMemory = ({ pipeline, plan }: StepsOptions): Memory =>
-  makeMemory(queueMemory(pipeline.bufferMemory, plan.steps.later.length))
+export const passMemory = ({ pipeline, plan }: StepsOptions): Memory => makeMemory(queueMemory(pipeline.bufferMemory, blockingCount(plan)))
 
 /** The second stage: all steps. */
 export const throughSteps = (
@@ -101,7 +123,8 @@ export const throughSteps = (
   memory: Memory,
 ): Stream.Stream<Transformed, PipelineError> =>
   options.plan.steps.later.reduce(
-    (before, steps) => throughBlocking(options, steps, memory, before),
+    (before, steps) =>
+      steps.kind === "blocking" ? throughBlocking(options, steps, memory, before) : throughLast(options, steps, memory, before),
     Stream.mapEffect(items, (item) => transform(options, item)),
   )
 

@@ -8,11 +8,16 @@ import type { ModuleReference, PluginContext } from "../contract/Plugin.ts"
 import { messageOf } from "../contract/thrown.ts"
 import { loadExpressions } from "../expression/load.ts"
 import { treesOf } from "../expression/Expression.ts"
-import { makePlan, type Plan } from "../pipeline/Plan.ts"
+import { makePlan, type Plan, type PlanIssue } from "../pipeline/Plan.ts"
 import { loadTransformFunctions } from "../transform/custom.ts"
 import { expressionsOf } from "../transform/Step.ts"
+import { needsAllRows } from "../pipeline/decodeSteps.ts"
+import { changeExpressions, changesIssues } from "./Changes.ts"
+import { placedInDefinition } from "./backfill.ts"
 import type { Execution } from "./Execution.ts"
 import type { OpenedSource } from "./Pass.ts"
+import { rememberingStep } from "./Remembering.ts"
+import { describeQueries } from "./SqlTables.ts"
 import { makeWorkers, type Workers } from "./Workers.ts"
 
 export interface PlanOptions {
@@ -30,7 +35,7 @@ export const preparePlan = (execution: Execution, { opened, context, limit, onTi
     const { pipeline, environment } = execution
     const functions = yield* Effect.tryPromise({
       try: async () => {
-        await loadExpressions(pipeline.steps.flatMap(expressionsOf))
+        await loadExpressions([...pipeline.steps.flatMap(expressionsOf), ...pipeline.destinations.flatMap(changeExpressions)])
         return await loadTransformFunctions(pipeline.steps, environment.loadModule, execution.functions)
       },
       catch: (cause) =>
@@ -38,11 +43,12 @@ export const preparePlan = (execution: Execution, { opened, context, limit, onTi
           ? cause
           : new EngineError({ code: "MODULE_FAILED", message: `${pipeline.name}: ${messageOf(cause)}`, cause }),
     })
-    const result = makePlan({
+    const options = {
       steps: pipeline.steps,
       sources: opened.map(({ source, reader }) => ({
         name: source.name,
         schema: reader.schema,
+        ...(reader.isPartial === true ? { isPartial: true } : {}),
         ...(reader.notes === undefined ? {} : { notes: reader.notes }),
       })),
       runtime: context.runtimeValues,
@@ -51,10 +57,32 @@ export const preparePlan = (execution: Execution, { opened, context, limit, onTi
       resolve: functions,
       host: { log: context.log, signal: context.signal, ...(onTime === undefined ? {} : { onTime }) },
       ...(limit === undefined ? {} : { limit }),
-    })
-    if (!result.ok) return yield* Effect.fail(new DefinitionError(result.issues))
+    }
+    const remembers = rememberingStep(pipeline)
+    const queries = yield* Effect.tryPromise({ try: () => describeQueries(options, environment.sql), catch: notDescribed(pipeline.name) })
+    const result = makePlan({ ...options, queried: queries.schemas, ...(remembers === undefined ? {} : { remembers }) })
+    // Without rows not all columns need be known.
+    const takers = opened.every(({ reader }) => reader.isEmpty === true) ? [] : pipeline.destinations
+    const changed = (plan: Plan) => takers.flatMap((destination, i) => changesIssues(destination, i, plan.output, plan.spec))
+    const issues = [...queries.issues, ...(result.ok ? [...lastRowsIssues(pipeline, result.plan), ...changed(result.plan)] : result.issues)]
+    if (!result.ok || issues.length > 0)
+      return yield* Effect.fail(new DefinitionError(pipeline.range === undefined ? issues : placedInDefinition(issues)))
     return result.plan
   })
+
+const notDescribed =
+  (pipeline: string) =>
+  (cause: unknown): EngineError =>
+    cause instanceof EngineError ? cause : new EngineError({ code: "MODULE_FAILED", message: `${pipeline}: ${messageOf(cause)}`, cause })
+
+/** What a transform gives at the end of an increment is not what it would give at the end of all rows, unless it says so. */
+const lastRowsIssues = ({ sources, steps }: Execution["pipeline"], plan: Plan): ReadonlyArray<PlanIssue> => {
+  const source = sources.find(({ incremental }) => incremental !== undefined)
+  if (source === undefined) return []
+  return plan.steps.stateful
+    .filter(({ finishes }) => finishes === "all rows")
+    .map(({ step }) => ({ ...needsAllRows(steps[step]!.name ?? "custom", source.name), step, path: `transforms[${step}]` }))
+}
 
 /**
  * Threads for a single destination that takes encoded bytes, when a file is large enough. They are only an optimisation: with

@@ -13,7 +13,17 @@ import type { PipelineDefinition } from "../pipeline/Definition.ts"
 import { loadPipelineText } from "../pipeline/onDemand.ts"
 import { type Secrets } from "../pipeline/Secrets.ts"
 import { fillRuntime, type RuntimeTexts } from "../pipeline/variables.ts"
-import type { ColumnRule, CustomFunction, JoinStep, KeyPart, SchemaStep, LocalReference, Step } from "../transform/Step.ts"
+import { childTables } from "../pipeline/childTables.ts"
+import {
+  type ColumnRule,
+  type CustomFunction,
+  isChildTables,
+  type JoinStep,
+  type KeyPart,
+  type LocalReference,
+  type SchemaStep,
+  type Step,
+} from "../transform/Step.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 import type { ResolvedDestination, ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 
@@ -92,8 +102,12 @@ export const readyPipeline = (
   const pipeline: ResolvedPipeline = {
     name: decoded.name,
     version: decoded.version,
+    isStreaming: decoded.isStreaming,
     sources: decoded.sources.map((source, i) => readySource(source, decoded.written, i, runtime, run.batchSize)),
-    steps: [...decoded.steps.map((step, i) => readyStep(step, i, root, functions)), ...schemaStep(decoded.schema)],
+    steps: withSchema(
+      decoded.steps.map((step, i) => readyStep(step, i, root, functions)),
+      schemaStep(decoded.schema),
+    ),
     destinations: decoded.destinations.map((destination) => readyDestination(destination, runtime)),
     errorHandling: {
       ...decoded.errorHandling,
@@ -145,6 +159,7 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
     functions.set(local, { apply: decoded.plugin.apply, config: decoded.config })
     return { type: "custom", name: decoded.name ?? decoded.plugin.type, reference: { local } satisfies LocalReference }
   }
+  if (decoded.kind === "query") return { ...named(decoded.step.name), type: "sql", query: decoded.step.query, tables: decoded.tables }
   const { step } = decoded
   switch (step.type) {
     case "filter":
@@ -181,7 +196,9 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
     case "unnest":
       return { ...named(step.name), type: "unnest", column: step.column, ...(step.as === undefined ? {} : { as: step.as }) }
     case "flatten":
-      return { ...named(step.name), type: "flatten", column: step.column, separator: step.separator ?? "_" }
+      return step.children === undefined
+        ? { ...named(step.name), type: "flatten", column: step.column!, separator: step.separator ?? "_" }
+        : { ...named(step.name), type: "flatten", children: childTables(step.children), writtenAt: index }
     case "sort":
       return { ...named(step.name), type: "sort", by: sortKeys(step) }
     case "custom": {
@@ -197,10 +214,13 @@ const readyStep = (decoded: DecodedStep, index: number, root: string, functions:
         ...(concurrency === undefined ? {} : { concurrency }),
       }
     }
-    default:
-      // Decoding has refused the steps that this version does not run.
-      throw new TypeError(`the step ${step.type} cannot be run`)
   }
+}
+
+/** What rows must be is looked at behind all steps, but before child tables are taken out: a row that is rejected has no children. */
+const withSchema = (steps: ReadonlyArray<Step>, schema: ReadonlyArray<SchemaStep>): ReadonlyArray<Step> => {
+  const last = steps.at(-1)
+  return last !== undefined && isChildTables(last) ? [...steps.slice(0, -1), ...schema, last] : [...steps, ...schema]
 }
 
 /** What rows must be is looked at behind all steps. */

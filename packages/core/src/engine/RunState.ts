@@ -1,4 +1,6 @@
 /** What the stages of one run share: its counts, whether it was asked to stop, and how it deals with bad rows. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
 import { EngineError } from "../contract/Errors.ts"
 import type { Batch } from "../model/Batch.ts"
 import { addTotals, type Counters, noTotals, type StageName, type Totals } from "./Counters.ts"
@@ -18,6 +20,10 @@ export class RunState {
   readonly rejected: Array<Batch> = []
   /** Set by a graceful stop: sources give nothing more after the next cursor. */
   stopping = false
+  /** Done when the run is to stop. */
+  readonly stopped = Deferred.makeUnsafe<void>()
+  /** Commits of all destinations so far. */
+  commits = 0
   /** Counts of earlier attempts up to their last commit. */
   private kept: Totals = noTotals
   /** Counts of this attempt up to its last commit. */
@@ -50,7 +56,14 @@ export class RunState {
    * because by now those stages may be further on. Without them the stages have ended.
    */
   committed(reached: Reached = {}): void {
+    this.commits++
     this.committedNow = { ...this.counters.totals(), ...reached }
+  }
+
+  /** Asks the sources to end at their next cursor. */
+  stop(): void {
+    this.stopping = true
+    Deferred.doneUnsafe(this.stopped, Effect.void)
   }
 
   /** The next attempt starts from the last commit. */

@@ -2,11 +2,13 @@
 import * as Effect from "effect/Effect"
 import { EngineError, type PipelineError, SourceError, TransformError } from "../contract/Errors.ts"
 import type { Files } from "../contract/Files.ts"
+import type { SqlEngine } from "../contract/Sql.ts"
 import type { Batch } from "../model/Batch.ts"
 import type { Plan } from "../pipeline/Plan.ts"
 import type { OnRowError, StepsResult } from "../transform/Step.ts"
 import { limitTime } from "./limitTime.ts"
 import { type LoadItem, readableRow, type Rejection } from "./Loads.ts"
+import type { Remembering } from "./Remembering.ts"
 import type { ResolvedPipeline } from "./Resolved.ts"
 import type { RunState } from "./RunState.ts"
 
@@ -27,6 +29,10 @@ export interface StepsOptions {
   /** Whether a stage may go on while the next one works. Where times are measured each waits for the others. */
   readonly overlaps: boolean
   readonly spill: SpillPlace
+  /** Runs queries; undefined where no plugin does. */
+  readonly sql: SqlEngine | undefined
+  /** The step that goes on from what earlier runs have seen; undefined where there is none, and where rows are only looked at. */
+  readonly remembering?: Pick<Remembering, "step" | "states"> | undefined
 }
 
 /** Rows on their way to the load, with the room that they take. */
@@ -35,13 +41,16 @@ export interface Transformed extends LoadItem {
   readonly release?: (() => void) | undefined
 }
 
+/** What comes out of the steps. */
+type Done = Required<Pick<LoadItem, "batch" | "rejections">> & Pick<LoadItem, "children">
+
 /** Runs row-wise steps, of which `first` is the first, over one batch, and counts. */
 export const transformBatch = (
   options: StepsOptions,
   steps: Pick<Plan["steps"], "run" | "isAsync">,
   batch: Batch,
   first: number,
-): Effect.Effect<{ readonly batch: Batch; readonly rejections: ReadonlyArray<Rejection> }, PipelineError> =>
+): Effect.Effect<Done, PipelineError> =>
   Effect.gen(function* () {
     const { counters } = options.state
     const started = performance.now()
@@ -49,7 +58,8 @@ export const transformBatch = (
     const result = yield* runSteps(options, steps, batch, rejected)
     counters.addSteps(batch.length, result.passed, rejected.byStep, first)
     counters.transformMs += performance.now() - started
-    return { batch: result.batch, rejections: rejected.rejections }
+    const { children } = result
+    return { batch: result.batch, rejections: rejected.rejections, ...(children === undefined ? {} : { children }) }
   })
 
 /** Where rows of one batch go that are set aside; undefined `onRowError` where failing rows end the run. */

@@ -93,12 +93,13 @@ export class StageEvents {
       case "extract":
         return {
           rows_processed: counters.read,
-          sources: counters.sources.map(({ name, rows, bytes, totalRows, totalBytes }) => ({
+          sources: counters.sources.map(({ name, rows, bytes, totalRows, totalBytes, lag }) => ({
             name,
             rows,
             bytes,
             total_rows: totalRows ?? null,
             total_bytes: totalBytes ?? null,
+            ...(lag === undefined ? {} : { lag_bytes: lag.bytes ?? null, lag_seconds: lag.seconds ?? null }),
           })),
         }
       case "transform":

@@ -9,9 +9,11 @@ import type { Emitter } from "./Emitter.ts"
 import { reviveLiteral } from "./literals.ts"
 import { childrenOf, type CallNode, type CaseNode, type CompareNode, type ComparisonOperator, type DistinctNode } from "./Node.ts"
 import type { ExtremeNode, InNode, Node, PrepareNode, QuantifiedNode } from "./Node.ts"
-import { mayStopAtNull } from "./safety.ts"
+import { mayFail, mayStopAtNull } from "./safety.ts"
 import { callOnBytes, numberTest, textComparison, textTest } from "./peephole.ts"
 import { prepared } from "./prepared.ts"
+import { microsOfSpan } from "./functions/dates.ts"
+import { Interval } from "../model/Interval.ts"
 import type { CheckedExpression } from "./Scope.ts"
 
 /** Source that gives the value or null in the current row. */
@@ -38,9 +40,14 @@ interface Part {
   readonly present: string | undefined
 }
 
+/** Source of a value from the sources of its parts. */
+type Result = (...parts: ReadonlyArray<string>) => string
+
 class Generator {
   private readonly emitter: Emitter
   private readonly references = new Map<number, string>()
+  /** Columns that `flattened` has read already, and whether they are known to be there. */
+  private flat: { readonly columns: ReadonlyMap<number, string>; readonly present: boolean } | undefined
 
   constructor(emitter: Emitter) {
     this.emitter = emitter
@@ -51,7 +58,7 @@ class Generator {
       case "constant":
         return this.constant(reviveLiteral(node.value, node.type))
       case "column":
-        return this.emitter.column(node.index)
+        return this.flat?.columns.get(node.index) ?? this.emitter.column(node.index)
       case "call":
         return this.call(node)
       case "prepare":
@@ -122,22 +129,50 @@ class Generator {
 
   private constant(value: Value | null): string {
     if (value === null || typeof value === "boolean") return String(value)
-    if (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)) return value < 0 ? `(${value})` : String(value)
+    if (typeof value === "number" && Number.isFinite(value) && !Object.is(value, -0)) return value < 0 ? `(${value})` : String(value)
     return this.emitter.constant(value)
   }
 
   /** Computes a node into a variable, unless reading it again costs nothing. */
   private part(node: Node): Part {
-    if (node.kind === "constant" || node.kind === "reference") {
+    if (node.kind === "constant" || node.kind === "reference" || (node.kind === "column" && this.flat !== undefined)) {
       const source = this.value(node)
-      return { first: source, again: source, present: canBeNull(node) ? `${source} !== null` : undefined }
+      return { first: source, again: source, present: this.canBeNull(node) ? `${source} !== null` : undefined }
     }
     const name = this.emitter.local()
-    return { first: `${name} = ${this.value(node)}`, again: name, present: canBeNull(node) ? `${name} !== null` : undefined }
+    return { first: `${name} = ${this.value(node)}`, again: name, present: this.canBeNull(node) ? `${name} !== null` : undefined }
+  }
+
+  private canBeNull(node: Node): boolean {
+    return this.flat?.present === true ? false : canBeNull(node)
   }
 
   /** Computes all parts first, then `result` of them, or `absent` where one of them is null. */
-  private withParts(nodes: ReadonlyArray<Node>, absent: string, result: (...parts: ReadonlyArray<string>) => string): string {
+  private withParts(nodes: ReadonlyArray<Node>, absent: string, result: Result): string {
+    const columns = this.flat === undefined ? flatColumns(nodes, this.emitter) : undefined
+    if (columns !== undefined) return this.flattened(columns, nodes, absent, result)
+    return this.nested(nodes, absent, result)
+  }
+
+  /**
+   * Reads all columns first: where none is null, which is nearly always, no part in between can be, and numbers stay unboxed. Else the
+   * parts
+   * are computed one by one, as one of them may be an error.
+   */
+  private flattened(columns: ReadonlyArray<number>, nodes: ReadonlyArray<Node>, absent: string, result: Result): string {
+    const read = new Map(columns.map((index) => [index, this.emitter.local()]))
+    const computed = Array.from(read, ([index, name]) => `${name} = ${this.emitter.column(index)}`)
+    const present = Array.from(read.values(), (name) => `${name} !== null`).join(" && ")
+    this.flat = { columns: read, present: true }
+    const value = result(...nodes.map((node) => this.value(node)))
+    this.flat = { columns: read, present: false }
+    const otherwise = nodes.some(mayFail) ? this.nested(nodes, absent, result) : absent
+    this.flat = undefined
+    const chosen = otherwise === "false" ? `${present} && ${value}` : `${present} ? ${value} : ${otherwise}`
+    return `(${[...computed, chosen].join(", ")})`
+  }
+
+  private nested(nodes: ReadonlyArray<Node>, absent: string, result: Result): string {
     const parts = nodes.map((node) => this.part(node))
     const value = result(...parts.map(({ again }) => again))
     const computed = parts.filter(({ first, again }) => first !== again).map(({ first }) => first)
@@ -157,10 +192,22 @@ class Generator {
 
   private plainCall({ name, strict, args }: CallNode): string {
     if (name === "same") return this.value(args[0]!)
+    const moved = name === "addInterval" ? this.moved(args[0]!, args[1]!) : undefined
+    if (moved !== undefined) return moved
     const apply = this.emitter.runtime(name)
     if (!strict) return `${apply}(${args.map((arg) => this.value(arg)).join(", ")})`
-    if (!args.some(canBeNull)) return `${apply}(${args.map((arg) => this.value(arg)).join(", ")})`
+    if (!args.some((arg) => this.canBeNull(arg))) return `${apply}(${args.map((arg) => this.value(arg)).join(", ")})`
     return this.withParts(args, "null", (...values) => `${apply}(${values.join(", ")})`)
+  }
+
+  /** A moment and a constant span whose parts need not be looked at in each row. */
+  private moved(stamp: Node, span: Node): string | undefined {
+    const value = span.kind === "constant" ? reviveLiteral(span.value, "interval") : null
+    const micros = value instanceof Interval ? microsOfSpan(value) : undefined
+    if (micros === undefined) return undefined
+    const add = this.emitter.runtime("addMicros")
+    const constant = this.emitter.constant(value)
+    return this.withParts([stamp], "null", (moment) => `${add}(${moment}, ${micros}, ${constant})`)
   }
 
   private prepare(node: PrepareNode): string {
@@ -172,10 +219,14 @@ class Generator {
   /** AND with `decides` false, OR with `decides` true. */
   private logic(args: ReadonlyArray<Node>, decides: string, otherwise: string): string {
     if (!args.some(canBeNull)) return `(${args.map((arg) => this.value(arg)).join(decides === "false" ? " && " : " || ")})`
-    const parts = args.map((arg) => this.part(arg))
-    const decided = parts.map(({ first, again }) => `(${first === again ? first : `(${first})`}) === ${decides} ? ${decides} : `)
-    const nulls = parts.filter(({ present }) => present !== undefined).map(({ again }) => `${again} === null`)
-    return `(${decided.join("")}${nulls.join(" || ")} ? null : ${otherwise})`
+    const tests = args.map((arg) => {
+      const [inner, result] = arg.kind === "not" ? [arg.arg, decides === "false" ? "true" : "false"] : [arg, decides]
+      if (!this.canBeNull(inner)) return { decided: `${this.value(inner)} === ${result} ? ${decides} : `, isNull: undefined }
+      const { first, again } = this.part(inner)
+      return { decided: `(${first}) === ${result} ? ${decides} : `, isNull: `${again} === null` }
+    })
+    const nulls = tests.flatMap(({ isNull }) => isNull ?? [])
+    return `(${tests.map(({ decided }) => decided).join("")}${nulls.join(" || ")} ? null : ${otherwise})`
   }
 
   private not(arg: Node): string {
@@ -286,3 +337,23 @@ const canBeNull = (node: Node): boolean => {
   if (NEVER_NULL.has(node.kind)) return false
   return node.nullable || node.kind === "column" || node.kind === "reference" || childrenOf(node).some(canBeNull)
 }
+
+/**
+ * The columns that the nodes read where they are nothing but strict calls over columns and constants, with a call inside of another.
+ * Undefined where they are not, or where a column is text, whose bytes some calls look at instead.
+ */
+const flatColumns = (nodes: ReadonlyArray<Node>, emitter: Emitter): ReadonlyArray<number> | undefined => {
+  if (!nodes.some((node) => node.kind === "call")) return undefined
+  const columns = new Set<number>()
+  const isFlat = (node: Node): boolean => {
+    if (node.kind === "column") columns.add(node.index)
+    if (node.kind === "call") return node.strict && !node.givesNull && node.args.every(isFlat)
+    return node.kind === "column" || (node.kind === "constant" && node.value !== null) || isReady(node)
+  }
+  if (!nodes.every(isFlat) || columns.size === 0) return undefined
+  const isText = Array.from(columns).some((index) => emitter.textField?.(index) !== undefined)
+  return isText ? undefined : Array.from(columns)
+}
+
+/** A pattern or format that was made ready when the expression was compiled, and is there. */
+const isReady = (node: Node): boolean => node.kind === "prepare" && (prepared(node)?.value ?? null) !== null

@@ -40,6 +40,8 @@ export interface CallNode extends Typed {
   readonly kind: "call"
   readonly name: string
   readonly strict: boolean
+  /** Whether the function may give null for arguments of which none is. */
+  readonly givesNull: boolean
   readonly args: ReadonlyArray<Node>
 }
 

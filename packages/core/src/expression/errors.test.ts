@@ -109,6 +109,18 @@ describe("a row without a value is said with the values", () => {
     }
   })
 
+  it("also where another part is null, as in PostgreSQL", () => {
+    const columns = (["x", "y"] as const).map((name) => ({ name, type: "integer", nullable: true }) as const)
+    const values = [new ValuesColumn("integer", [0]), new ValuesColumn("integer", [null])]
+    for (const [text, wanted] of [
+      ["y + 10 / x", "error DIVISION_BY_ZERO 10 / 0: division by zero."],
+      ["10 / x < y * 2", "error DIVISION_BY_ZERO 10 / 0: division by zero."],
+      ["(x + 1) * y - 3", "integer NULL"],
+    ] as const) {
+      for (const said of outcomes(checked(text, { columns, runtime: {}, now: 0 }), values, 0).flat()) expect(said).toBe(wanted)
+    }
+  })
+
   it("but no value is shown at length", () => {
     const rows: Scope = { columns: [{ name: "s", type: "string", nullable: true }], runtime: {}, now: 0 }
     const column = new ValuesColumn("string", ["x".repeat(100_000)])

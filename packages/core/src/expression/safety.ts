@@ -25,6 +25,9 @@ const isSafe = (node: Node): boolean => {
   return childrenOf(node).every(isSafe)
 }
 
+/** Whether it may be an error in some row. */
+export const mayFail = (node: Node): boolean => !isSafe(node)
+
 /**
  * Whether the parts of an AND or OR may be left alone once one of them is null. PostgreSQL then goes on, for another part may decide, and
  * an error in

@@ -137,7 +137,10 @@ export const setOwn = (row: Row, name: string, value: unknown): void => {
   else row[name] = value
 }
 
-/** Values, one per physical row, which other batches may share. Rows that the step did not reach hold undefined. */
+/**
+ * Values, one per physical row, which other batches may share. Rows that are not in any more may hold undefined, all others a value or
+ * null.
+ */
 export class ValuesColumn implements Column {
   readonly type: ColumnType
   readonly values: ReadonlyArray<Value | null | undefined>

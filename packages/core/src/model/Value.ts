@@ -92,6 +92,9 @@ export const toRowValue = (value: Value | null, type: ColumnType): RowValue => {
       return formatValue(value, type)
     case "json":
       return parseJson(value as string)
+    case "bytes":
+      // Whoever gets the row may change it.
+      return new Uint8Array(value as Uint8Array)
     default:
       if (!isArrayType(type)) return value
       return (value as ReadonlyArray<Value | null>).map((item) => toRowValue(item, elementType(type)))

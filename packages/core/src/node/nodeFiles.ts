@@ -29,8 +29,9 @@ const realPath = async (path: string): Promise<string | undefined> => {
   try {
     return await realpath(path)
   } catch (error) {
-    if (isMissing(error) && !(await isEntry(path))) return undefined
-    throw error
+    if (!isMissing(error)) throw error
+    // What is there by now is a link that leads nowhere, or was made a moment ago by somebody else.
+    return (await isEntry(path)) ? await realpath(path) : undefined
   }
 }
 

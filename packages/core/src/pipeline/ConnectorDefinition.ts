@@ -28,14 +28,27 @@ export const sourceFields = {
 }
 
 export const MergeRule = Schema.Struct({
-  condition: required(Expression, "SQL expression over the incoming row and the stored one."),
-  action: required(Schema.Literals(["insert", "update", "delete"]), "What to do with the row."),
-  set: optional(Schema.Record(Text, Expression), "Column name: SQL expression of its new value."),
+  condition: optional(Expression, "SQL expression over the incoming row. Default: true."),
+  action: required(
+    Schema.Literals(["insert", "update", "delete"]),
+    "What to do. `insert` is for rows whose key the table does not have, `update` and `delete` for rows whose key it has.",
+  ),
+  set: optional(
+    Schema.Record(Text, Expression),
+    "Column name: SQL expression over the incoming row. An `update` then changes these columns alone; an `insert` has the row's other columns too. " +
+      "Default: all columns of the row.",
+  ),
+})
+
+const FlushInterval = Schema.Struct({
+  time: optional(Duration, "Longest time between commits. Default: 10s."),
+  rows: optional(Positive, "Rows after which to commit. Default: no limit."),
 })
 
 export const destinationFields = {
   type: required(Text, "Type of the connector, such as `json` or `sqlite`."),
   name: optional(Text, "Name of the destination in messages and statistics. Default: its type and place."),
+  rows: optional(Text, "Child table of a `flatten` step that goes here, by its name. Default: the rows themselves."),
   write_mode: optional(
     Schema.Literals(writeModes),
     "`append` adds rows, `replace` swaps everything at once, `upsert` replaces rows of the same `key`, " +
@@ -44,18 +57,24 @@ export const destinationFields = {
   ),
   key: optional(Names, "Columns that tell rows apart, for `upsert`, `merge` and `scd2`."),
   when: optional(listOf(MergeRule, "a list of rules"), "Rules of `merge`, in order; the first that holds is applied."),
+  changed_at: optional(Text, "`scd2`: column of the rows that says since when a row holds. Default: the start of the run."),
   valid_from: optional(Text, "`scd2`: column with the time from which a row holds. Default: `valid_from`."),
   valid_to: optional(Text, "`scd2`: column with the time until which a row holds. Default: `valid_to`."),
   is_current: optional(Text, "`scd2`: column that says whether a row holds now. Default: `is_current`."),
   hard_deletes: optional(
     Schema.Literals(["key", "absence"]),
-    "How deleted rows are told: by a key in the change, or by their absence from a full load.",
+    "How rows are told that are to be deleted, or closed by `scd2`: `key` by a row with their key in which `deleted_column` is true, `absence` by " +
+      "their absence from a run that reads all rows.",
   ),
+  deleted_column: optional(Text, "`hard_deletes: key`: column that is true in such a row. It is not stored. Default: `_deleted`."),
   schema_changes: optional(
     Schema.Literals(["evolve", "freeze", "discard", "fail"]),
     "New columns: `evolve` adds them, `freeze` leaves them out, `discard` leaves out their rows, `fail` stops. Default: `evolve`.",
   ),
-  flush_interval: optional(Duration, "Longest time between commits. Default: 10s."),
+  flush_interval: optional(
+    Schema.Union([Duration, FlushInterval]).annotate({ expected: "a duration, or a mapping with time and rows" }),
+    "Longest time between commits, or `{ time, rows }` to commit after so many rows too. Default: 10s.",
+  ),
   delivery: optional(
     Schema.Literals(["exactly_once", "at_least_once"]),
     "The guarantee that is needed. Validation fails where the connector cannot give it. Default: the best that it can.",

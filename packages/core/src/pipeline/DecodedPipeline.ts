@@ -6,6 +6,8 @@ import type { Delivery, Destination, WriteMode } from "../contract/Destination.t
 import type { IncrementalOptions, Source } from "../contract/Source.ts"
 import type { Transform } from "../contract/Transform.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
+import type { QueryTable } from "../transform/Step.ts"
+import type { DecodedChanges } from "./decodeChanges.ts"
 import type { InheritedSettings } from "./inherit.ts"
 import type { Auth, Events, Logging, Monitoring, Notifications, Scheduler, triggers } from "./ServiceDefinition.ts"
 import type { ColumnRule, PipelineDefinition } from "./Definition.ts"
@@ -23,27 +25,38 @@ export interface DecodedSource {
   readonly columns: Readonly<Record<string, ColumnType>>
   /** Whether a missing input is no error. */
   readonly optional: boolean
+  /** Whether it may go on for ever. */
+  readonly isStream: boolean
 }
 
 /** A built-in step with its keys, expressions as text. */
 export type BuiltinStep = (typeof builtinSteps)[number]["Type"]
 
+type QueryStep = Extract<BuiltinStep, { readonly type: "sql" }>
+
 export type DecodedStep =
-  | { readonly kind: "builtin"; readonly step: BuiltinStep }
+  | { readonly kind: "builtin"; readonly step: Exclude<BuiltinStep, QueryStep> }
+  | { readonly kind: "query"; readonly step: QueryStep; readonly tables: ReadonlyArray<QueryTable> }
   | { readonly kind: "plugin"; readonly name: string | undefined; readonly plugin: Transform; readonly config: unknown }
 
 export interface DecodedDestination {
   /** The name that the definition gives, or `destinations[0]`; `dead_letter` for the dead letter. */
   readonly name: string
+  /** The child table that it takes; undefined for the rows themselves. */
+  readonly rows: string | undefined
   readonly plugin: Destination
   readonly config: unknown
   readonly writeMode: WriteMode
   readonly key: ReadonlyArray<string>
+  /** Undefined where rows are only added, replaced or updated. */
+  readonly changes: DecodedChanges | undefined
   readonly schemaChanges: "evolve" | "freeze" | "discard" | "fail"
   /** What the destination can do in this write mode. */
   readonly delivery: Delivery
   /** Between early commits, milliseconds. */
   readonly flushInterval: number
+  /** Rows after which to commit early; `Infinity` without a limit. */
+  readonly flushRows: number
 }
 
 export interface DecodedErrorHandling {
@@ -80,6 +93,8 @@ export interface DecodedPipeline {
   /** As written, or empty. */
   readonly version: string
   readonly description: string
+  /** Whether runs go on until they are stopped. */
+  readonly isStreaming: boolean
   /** The definition as it was written, `${VAR}` and all: what is stored and shown. */
   readonly written: PipelineDefinition
   readonly sources: ReadonlyArray<DecodedSource>

@@ -7,13 +7,13 @@
 import * as Schema from "effect/Schema"
 import { configJsonSchema, effectJsonSchema, type JsonSchemaNode } from "./configJsonSchema.ts"
 import { destinationFields, sourceFields } from "./ConnectorDefinition.ts"
-import type { Plugin } from "./decodeConnectors.ts"
+import type { ConfiguredPlugin, Plugin } from "./decodeConnectors.ts"
 import { Pipeline } from "./Definition.ts"
 import { isMapping } from "./path.ts"
 import { projectFields } from "./settings.ts"
-import { builtinSteps, PluginStep, unsupportedSteps } from "./StepDefinition.ts"
+import { builtinSteps, PluginStep } from "./StepDefinition.ts"
 
-const DRAFT_07 = "http://json-schema.org/draft-07/schema#"
+export const DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 
 type Definitions = Record<string, JsonSchemaNode>
 
@@ -86,7 +86,7 @@ const branch = (type: string, node: JsonSchemaNode): JsonSchemaNode => ({
 })
 
 const connectorSchema = (kind: "source" | "destination", plugins: ReadonlyArray<Plugin>, definitions: Definitions): JsonSchemaNode => {
-  const ofKind = firstOfEachType(plugins.filter((plugin) => plugin.kind === kind))
+  const ofKind = firstOfEachType(plugins.filter((plugin): plugin is ConfiguredPlugin => plugin.kind === kind))
   const types = [...ofKind.keys()]
   return branches(kind, types, `Type of the ${kind}.`, (type) => pluginBranch(ofKind.get(type)!, kind, definitions))
 }
@@ -94,28 +94,23 @@ const connectorSchema = (kind: "source" | "destination", plugins: ReadonlyArray<
 const stepSchema = (plugins: ReadonlyArray<Plugin>, definitions: Definitions): JsonSchemaNode => {
   const transforms = firstOfEachType(plugins.filter((plugin) => plugin.kind === "transform"))
   const builtins = new Map<string, (typeof builtinSteps)[number]>(builtinSteps.map((step) => [step.fields.type.literal, step]))
-  const own = [...transforms.keys()].filter((type) => !builtins.has(type) || unsupportedSteps.has(type))
+  const own = [...transforms.keys()].filter((type) => !builtins.has(type))
   const types = [...new Set([...builtins.keys(), ...own])]
   return branches("step", types, "Type of the step.", (type) =>
-    own.includes(type) ? pluginBranch(transforms.get(type)!, "step", definitions) : builtinBranch(type, builtins.get(type)!),
+    own.includes(type) ? pluginBranch(transforms.get(type)!, "step", definitions) : effectJsonSchema(builtins.get(type)!),
   )
 }
 
-const builtinBranch = (type: string, step: (typeof builtinSteps)[number]): JsonSchemaNode => {
-  const node = effectJsonSchema(step)
-  return unsupportedSteps.has(type) ? { ...node, description: `${node.description ?? type} This version does not have it yet.` } : node
-}
-
-const firstOfEachType = (plugins: ReadonlyArray<Plugin>): ReadonlyMap<string, Plugin> =>
+const firstOfEachType = (plugins: ReadonlyArray<ConfiguredPlugin>): ReadonlyMap<string, ConfiguredPlugin> =>
   new Map(
     plugins
       .toReversed()
-      .map((plugin): [string, Plugin] => [plugin.type, plugin])
+      .map((plugin): [string, ConfiguredPlugin] => [plugin.type, plugin])
       .toReversed(),
   )
 
 /** The keys of a plugin's config, beside those that all of its kind share. */
-const pluginBranch = (plugin: Plugin, shared: string, definitions: Definitions): JsonSchemaNode => {
+const pluginBranch = (plugin: ConfiguredPlugin, shared: string, definitions: Definitions): JsonSchemaNode => {
   const config = configJsonSchema(plugin)
   const summary = plugin.summary === "" ? {} : { description: plugin.summary }
   if (config === undefined) return { type: "object", ...summary }
@@ -154,7 +149,7 @@ const withShared = (node: JsonSchemaNode, shared: string, names: ReadonlyArray<s
 }
 
 /** Bounds that are those of the number type itself say nothing to anybody. */
-const tidy = (node: JsonSchemaNode): JsonSchemaNode => tidyAny(node) as JsonSchemaNode
+export const tidy = (node: JsonSchemaNode): JsonSchemaNode => tidyAny(node) as JsonSchemaNode
 
 const tidyAny = (node: unknown): unknown => {
   if (Array.isArray(node)) return node.map(tidyAny)

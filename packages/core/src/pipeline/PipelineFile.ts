@@ -10,6 +10,7 @@ import type { Files } from "../contract/Files.ts"
 import { codeFrame, splitLines } from "./codeFrame.ts"
 import { decodeDefinition, type DecodeOptions, type DecodeResult } from "./decodeDefinition.ts"
 import type { DecodedPipeline } from "./DecodedPipeline.ts"
+import { placeInScalar } from "./placeInScalar.ts"
 import { type Origin, type Place, type Problem, toIssues } from "./problem.ts"
 import { LARGEST_TEXT, limit, readYaml } from "./yamlDocument.ts"
 import { findNode, rangeOf, toValue } from "./yamlValue.ts"
@@ -25,13 +26,13 @@ export interface PipelineText extends Origin {
   readonly isBroken: boolean
 }
 
-/** `file` is for messages, and says by its ending whether the text is JSON. */
-export const parsePipelineText = (written: string, file?: string): PipelineText => {
+/** `file` is for messages, and says by its ending whether the text is JSON. For `exact` see `toValue`. */
+export const parsePipelineText = (written: string, file?: string, exact = false): PipelineText => {
   const text = written.replace(/^\uFEFF/, "")
   const isJson = file?.toLowerCase().endsWith(".json") ?? isJsonObject(text)
   // JSON may be indented with tabs, which YAML forbids. They are one character each, so every place stays where it is.
   const { root, lines, problems: found } = readYaml(isJson ? text.replaceAll("\t", " ") : text)
-  const { value, problems, targets, isOver } = toValue(root, text, lines)
+  const { value, problems, targets, isOver } = toValue(root, text, lines, exact)
   const unreadable = isJson ? jsonProblems(text, found) : found
   const placeIn = placing(text, lines, file)
   return {
@@ -91,9 +92,12 @@ const problemRange = (
 
 const isEmptyScalar = (node: Node): boolean => isScalar(node) && node.value === null
 
-const valueRange = (node: Node, { part }: Problem, text: string): readonly [number, number] => {
+const valueRange = (node: Node, { part, position }: Problem, text: string): readonly [number, number] => {
   if (!isScalar(node)) return startOf(node)
   const [from, to] = rangeOf(node)
+  const written = text.slice(from, to)
+  const place = position === undefined ? undefined : placeInScalar(written, String(node.value), position)
+  if (place !== undefined) return [from + place, from + place + /^\w*/.exec(written.slice(place))![0].length]
   const at = part === undefined ? -1 : text.slice(from, to).indexOf(part)
   return at < 0 ? [from, to] : [from + at, from + at + endOfPart(text.slice(from + at, to), part!)]
 }

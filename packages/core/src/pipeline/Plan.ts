@@ -24,11 +24,12 @@ import {
   type StepsHost,
   type StepsSpec,
 } from "../transform/Step.ts"
+import { teesOf } from "../transform/tee.ts"
 import { pushableConditions } from "./pushdown.ts"
 import { conformer, type NamedSchema, unionSchema } from "./unionSchema.ts"
 
 export interface PlanOptions {
-  /** In the order of the definition; the rows of those that no join reads are concatenated. */
+  /** In the order of the definition; the rows of those that no step reads for itself are concatenated. */
   readonly sources: ReadonlyArray<NamedSchema>
   readonly steps: ReadonlyArray<Step>
   readonly resolve: ResolveCustom
@@ -40,6 +41,12 @@ export interface PlanOptions {
   readonly host?: StepsHost
   /** Rows that are wanted at most, for a preview. */
   readonly limit?: number
+  /** Names of the sources whose rows do not stand with the others. Default: those that the steps read for themselves. */
+  readonly sides?: ReadonlyArray<string>
+  /** Columns that queries give, by the index of their step. */
+  readonly queried?: Readonly<Record<number, BatchSchema>>
+  /** Index of the step that goes on from what earlier runs have seen. */
+  readonly remembers?: number
 }
 
 /** Something wrong with a step, or with the sources together. */
@@ -78,7 +85,7 @@ export type PlanResult = { readonly ok: true; readonly plan: Plan } | { readonly
 /** `loadExpressions` must have resolved before. */
 export const makePlan = (options: PlanOptions): PlanResult => {
   const { sources } = options
-  const sideNames = sidesOf(options.steps)
+  const sideNames = options.sides ?? sidesOf(options.steps)
   const sides = Object.fromEntries(sources.filter(({ name }) => sideNames.includes(name)).map(({ name, schema }) => [name, schema]))
   const rows = sources.filter(({ name }) => !isSide({ sides }, name))
   const union = unionSchema(rows)
@@ -92,7 +99,10 @@ export const makePlan = (options: PlanOptions): PlanResult => {
   const spec: StepsSpec = {
     steps: options.steps,
     input: union.schema,
+    ...(rows.some(({ isPartial }) => isPartial === true) ? { isPartial: true } : {}),
     ...(sideNames.length === 0 ? {} : { sides }),
+    ...(options.queried === undefined ? {} : { queried: options.queried }),
+    ...(options.remembers === undefined ? {} : { remembers: options.remembers }),
     runtime: options.runtime,
     now: options.now,
     backend: options.backend,
@@ -105,15 +115,16 @@ export const makePlan = (options: PlanOptions): PlanResult => {
   const planned = sources.map((source) =>
     isSide(spec, source.name) ? { ...source, offer: {}, pruned: [] } : planSource(source, used, pass, options),
   )
-  const conform = conformer(union.schema, isOpen(spec, pass))
+  const conform = [false, true].map((isPartial) => conformer(union.schema, isOpen(spec, pass), isPartial))
   const plan: Plan = {
     spec,
-    isTransferable: isTransferable(options.steps),
+    isTransferable: isTransferable(options.steps) && steps.stateful.length === 0,
     sources: planned,
     offers: planned.map((source) => source.offer),
     input: union.schema,
     output: steps.output,
-    conform: (batch, source) => (isSide(spec, sources[source]!.name) ? batch : conform(batch)),
+    conform: (batch, source) =>
+      isSide(spec, sources[source]!.name) ? batch : conform[Number(sources[source]!.isPartial ?? false)]!(batch),
     steps,
   }
   return { ok: true, plan }
@@ -122,7 +133,7 @@ export const makePlan = (options: PlanOptions): PlanResult => {
 /** The transparent steps before the first other one. */
 const leadingPass = (spec: StepsSpec, steps: CompiledSteps): Pass | undefined => {
   const first = steps.passes[0]
-  if (first === undefined || !isTransparent(spec.steps[first[0]!]!)) return undefined
+  if (first === undefined || !isTransparent(spec.steps[first[0]!]!) || teesOf(spec.steps).includes(-1)) return undefined
   const checked = checkTransparent(spec, first, spec.input)
   return checked.ok ? checked.pass : undefined
 }
@@ -157,5 +168,8 @@ const planSource = (
 }
 
 /** Whether exactly one row comes out for each that goes in. */
-const keepsRows = (step: Step, resolve: ResolveCustom): boolean =>
-  step.type === "custom" ? resolve(step)?.apply.mode === "patch" : isTransparent(step) && step.type !== "filter"
+const keepsRows = (step: Step, resolve: ResolveCustom): boolean => {
+  if (step.type !== "custom") return isTransparent(step) && step.type !== "filter"
+  const apply = resolve(step)?.apply
+  return apply?.mode === "patch" && apply.state === undefined
+}

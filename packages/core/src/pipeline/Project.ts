@@ -18,6 +18,7 @@ import { loadPlugins, type LoadModule } from "./pluginModules.ts"
 import { exceptAt, type Problem, toIssues } from "./problem.ts"
 import { Secrets } from "./Secrets.ts"
 import { projectFields, type ProjectKeys, type ProjectSettings, projectSettings, readEnvironment, type SettingsLayer } from "./settings.ts"
+import type { TestedPipeline } from "./testing/TestedPipeline.ts"
 import { fillVariables, type VariableLayers, type VariableValue } from "./variables.ts"
 
 export interface ProjectOptions {
@@ -54,6 +55,8 @@ export interface ProjectPipeline {
   /** As far as it can be read. */
   readonly name: string | undefined
   readonly result: DecodeResult
+  /** The pipeline, to be decoded with other sources and destinations: for its tests. */
+  readonly tested: TestedPipeline
 }
 
 export interface Project {
@@ -220,24 +223,28 @@ class Loader {
     const files = isPipelineText(projectFile?.parsed) ? [projectFile!] : []
     for (const place of places) if (place !== files[0]?.path) files.push(await this.read(place))
     const decoded: Array<DecodedFile> = []
-    for (const file of files) decoded.push({ ...file, result: await this.decode(file, shared) })
+    for (const file of files) {
+      const tested = await this.tested(file, shared)
+      decoded.push({ ...file, tested, result: await tested.decode(tested.written) })
+    }
     return decoded
   }
 
-  private async decode({ parsed, issues }: ReadFile, { variables, plugins, overrides, inherited }: DecodeShared): Promise<DecodeResult> {
-    if (parsed === undefined) return { ok: false, issues }
-    if (parsed.isBroken) return { ok: false, issues: textIssues(parsed, this.mask) }
+  private async tested({ parsed, issues }: ReadFile, { variables, plugins, overrides, inherited }: DecodeShared): Promise<TestedPipeline> {
+    const unreadable = parsed === undefined ? issues : parsed.isBroken ? textIssues(parsed, this.mask) : undefined
+    if (parsed === undefined || unreadable !== undefined)
+      return { written: undefined, plugins, decode: async () => ({ ok: false, issues: unreadable ?? [] }) }
     const section = isMapping(parsed.value) ? parsed.value["plugins"] : undefined
     const own = await loadPlugins(fillVariables(section, variables, this.secrets).value, this.options)
     const text = { ...parsed, problems: [...parsed.problems, ...own.problems] }
-    return await decodeDefinition(parsed.value, {
-      plugins: [...plugins, ...own.plugins],
-      variables,
-      secrets: this.secrets,
-      inherited,
-      overrides,
-      text,
-    })
+    const known = [...plugins, ...own.plugins]
+    const shared = { secrets: this.secrets, inherited, overrides, text }
+    return {
+      written: parsed.value,
+      plugins: known,
+      decode: async (definition, { plugins: others = [], variables: more = {} } = {}) =>
+        await decodeDefinition(definition, { ...shared, plugins: [...others, ...known], variables: [more, ...variables] }),
+    }
   }
 
   /** What only the whole project shows: names that stand twice, dependencies on nobody, circles. */
@@ -253,13 +260,14 @@ class Loader {
         ...unknownDependencies(dependent, names),
         ...circles.filter((circle) => circle.includes(dependent.name)).map((circle) => circleProblem(circle, dependent.name)),
       ]
-      const { path: place, file: shown, parsed, result } = file
+      const { path: place, file: shown, parsed, result, tested } = file
       return {
         path: place,
         file: shown,
         text: parsed?.text ?? "",
         name: dependent.name === "" ? undefined : dependent.name,
         result: this.withProblems(result, problems, parsed),
+        tested,
       }
     })
   }
@@ -282,7 +290,7 @@ interface DecodeShared {
   readonly inherited: InheritedSettings
 }
 
-type DecodedFile = ReadFile & { readonly result: DecodeResult }
+type DecodedFile = ReadFile & { readonly result: DecodeResult; readonly tested: TestedPipeline }
 
 const notAMapping: Problem = {
   code: "INVALID_VALUE",

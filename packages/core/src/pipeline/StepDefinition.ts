@@ -101,19 +101,50 @@ export const JoinStep = step("join", "Joins the rows with those of another sourc
   ),
 })
 
-export const SqlStep = step("sql", "Runs a query over all rows, which it sees as the table `input`.", {
-  query: required(Text, "The query. Sources can be named as tables too."),
-})
+export const SqlStep = step(
+  "sql",
+  "Runs a query over all rows, which it sees as the table `input`. Needs the package `@deltaflow/duckdb`.",
+  {
+    query: required(
+      Text,
+      "One SELECT in DuckDB's SQL. Tables are `input`, sources by their name, and earlier steps by their name or as `step_1`, `step_2`, …. A source " +
+        "that the query names is read for it alone, unless it is the only one. `:run_id` and other runtime values are bound as parameters.",
+    ),
+  },
+)
 
 export const UnnestStep = step("unnest", "Makes one row of each element of an array column, with the other columns of its row.", {
   column: required(Text, "The array column: of an array type, or JSON. A row without an element gives none."),
   as: optional(Text, "Name of the column that holds the element, in the place of the array. Default: the column's own name."),
 })
 
-export const FlattenStep = step("flatten", "Makes columns of the keys of a JSON column, behind the others and without that column.", {
-  column: required(Text, "The JSON column. Its values are objects or null; objects within them stay JSON."),
-  separator: optional(Schema.String, "Between the column's name and the key. Default: `_`."),
-})
+const ChildTable = Schema.Struct({
+  column: optional(Text, "The list: an array column, or JSON. Default: the name of the child table."),
+  of: optional(Text, "Child table whose elements have the list. Default: the rows have it."),
+  key: optional(
+    Schema.Union([Text, listOf(Text, "a list of column names"), Schema.Record(Text, Text)]).annotate({
+      expected: "a column, a list of columns, or a mapping of the parent's column to its name here",
+    }),
+    "Columns that tell the parents apart: one name, several, or column: name in the child table. Default name: `_parent_` and the column. Without " +
+      "`of` it is required; with it the default is the parent's own key and index.",
+  ),
+  index: optional(Text, "Name of the column with the place in the list, from 0. Default: `_index`."),
+  columns: optional(Schema.Record(Text, ColumnTypeName), "Column name: type. Default: taken from the elements."),
+}).annotate({ expected: "a child table: a mapping with key, column, of, index and columns" })
+
+export const FlattenStep = step(
+  "flatten",
+  "Makes columns of the keys of a JSON column, behind the others and without that column; or, with `children`, child tables of lists.",
+  {
+    column: optional(Text, "The JSON column. Its values are objects or null; objects within them stay JSON."),
+    separator: optional(Schema.String, "Between the column's name and the key. Default: `_`."),
+    children: optional(
+      Schema.Record(Text, ChildTable),
+      "Name: child table, whose rows are the elements of a list. It goes to the destinations with `rows: name`. In the place of `column`, and in " +
+        "the last step.",
+    ),
+  },
+)
 
 /** The steps that are built in. */
 export const builtinSteps = [
@@ -130,9 +161,6 @@ export const builtinSteps = [
   UnnestStep,
   FlattenStep,
 ] as const
-
-/** Steps of the format that this version cannot run yet. */
-export const unsupportedSteps: ReadonlySet<string> = new Set(["sql"])
 
 /** A step whose type is a transform that the host registered; its other keys are the transform's config. */
 export const PluginStep = Schema.StructWithRest(

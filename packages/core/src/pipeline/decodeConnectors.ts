@@ -4,8 +4,10 @@
  */
 import type { Delivery, Destination, WriteMode } from "../contract/Destination.ts"
 import type { IncrementalOptions, Source } from "../contract/Source.ts"
+import type { SqlEngine } from "../contract/Sql.ts"
 import type { Transform } from "../contract/Transform.ts"
 import { didYouMean } from "../model/nearestName.ts"
+import { changesProblems, decodeChanges } from "./decodeChanges.ts"
 import { validateConfig } from "./config.ts"
 import { destinationFields, sourceFields } from "./ConnectorDefinition.ts"
 import { asMapping, type DecodeContext, type Decoded, decodeKeys, type Fields, keysBeside, withNumbersAsync } from "./decodeKeys.ts"
@@ -14,7 +16,10 @@ import type { Path } from "./path.ts"
 import { missingKey, type Problem, unknownKey } from "./problem.ts"
 import type { Secrets } from "./Secrets.ts"
 
-export type Plugin = Source | Destination | Transform
+export type Plugin = ConfiguredPlugin | SqlEngine
+
+/** What stands in a definition with its config. */
+export type ConfiguredPlugin = Source | Destination | Transform
 
 export interface ConnectorContext extends DecodeContext {
   readonly plugins: ReadonlyArray<Plugin>
@@ -39,13 +44,15 @@ export const decodeSource = async (
   context.report(incrementalProblems(plugin, keys, path))
   const config = await decodeConfig(plugin, entry, sourceFields, path, context)
   if (!config.ok) return undefined
+  const isStream = plugin.isStream?.(config.value) ?? false
   return {
     name: keys.name ?? name,
     plugin,
     config: config.value,
     batchSize: keys.batch_size ?? defaults.batchSize,
     timeout: keys.timeout ?? defaults.timeout,
-    incremental: incrementalOptions(keys.incremental),
+    incremental: incrementalOptions(keys.incremental) ?? (isStream ? {} : undefined),
+    isStream,
     columns: keys.columns ?? {},
     optional: keys.optional ?? false,
   }
@@ -69,25 +76,40 @@ export const decodeDestination = async (
   if (plugin === undefined) return undefined
   const key = listOfNames(keys.key)
   const writeMode = keys.write_mode ?? defaultWriteMode(plugin, key, coming)
-  context.report([...writeModeProblems(plugin, keys, path), ...futureProblems(entry, path)])
+  context.report([...writeModeProblems(plugin, keys, path), ...changesProblems(plugin, keys, writeMode, coming === "all", path)])
   if (keys.write_mode === undefined && coming === "increment" && writeMode === "replace") context.report([losesOlder(plugin, path)])
+  if (coming === "rejected" && keys.rows !== undefined) context.report([letterOfChildren(path)])
   const config = await decodeConfig(plugin, entry, destinationFields, path, context)
   if (!config.ok) return undefined
   const delivery = deliveryOf(plugin, config.value, writeMode)
   if (keys.delivery === "exactly_once" && delivery === "none") context.report([unmet(plugin, writeMode, path)])
   return {
     name: keys.name ?? name,
+    rows: keys.rows,
     plugin,
     config: config.value,
     writeMode,
     key,
     schemaChanges: keys.schema_changes ?? "evolve",
+    changes: decodeChanges(keys, writeMode),
     delivery,
-    flushInterval: keys.flush_interval ?? FLUSH_INTERVAL,
+    ...flushOf(keys.flush_interval),
   }
 }
 
+const flushOf = (written: Decoded<typeof destinationFields>["flush_interval"]) => {
+  const { time = FLUSH_INTERVAL, rows = Number.POSITIVE_INFINITY } = typeof written === "object" ? written : { time: written }
+  return { flushInterval: time, flushRows: rows }
+}
+
 const FLUSH_INTERVAL = 10_000
+
+const letterOfChildren = (path: Path): Problem => ({
+  code: "INVALID_VALUE",
+  message: "rejected rows are those of no child table. Leave `rows` out.",
+  path: [...path, "rows"],
+  at: "key",
+})
 
 type Found<Kind extends Plugin["kind"]> = Extract<Plugin, { readonly kind: Kind }>
 
@@ -122,7 +144,7 @@ const unknownPlugin = (
   }
 }
 
-export const decodeConfig = async (plugin: Plugin, entry: Entry, fields: Fields, path: Path, context: ConnectorContext) => {
+export const decodeConfig = async (plugin: ConfiguredPlugin, entry: Entry, fields: Fields, path: Path, context: ConnectorContext) => {
   const own = Object.fromEntries(keysBeside(fields, entry).map((key) => [key, entry[key]]))
   const outcome = await withNumbersAsync(own, path, context.whole, (value) => validateConfig(plugin, value, path, context.secrets))
   if (!outcome.ok) context.report(outcome.problems.map((problem) => withSharedKeys(problem, path, plugin, fields)))
@@ -130,7 +152,7 @@ export const decodeConfig = async (plugin: Plugin, entry: Entry, fields: Fields,
 }
 
 // A mistyped key may have meant one that all connectors share.
-const withSharedKeys = (problem: Problem, path: Path, plugin: Plugin, fields: Fields): Problem =>
+const withSharedKeys = (problem: Problem, path: Path, plugin: ConfiguredPlugin, fields: Fields): Problem =>
   problem.code === "UNKNOWN_KEY" && problem.path.length === path.length + 1
     ? unknownKey(problem.path, [...(problem.known ?? []), ...Object.keys(fields)], plugin.type)
     : problem
@@ -188,18 +210,6 @@ const unsupportedMode = (plugin: Destination, mode: WriteMode, path: Path): Prob
   message: `the destination \`${plugin.type}\` has no write mode \`${mode}\`.`,
   path,
   hint: `It has: ${plugin.writeModes.join(", ")}.`,
-})
-
-/** Keys of the format that change which rows arrive, and that this version does not carry out. */
-const futureProblems = (entry: Entry, path: Path): ReadonlyArray<Problem> =>
-  ["when", "hard_deletes"]
-    .filter((key) => Object.hasOwn(entry, key))
-    .map((key): Problem => ({ ...notYet(`\`${key}\``, [...path, key]), at: "key" }))
-
-export const notYet = (what: string, path: Path): Problem => ({
-  code: "UNSUPPORTED_FEATURE",
-  message: `${what} is part of the format, and this version does not have it yet.`,
-  path,
 })
 
 const deliveryOf = (plugin: Destination, config: unknown, writeMode: WriteMode): Delivery =>

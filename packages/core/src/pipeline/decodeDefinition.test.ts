@@ -2,6 +2,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { anonymize, csv, json, plugins, sqlite } from "../../test/pipeline/plugins.ts"
 import { defineTransform } from "../contract/define.ts"
+import type { Source } from "../contract/Source.ts"
 import { DefinitionError } from "../contract/Errors.ts"
 import { decodeDefinition, decodeDefinitionOrThrow, type DecodeOptions } from "./decodeDefinition.ts"
 import { Secrets } from "./Secrets.ts"
@@ -47,6 +48,7 @@ describe("a definition", () => {
         incremental: undefined,
         columns: {},
         optional: false,
+        isStream: false,
       },
     ])
     expect(pipeline.destinations).toEqual([
@@ -59,6 +61,7 @@ describe("a definition", () => {
         schemaChanges: "evolve",
         delivery: "idempotent",
         flushInterval: 10_000,
+        flushRows: Number.POSITIVE_INFINITY,
       },
     ])
   })
@@ -113,16 +116,16 @@ describe("a definition", () => {
     ])
   })
 
-  it("finds transforms of the host, also for a step that is not built in yet", async () => {
-    const sql = defineTransform({ type: "sql", batch: (rows) => rows })
+  it("finds transforms of the host", async () => {
+    const shuffle = defineTransform({ type: "shuffle", batch: (rows) => rows })
     const transforms = [
       { type: "anonymize", name: "hide", columns: ["email"] },
-      { type: "sql", by: "x" },
+      { type: "shuffle", by: "x" },
     ]
-    const { steps } = await decode({ transforms }, { plugins: [...plugins, sql] })
+    const { steps } = await decode({ transforms }, { plugins: [...plugins, shuffle] })
     expect(steps).toEqual([
       { kind: "plugin", name: "hide", plugin: anonymize, config: { columns: ["email"] } },
-      { kind: "plugin", name: undefined, plugin: sql, config: { by: "x" } },
+      { kind: "plugin", name: undefined, plugin: shuffle, config: { by: "x" } },
     ])
   })
 
@@ -222,10 +225,9 @@ describe("a definition", () => {
       { type: "deduplicate", key: "a" },
       { type: "aggregate", group_by: "a", metrics: { n: "COUNT(*)" } },
     ]
-    expect(await codesOf({ sources, transforms })).toEqual([
-      ["UNSUPPORTED_FEATURE", "transforms[1].type"],
-      ["UNSUPPORTED_FEATURE", "transforms[2].type"],
-    ])
+    expect(await codesOf({ sources, transforms })).toEqual([["UNSUPPORTED_FEATURE", "transforms[2].type"]])
+    const joined = { sources: [...sources, { ...sources[0], name: "b" }], transforms: [{ type: "join", with: "b", on: "a" }] }
+    expect(await codesOf(joined)).toEqual([["UNSUPPORTED_FEATURE", "transforms[0].type"]])
   })
 
   it("asks an aggregate for something to compute", async () => {
@@ -267,20 +269,51 @@ describe("a definition", () => {
     expect(await sort({ by: [{ column: "a" }], order: "desc" })).toEqual([["INVALID_VALUE", "transforms[0].order"]])
   })
 
-  it.each(["sql"])("says that the step %s is not there yet, and still checks it", async (type) => {
-    const issues = await codesOf({ transforms: [{ type, nonsense: 1 }] })
-    expect(issues).toContainEqual(["UNSUPPORTED_FEATURE", "transforms[0].type"])
+  it("says that nothing runs SQL, and still checks the step", async () => {
+    const issues = await codesOf({ transforms: [{ type: "sql", nonsense: 1 }] })
+    expect(issues).toContainEqual(["UNKNOWN_PLUGIN", "transforms[0].type"])
     expect(issues).toContainEqual(["UNKNOWN_KEY", "transforms[0].nonsense"])
   })
 
-  it("says that streaming, merge rules and hard deletes are not there yet", async () => {
-    const destinations = [{ type: "sqlite", path: "x", when: [{ condition: "true", action: "delete" }], hard_deletes: "key" }]
-    expect(await codesOf({ mode: "streaming", destinations })).toEqual([
-      ["UNSUPPORTED_FEATURE", "destinations[0].when"],
-      ["UNSUPPORTED_FEATURE", "destinations[0].hard_deletes"],
-      ["UNSUPPORTED_FEATURE", "mode"],
-    ])
+  it("refuses to delete where the destination cannot", async () => {
+    const destinations = [{ type: "json", path: "x", hard_deletes: "key" }]
+    expect(await codesOf({ destinations })).toEqual([["UNSUPPORTED_WRITE_MODE", "destinations[0].hard_deletes"]])
     expect(await codesOf({ mode: "batch", schema: {} })).toEqual([])
+  })
+
+  it("lets only what goes on for ever stream, alone, into what can commit on the way", async () => {
+    const changes: Source = { ...csv, type: "changes", supportsIncremental: true, isStream: ({ path }) => path !== "once" }
+    const streaming = async (more: object) =>
+      (await issuesOf({ ...minimal, mode: "streaming", ...more }, { plugins: [...plugins, changes] })).map(({ code, path }) => [code, path])
+    const sources = [{ type: "changes", path: "a" }]
+    const destinations = [{ type: "sqlite", path: "x", table: "t" }]
+    expect(await streaming({ sources, destinations })).toEqual([])
+    expect(await streaming({ destinations })).toEqual([["INVALID_VALUE", "mode"]])
+    expect(await streaming({ sources: [{ type: "changes", path: "once" }], destinations })).toEqual([["INVALID_VALUE", "mode"]])
+    expect(await streaming({ sources: [...sources, { type: "changes", path: "b" }], destinations })).toEqual([["INVALID_VALUE", "sources"]])
+    expect(await streaming({ sources, destinations: [{ ...destinations[0], write_mode: "replace" }] })).toEqual([["INVALID_VALUE", "mode"]])
+    expect(await streaming({ sources, destinations, transforms: [{ type: "sort", by: "a" }] })).toEqual([
+      ["INVALID_VALUE", "transforms[0].type"],
+    ])
+    const decoded = await decode({ sources, destinations }, { plugins: [...plugins, changes] })
+    const mixed = { ...minimal, sources: [...sources, { type: "csv", path: "b" }], destinations }
+    expect((await issuesOf(mixed, { plugins: [...plugins, changes] })).map(({ message }) => message)).toEqual([
+      expect.stringContaining("the source sources[0] goes on from run to run, and sources[1] is read whole in each"),
+    ])
+    expect(decoded).toMatchObject({
+      isStreaming: false,
+      sources: [{ isStream: true, incremental: {} }],
+      destinations: [{ writeMode: "append" }],
+    })
+  })
+
+  it("takes a time to commit after, or a number of rows too", async () => {
+    const flush = async (flush_interval: unknown) =>
+      (await decode({ destinations: [{ type: "json", path: "b.json", flush_interval }] })).destinations[0]
+    expect(await flush("2s")).toMatchObject({ flushInterval: 2000, flushRows: Number.POSITIVE_INFINITY })
+    expect(await flush({ time: "1m", rows: 500 })).toMatchObject({ flushInterval: 60_000, flushRows: 500 })
+    expect(await flush({ rows: 500 })).toMatchObject({ flushInterval: 10_000, flushRows: 500 })
+    expect(await codesOf({ destinations: [{ type: "json", path: "b.json", flush_interval: { rows: 0 } }] })).toHaveLength(1)
   })
 
   it("is copied: what the caller changes later changes nothing", async () => {

@@ -5,27 +5,29 @@
  * and no expression is looked at: that takes the columns, and happens when the plan is made.
  */
 import { DefinitionError, type Issue } from "../contract/Errors.ts"
-import {
-  type ConnectorContext,
-  decodeDestination,
-  decodeSource,
-  listOfNames,
-  notYet,
-  type Plugin,
-  sharedNames,
-} from "./decodeConnectors.ts"
-import type { DecodedDefaults, DecodedSource, DecodedDependency, DecodedErrorHandling, DecodedPipeline } from "./DecodedPipeline.ts"
+import { type ConnectorContext, decodeDestination, decodeSource, listOfNames, type Plugin, sharedNames } from "./decodeConnectors.ts"
+import type {
+  DecodedDefaults,
+  DecodedDependency,
+  DecodedDestination,
+  DecodedErrorHandling,
+  DecodedPipeline,
+  DecodedSource,
+} from "./DecodedPipeline.ts"
 import { asList, asMapping, type Decoded, decodeKeys } from "./decodeKeys.ts"
-import { decodeStep } from "./decodeSteps.ts"
+import { decodeQueries, entriesOf as entriesOfSteps, type TablesOfQueries } from "./decodeQueries.ts"
+import { takerProblems } from "./childTables.ts"
+import { decodeStep, needsAllRows } from "./decodeSteps.ts"
 import { ErrorHandling, type PipelineDefinition, pipelineFields } from "./Definition.ts"
 import { type InheritedSettings, mergeSettings } from "./inherit.ts"
-import { didYouMean } from "../model/nearestName.ts"
 import { isMapping, type Path, valueAt } from "./path.ts"
 import { plainCopy } from "./plainCopy.ts"
 import { exceptAt, missingKey, type Origin, type Problem, toIssues, wrongValue } from "./problem.ts"
+import { type Moving, rememberingProblems } from "./rememberingSteps.ts"
 import { cronProblems, timezoneProblems } from "./schedule.ts"
 import { secretsOfDefinition } from "./secretFields.ts"
 import { Secrets } from "./Secrets.ts"
+import { sideProblems } from "./sideSources.ts"
 import { fillVariables, type VariableLayers } from "./variables.ts"
 
 export type { Plugin }
@@ -105,14 +107,19 @@ const decodePipeline = async (
   const keys = decodeKeys(pipelineFields, root, [], context, { elsewhere: ["sources", "transforms", "destinations", "error_handling"] })
   const settings = mergeSettings(options.overrides ?? {}, keys, options.inherited ?? {})
   const defaults = withBuiltin(settings.defaults)
-  const moving = await decodeMoving(root, defaults, context)
+  const tables = await decodeQueries(root, context)
+  const moving = await decodeMoving(root, defaults, tables, context)
   const rejects = Object.values(keys.schema ?? {}).some((rule) => rule.on_violation === "reject")
   const errorHandling = await decodeErrorHandling(root["error_handling"] ?? {}, defaults, rejects, context)
   context.report([
     ...nameProblems(root),
-    ...featureProblems(keys),
+    ...streamProblems(moving.sources),
+    ...(keys.mode === "streaming" ? streamingProblems(root, moving, errorHandling.deadLetter) : []),
     ...incrementalProblems(root, moving.sources),
-    ...joinProblems(root),
+    ...(isWhole(root, moving) ? rememberingProblems(moving) : []),
+    ...lastRowsProblems(root, moving.sources, context.plugins),
+    ...takerProblems(entriesOf(root, "transforms"), destinationRows(root)),
+    ...sideProblems(entriesOfSteps(root), tables),
     ...dependencyProblems(keys),
     ...(await timeProblems(keys)),
   ])
@@ -140,6 +147,7 @@ type Keys = Decoded<typeof pipelineFields>
 
 const describePipeline = (keys: Keys, { written, used }: Written) => ({
   name: keys.name ?? "",
+  isStreaming: keys.mode === "streaming",
   version: keys.version ?? "",
   description: keys.description ?? "",
   written,
@@ -154,9 +162,11 @@ const describePipeline = (keys: Keys, { written, used }: Written) => ({
 })
 
 /** Sources, steps and destinations: what moves rows. */
-const decodeMoving = async (root: Root, defaults: DecodedDefaults, context: ConnectorContext) => {
+const decodeMoving = async (root: Root, defaults: DecodedDefaults, tables: TablesOfQueries, context: ConnectorContext) => {
   const sources = await decodeEach(root, "sources", context, (entry, path, name) => decodeSource(entry, path, name, defaults, context))
-  const steps = await decodeEach(root, "transforms", context, (entry, path) => decodeStep(entry, path, context))
+  const steps = await decodeEach(root, "transforms", context, (entry, path) =>
+    decodeStep(entry, path, tables.get(Number(path[1])) ?? [], context),
+  )
   const isIncremental = sources.length > 0 && sources.every((source) => source.incremental !== undefined)
   const coming = isIncremental ? "increment" : "all"
   const destinations = await decodeEach(root, "destinations", context, (entry, path, name) =>
@@ -238,11 +248,66 @@ const nameProblems = (root: Root): ReadonlyArray<Problem> =>
     return Array.isArray(list) ? sharedNames(list, [key], key) : []
   })
 
-/** Keys of the format that change rows or delivery, and that this version does not carry out. */
-const featureProblems = ({ mode }: Keys): ReadonlyArray<Problem> => (mode === "streaming" ? [notYet("`mode: streaming`", ["mode"])] : [])
+/** Without cursors of all sources there are none, and a stream would begin anew with each run. */
+const streamProblems = (sources: ReadonlyArray<DecodedSource>): ReadonlyArray<Problem> => {
+  const whole = sources.find(({ incremental }) => incremental === undefined)
+  const stream = sources.find(({ isStream }) => isStream)
+  if (whole === undefined || stream === undefined) return []
+  const message = `the source ${stream.name} goes on from run to run, and ${whole.name} is read whole in each. Make a pipeline for each of them, or read ${whole.name} with \`incremental\`.`
+  return [{ code: "INVALID_VALUE", message, path: ["sources"] }]
+}
+
+/** Steps that give rows at the end of a run; the others that need all rows are refused wherever a source is incremental. */
+const WAITING: ReadonlySet<unknown> = new Set(["sort", "aggregate", "deduplicate"])
+
+/** What never ends gives no step its last row, and no destination the end that it waits for. */
+const streamingProblems = (
+  root: Root,
+  { sources, destinations }: Pick<DecodedPipeline, "sources" | "destinations">,
+  deadLetter: DecodedDestination | undefined,
+): ReadonlyArray<Problem> => {
+  const invalid = (message: string, path: Path): Problem => ({ code: "INVALID_VALUE", message, path })
+  const ending = sources.filter(({ isStream }) => !isStream)
+  const several = sources.length > 1 && ending.length === 0 ? sources.slice(1) : []
+  const loads = ending.length > 0 ? [] : [...destinations, ...(deadLetter === undefined ? [] : [deadLetter])]
+  const replacing = loads.filter(({ writeMode }) => writeMode === "replace")
+  return [
+    ...ending.map(({ name, plugin }) =>
+      invalid(
+        `\`mode: streaming\` goes on until it is stopped, and the source ${name} (${plugin.type}) ends. Use \`mode: batch\`, or a source that follows changes.`,
+        ["mode"],
+      ),
+    ),
+    ...several.map(({ name }) =>
+      invalid(`\`mode: streaming\` reads one source, and ${name} is one more. Make a pipeline for each of them.`, ["sources"]),
+    ),
+    ...entriesOf(root, "transforms").flatMap(({ type }, i) =>
+      WAITING.has(type)
+        ? [
+            invalid(`the step \`${String(type)}\` waits for the last row, which never comes with \`mode: streaming\`.`, [
+              "transforms",
+              i,
+              "type",
+            ]),
+          ]
+        : [],
+    ),
+    ...replacing.map(({ name }) =>
+      invalid(`\`write_mode: replace\` of ${name} waits for the end, which never comes with \`mode: streaming\`. Append or upsert.`, [
+        "mode",
+      ]),
+    ),
+  ]
+}
+
+/** Whether all entries could be decoded, so that their places are those of the definition. */
+const isWhole = (root: Root, { sources, steps, destinations }: Moving): boolean =>
+  sources.length === entriesOf(root, "sources").length &&
+  steps.length === entriesOf(root, "transforms").length &&
+  destinations.length === entriesOf(root, "destinations").length
 
 /** Steps whose result over what is new is not what it is over all rows. */
-const NEEDS_ALL_ROWS: ReadonlySet<unknown> = new Set(["aggregate", "deduplicate", "join"])
+const NEEDS_ALL_ROWS: ReadonlySet<unknown> = new Set(["join", "sql"])
 
 const incrementalProblems = (root: Root, sources: ReadonlyArray<DecodedSource>): ReadonlyArray<Problem> => {
   const source = sources.find(({ incremental }) => incremental !== undefined)
@@ -254,7 +319,7 @@ const incrementalProblems = (root: Root, sources: ReadonlyArray<DecodedSource>):
     return [
       {
         code: "UNSUPPORTED_FEATURE",
-        message: `the step \`${String(type)}\` needs all rows, and each run would see only what is new: the source ${source.name} is incremental. This version does not keep what the step knows from run to run.`,
+        message: `the step \`${String(type)}\` needs all rows, and each run would see only what is new: the source ${source.name} is incremental.`,
         path: ["transforms", i, "type"],
         hint: "Take `incremental` out of the source, or the step out of the pipeline.",
       },
@@ -262,24 +327,23 @@ const incrementalProblems = (root: Root, sources: ReadonlyArray<DecodedSource>):
   })
 }
 
-/** The other source of each join must be there, be read by that join alone, and leave rows to join it with. */
-const joinProblems = (root: Root): ReadonlyArray<Problem> => {
-  const sources = entriesOf(root, "sources").map(({ name }, i) => (typeof name === "string" ? name : `sources[${i}]`))
-  const joins = entriesOf(root, "transforms").flatMap((step, i) =>
-    step["type"] === "join" && typeof step["with"] === "string" ? [{ name: step["with"], path: ["transforms", i, "with"] }] : [],
-  )
-  const problems = joins.flatMap(({ name, path }, i): ReadonlyArray<Problem> => {
-    if (!sources.includes(name)) {
-      const hint = `The sources are: ${sources.join(", ")}. Give the source a \`name\`.`
-      return [{ code: "INVALID_VALUE", message: `there is no source \`${name}\`.${didYouMean(name, sources)}`, path, hint }]
-    }
-    if (joins.findIndex((join) => join.name === name) === i) return []
-    const hint = "List it once more under another name."
-    return [{ code: "INVALID_VALUE", message: `the source \`${name}\` is joined twice, and is read only once.`, path, hint }]
+const destinationRows = (root: Root) =>
+  entriesOf(root, "destinations").map(({ rows }) => ({ rows: typeof rows === "string" ? rows : undefined }))
+
+/** Steps of registered transforms; those of modules are known when they are loaded. */
+const lastRowsProblems = (
+  root: Root,
+  sources: ReadonlyArray<DecodedSource>,
+  plugins: ConnectorContext["plugins"],
+): ReadonlyArray<Problem> => {
+  const source = sources.find(({ incremental }) => incremental !== undefined)
+  if (source === undefined) return []
+  return entriesOf(root, "transforms").flatMap(({ type }, i): ReadonlyArray<Problem> => {
+    const transform = plugins.find((plugin) => plugin.kind === "transform" && plugin.type === type)
+    const state = transform?.kind === "transform" ? transform.apply.state : undefined
+    const isRefused = state?.finish !== undefined && state.eachRun !== true
+    return isRefused ? [{ ...needsAllRows(String(type), source.name), path: ["transforms", i, "type"] }] : []
   })
-  const last = joins.at(-1)
-  if (problems.length > 0 || last === undefined || sources.some((name) => joins.every((join) => join.name !== name))) return problems
-  return [{ code: "INVALID_VALUE", message: "every source is joined to the rows, so there are no rows to join them to.", path: last.path }]
 }
 
 const entriesOf = (root: Root, key: string): ReadonlyArray<Root> => {

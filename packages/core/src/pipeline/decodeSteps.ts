@@ -3,24 +3,29 @@
  * registered.
  */
 import { didYouMean } from "../model/nearestName.ts"
-import { type ConnectorContext, decodeConfig, notYet, type Plugin } from "./decodeConnectors.ts"
+import { type ConnectorContext, decodeConfig, type Plugin } from "./decodeConnectors.ts"
+import { childTableProblems } from "./childTables.ts"
 import { asMapping, decodeKeys, type Fields } from "./decodeKeys.ts"
 import type { BuiltinStep, DecodedStep } from "./DecodedPipeline.ts"
+import type { QueryTable } from "../transform/Step.ts"
 import { isMapping, type Path } from "./path.ts"
 import { missingKey, type Problem, wrongValue } from "./problem.ts"
-import { builtinSteps, PluginStep, unsupportedSteps } from "./StepDefinition.ts"
+import { builtinSteps, PluginStep } from "./StepDefinition.ts"
 
 const builtins = new Map<string, (typeof builtinSteps)[number]>(builtinSteps.map((step) => [step.fields.type.literal, step]))
 
-/** One entry of `transforms`. Undefined where something is wrong, which is reported. */
-export const decodeStep = async (value: unknown, path: Path, context: ConnectorContext): Promise<DecodedStep | undefined> => {
+/** One entry of `transforms`. `tables` are those that a query names. Undefined where something is wrong, which is reported. */
+export const decodeStep = async (
+  value: unknown,
+  path: Path,
+  tables: ReadonlyArray<QueryTable>,
+  context: ConnectorContext,
+): Promise<DecodedStep | undefined> => {
   const entry = asMapping(value, path, "a step: a mapping with a type", context)
   if (entry === undefined) return undefined
   const { type } = entry
+  if (typeof type === "string" && builtins.has(type)) return decodeBuiltin(type, entry, path, tables, context)
   const transform = context.plugins.find((plugin) => plugin.kind === "transform" && plugin.type === type)
-  // A transform of the host's own stands in for a step that is not there yet, never for one that is.
-  const isBuiltin = typeof type === "string" && builtins.has(type) && (transform === undefined || !unsupportedSteps.has(type))
-  if (isBuiltin) return decodeBuiltin(type, entry, path, context)
   if (transform?.kind === "transform") return await decodePluginStep(transform, entry, path, context)
   context.report([unknownType(entry, path, context.plugins)])
   return undefined
@@ -30,17 +35,18 @@ const decodeBuiltin = (
   type: string,
   entry: Readonly<Record<string, unknown>>,
   path: Path,
+  tables: ReadonlyArray<QueryTable>,
   context: ConnectorContext,
 ): DecodedStep | undefined => {
-  if (unsupportedSteps.has(type)) context.report([notYet(`the step \`${type}\``, [...path, "type"])])
   let isWhole = true
   const report = (problems: ReadonlyArray<Problem>) => {
     isWhole &&= problems.length === 0
     context.report(problems)
   }
-  const step = decodeKeys(builtins.get(type)!.fields as Fields, entry, path, { ...context, report })
-  report(stepProblems(step as unknown as BuiltinStep, path))
-  return isWhole ? { kind: "builtin", step: step as unknown as BuiltinStep } : undefined
+  const step = decodeKeys(builtins.get(type)!.fields as Fields, entry, path, { ...context, report }) as unknown as BuiltinStep
+  report(stepProblems(step, path))
+  if (!isWhole) return undefined
+  return step.type === "sql" ? { kind: "query", step, tables } : { kind: "builtin", step }
 }
 
 /** What is wrong with keys of a step that are right by themselves. */
@@ -50,10 +56,32 @@ const stepProblems = (step: BuiltinStep, path: Path): ReadonlyArray<Problem> => 
     return [wrongValue([...path, "metrics"], "at least one metric, or group_by", step.metrics)]
   if (step.type === "join" && step.on === undefined && step.condition === undefined)
     return [missingKey([...path, "on"], "columns that must be equal: one name, several, or left: right. Or give a `condition`.")]
+  if (step.type === "flatten") return flattenProblems(step, path)
   if (step.type !== "deduplicate") return []
   const { keep = "first", by } = step
   if (keep === "first" && by !== undefined) return [firstWithBy(path, step.keep === undefined)]
   return keep !== "first" && by === undefined ? [missingKey([...path, "by"], `the column that \`keep: ${keep}\` compares.`)] : []
+}
+
+const flattenProblems = (
+  { column, separator, children }: Extract<BuiltinStep, { readonly type: "flatten" }>,
+  path: Path,
+): ReadonlyArray<Problem> => {
+  if (children === undefined)
+    return column === undefined
+      ? [missingKey([...path, "column"], "a JSON column. Or give `children`: lists that become child tables.")]
+      : []
+  const other = column === undefined ? (separator === undefined ? undefined : "separator") : "column"
+  if (other === undefined) return childTableProblems(children, [...path, "children"])
+  const message = `\`${other}\` and \`children\` do not go together.`
+  return [
+    {
+      code: "INVALID_VALUE",
+      message,
+      path: [...path, other],
+      hint: "Write two steps: first the one with `column`, last the one with `children`.",
+    },
+  ]
 }
 
 const listWithOrder = (path: Path): Problem => ({
@@ -69,6 +97,14 @@ const firstWithBy = (path: Path, isDefault: boolean): Problem => ({
   path: [...path, "by"],
   hint: "Add keep: latest, or take `by` out.",
 })
+
+/** Why a step that gives last rows is refused where a source is incremental. */
+export const needsAllRows = (step: string, source: string) =>
+  ({
+    code: "UNSUPPORTED_FEATURE",
+    message: `the step \`${step}\` gives rows at the end, by its \`finish\`, and each run would see only what is new: the source ${source} is incremental.`,
+    hint: "Take `incremental` out of the source. Or let the transform say `eachRun: true`, where what `finish` gives depends on no row of an earlier run.",
+  }) as const
 
 const decodePluginStep = async (
   plugin: Extract<Plugin, { kind: "transform" }>,

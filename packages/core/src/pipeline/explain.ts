@@ -2,9 +2,18 @@
  * The plan of a pipeline for people and programs: what is read, what the sources do themselves, which steps run together, what comes out.
  */
 import type { PushedCondition, SourceRead } from "../contract/Source.ts"
-import type { ColumnSchema, ColumnType } from "../model/ColumnType.ts"
+import type { BatchSchema, ColumnSchema, ColumnType } from "../model/ColumnType.ts"
 import { formatValue } from "../model/Value.ts"
-import { type Backend, isBlocking, isTransparent, type KeyPart, type Step } from "../transform/Step.ts"
+import {
+  type Backend,
+  type ChildTable,
+  type ChildTablesStep,
+  isBlocking,
+  isChildTables,
+  isTransparent,
+  type KeyPart,
+  type Step,
+} from "../transform/Step.ts"
 import type { Plan, PlannedSource } from "./Plan.ts"
 
 export interface ExplainedSource {
@@ -59,6 +68,16 @@ export interface StepExplanation {
   readonly what: string
   /** Columns after the step; null where they are known only when rows have gone through a custom step. */
   readonly columns: ReadonlyArray<ColumnSchema> | null
+  /** The child tables that the step takes out of the rows. */
+  readonly children?: ReadonlyArray<ChildExplanation>
+}
+
+export interface ChildExplanation {
+  readonly name: string
+  /** Those that are known before a row is: its key, its place, and what `columns` declares. */
+  readonly columns: ReadonlyArray<ColumnSchema>
+  /** Whether keys of the elements become columns beside them. */
+  readonly grows: boolean
 }
 
 export interface PassExplanation {
@@ -69,7 +88,9 @@ export interface PassExplanation {
     | "closures"
     | "function"
     | "holds all rows, spills past buffer_memory"
+    | "holds what is new, goes on from what earlier runs have seen"
     | "holds the other source, spills past buffer_memory"
+    | "query in a database of its own, spills past buffer_memory"
 }
 
 /** Plain data, fit for JSON. */
@@ -79,18 +100,20 @@ export interface Explanation {
   readonly sources: ReadonlyArray<SourceExplanation>
   readonly passes: ReadonlyArray<PassExplanation>
   readonly steps: ReadonlyArray<StepExplanation>
+  /** Columns behind the last step, which all destinations get; null as for a step. */
+  readonly columns: ReadonlyArray<ColumnSchema> | null
   readonly destinations: ReadonlyArray<ExplainedDestination>
 }
 
 export const explainPlan = ({ pipeline, plan, sources, destinations }: ExplainOptions): Explanation => {
-  const { steps, backend } = plan.spec
+  const { steps, backend, remembers } = plan.spec
   return {
     pipeline,
     backend,
     sources: plan.sources.map((planned, i) => explainSource(planned, sources[i]!)),
     passes: plan.steps.passes.map((indexes) => ({
       steps: indexes,
-      how: howOf(steps[indexes[0]!]!, backend),
+      how: indexes[0] === remembers ? REMEMBERS : howOf(steps[indexes[0]!]!, backend),
     })),
     steps: steps.map((step, index) => ({
       index,
@@ -98,12 +121,24 @@ export const explainPlan = ({ pipeline, plan, sources, destinations }: ExplainOp
       name: step.name ?? null,
       what: describeStep(step),
       columns: plan.steps.schemas[index]?.columns ?? null,
+      ...(isChildTables(step) ? { children: childrenOf(step, plan.steps.children) } : {}),
     })),
+    columns: plan.output?.columns ?? null,
     destinations,
   }
 }
 
+const childrenOf = (step: ChildTablesStep, schemas: ReadonlyMap<string, BatchSchema>): ReadonlyArray<ChildExplanation> =>
+  step.children.map(({ name, columns }) => ({
+    name,
+    columns: schemas.get(name)?.columns ?? [],
+    grows: Object.keys(columns).length === 0,
+  }))
+
+const REMEMBERS = "holds what is new, goes on from what earlier runs have seen"
+
 const howOf = (step: Step, backend: Backend): PassExplanation["how"] => {
+  if (step.type === "sql") return "query in a database of its own, spills past buffer_memory"
   if (step.type === "join") return "holds the other source, spills past buffer_memory"
   if (isBlocking(step)) return "holds all rows, spills past buffer_memory"
   if (step.type === "custom") return "function"
@@ -170,9 +205,12 @@ const describeStep = (step: Step): string => {
       const on = keys.length === 0 ? "" : ` on ${keys.join(", ")}`
       return `${step.how} with ${step.with}${on}${step.condition === undefined ? "" : ` where ${step.condition}`}`
     }
+    case "sql":
+      return oneLine(step.query)
     case "unnest":
       return step.as === undefined ? step.column : `${step.column} → ${step.as}`
     case "flatten":
+      if (isChildTables(step)) return step.children.map(describeChild).join(", ")
       return `${step.column} → ${step.column}${step.separator}…`
     case "schema":
       return step.rules.map(({ column, required }) => `${column}${required ? " required" : ""}`).join(", ")
@@ -182,6 +220,13 @@ const describeStep = (step: Step): string => {
       return "url" in step.reference ? `${step.reference.name} of ${step.reference.url}` : (step.name ?? step.reference.local)
   }
 }
+
+/** A query is often written over several lines. */
+const oneLine = (query: string): string => query.trim().replaceAll(/\s*\n\s*/g, " ")
+
+/** `items → child table items by id` */
+const describeChild = ({ name, column, of, key }: ChildTable): string =>
+  `${of === undefined ? "" : `${of}.`}${column} → child table ${name} by ${key.map(({ parent }) => parent).join(", ")}`
 
 /** `amount desc`, and where nulls go where that is not PostgreSQL's default. */
 const describeKey = ({ column, descending, nullsFirst }: KeyPart): string =>
@@ -215,11 +260,13 @@ const passLines = (explanation: Explanation, pass: PassExplanation, index: numbe
   ...pass.steps.flatMap((step) => stepLines(explanation.steps[step]!)),
 ]
 
-const stepLines = ({ index, type, name, what, columns }: StepExplanation): ReadonlyArray<string> => [
+const stepLines = ({ index, type, name, what, columns, children = [] }: StepExplanation): ReadonlyArray<string> => [
   `  ${index + 1}. ${type}${name === null ? "" : ` ${name}`}: ${what}`,
   `     → ${columns === null ? "columns are known when the first rows have gone through" : listed(columns)}`,
+  ...children.map((child) => `     → ${child.name}: ${listed(child.columns)}${child.grows ? ", and the keys of its elements" : ""}`),
 ]
 
-const listed = (columns: ReadonlyArray<ColumnSchema>): string => columns.map(({ name, type }) => `${name} ${type}`).join(", ")
+const listed = (columns: ReadonlyArray<ColumnSchema>): string =>
+  columns.map(({ name, type, nullable }) => `${name} ${type}${nullable ? "" : " not null"}`).join(", ")
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`

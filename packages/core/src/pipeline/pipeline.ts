@@ -7,11 +7,11 @@
 import type { DestinationDefinition, PipelineDefinition, SourceDefinition, StepDefinition } from "./Definition.ts"
 import type { AnyColumns, Columns, WithColumns } from "./types/Columns.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
-import type { CheckedDestinations, RowsOfSources, SidesOf } from "./types/ends.ts"
+import type { CheckedDestinations, CheckedRules, RowsOfSources, SidesOf } from "./types/ends.ts"
 import type { Follow } from "./types/steps.ts"
 
 export type { Columns, ColumnsOf, RowOf, WithColumns } from "./types/Columns.ts"
-export type { NoSuchColumn, RowsDoNotFit } from "./types/steps.ts"
+export type { GivesNoBoolean, NoSuchColumn, RowsDoNotFit } from "./types/steps.ts"
 
 /** A pipeline whose rows behind the last step have these columns. */
 export interface TypedPipeline<C extends Columns = AnyColumns> extends PipelineDefinition, WithColumns<C> {}
@@ -30,13 +30,15 @@ export const pipeline = <
   const Sources extends ReadonlyArray<SourceDefinition>,
   const Destinations extends ReadonlyArray<DestinationDefinition>,
   const Steps extends ReadonlyArray<StepDefinition> = [],
+  const Rules extends NonNullable<PipelineDefinition["schema"]> = {},
 >(
-  definition: Omit<PipelineDefinition, "sources" | "transforms" | "destinations"> & {
+  definition: Omit<PipelineDefinition, "sources" | "transforms" | "schema" | "destinations"> & {
     readonly sources: Sources
     readonly transforms?: Written<Steps, Followed<Sources, Steps>["steps"]>
+    readonly schema?: Written<Rules, CheckedRules<Rules, Followed<Sources, Steps>["columns"]>>
     readonly destinations: Written<Destinations, CheckedDestinations<Destinations, Followed<Sources, Steps>["columns"]>>
   },
-): TypedPipeline<Followed<Sources, Steps>["columns"]> => definition
+): TypedPipeline<Followed<Sources, Steps>["columns"]> => definition as PipelineDefinition
 
 /** A source that gives these columns and no others. They become the `columns` of its definition, which go over what is inferred. */
 export const typedSource = <const Source extends SourceDefinition, const C extends Columns<ColumnType>>(

@@ -10,8 +10,8 @@ export const printDefinition = (definition: PipelineDefinition): string => {
   const document = new Document(data, { version: "1.2", aliasDuplicateObjects: false })
   visit(document, {
     Scalar: (_, node) => {
-      // 1.1 readers take these for truth values, and some editors are such readers.
-      if (isScalar(node) && typeof node.value === "string" && /^(y|n|yes|no|on|off)$/i.test(node.value)) node.type = "QUOTE_DOUBLE"
+      // 1.1 readers take these for truth values and merge keys, and some editors are such readers.
+      if (isScalar(node) && typeof node.value === "string" && /^(y|n|yes|no|on|off|<<)$/i.test(node.value)) node.type = "QUOTE_DOUBLE"
     },
   })
   return document.toString({ lineWidth: 0 })

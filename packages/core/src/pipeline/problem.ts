@@ -12,6 +12,8 @@ export interface Problem {
   readonly at?: "key"
   /** The keys that an unknown one could have been. */
   readonly known?: ReadonlyArray<string>
+  /** Index of the character within the value's text that is meant. */
+  readonly position?: number
   /** Part of the value's text that is meant. */
   readonly part?: string
   /** Where it stands in the text, where that is known already. From, to. */

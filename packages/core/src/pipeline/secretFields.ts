@@ -7,7 +7,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import { configJsonSchema, isRedacted, type JsonSchemaNode } from "./configJsonSchema.ts"
 import type { Configured } from "./config.ts"
 import { destinationFields, sourceFields } from "./ConnectorDefinition.ts"
-import type { Plugin } from "./decodeConnectors.ts"
+import type { ConfiguredPlugin, Plugin } from "./decodeConnectors.ts"
 import { keysBeside } from "./decodeKeys.ts"
 import { Pipeline, type PipelineDefinition } from "./Definition.ts"
 import { isMapping, type Path, valueAt, withValueAt } from "./path.ts"
@@ -66,11 +66,11 @@ export const hideSecrets = (definition: PipelineDefinition, plugins: ReadonlyArr
 
 interface Entry {
   readonly path: Path
-  readonly kind: Plugin["kind"]
+  readonly kind: ConfiguredPlugin["kind"]
 }
 
 const configsOf = (definition: PipelineDefinition): ReadonlyArray<Entry> => {
-  const entries = (key: "sources" | "transforms" | "destinations", kind: Plugin["kind"]) =>
+  const entries = (key: "sources" | "transforms" | "destinations", kind: ConfiguredPlugin["kind"]) =>
     (definition[key] ?? []).map((_, i): Entry => ({ path: [key, i], kind }))
   return [
     ...entries("sources", "source"),
@@ -85,7 +85,7 @@ const sharedFields = { source: sourceFields, destination: destinationFields, tra
 const secretsOfEntry = (definition: PipelineDefinition, { path, kind }: Entry, plugins: ReadonlyArray<Plugin>): ReadonlyArray<Path> => {
   const entry = valueAt(definition, path)
   if (!isMapping(entry)) return []
-  const plugin = plugins.find((one) => one.kind === kind && one.type === entry["type"])
+  const plugin = plugins.find((one): one is ConfiguredPlugin => one.kind === kind && one.type === entry["type"])
   if (plugin === undefined) return []
   const config = Object.fromEntries(keysBeside(sharedFields[kind], entry).map((key) => [key, entry[key]]))
   return secretsOfConfig(plugin, config).map((inside) => [...path, ...inside])

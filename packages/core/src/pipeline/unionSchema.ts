@@ -7,6 +7,8 @@ import { PerSchema } from "../transform/stage.ts"
 export interface NamedSchema {
   readonly name: string
   readonly schema: BatchSchema
+  /** Whether columns that a batch lacks are unknown rather than null. Default false. */
+  readonly isPartial?: boolean
 }
 
 /** A column that two sources have with types that cannot meet. */
@@ -56,12 +58,12 @@ interface Conforming {
 }
 
 /**
- * Gives batches the planned columns in the planned order; what the batch does not have, or the source left out, is null. A column that
- * nobody planned with (the source has grown one) goes along where
+ * Gives batches the planned columns in the planned order; what the batch does not have, or the source left out, is null, or stays away
+ * where the batches are `isPartial`. A column that nobody planned with (the source has grown one) goes along where
  * `isOpen`; a type that has become wider stays so, and the steps are compiled for it.
  */
-export const conformer = (planned: BatchSchema, isOpen: boolean): ((batch: Batch) => Batch) => {
-  const ways = new PerSchema((schema) => conforming(schema, planned, isOpen))
+export const conformer = (planned: BatchSchema, isOpen: boolean, isPartial = false): ((batch: Batch) => Batch) => {
+  const ways = new PerSchema((schema) => conforming(schema, isPartial ? commonColumns(planned, schema) : planned, isOpen, planned))
   return (batch) => {
     const { schema, places } = ways.get(batch.schema)
     if (places === undefined) return batch
@@ -73,9 +75,13 @@ export const conformer = (planned: BatchSchema, isOpen: boolean): ((batch: Batch
   }
 }
 
-const conforming = (schema: BatchSchema, planned: BatchSchema, isOpen: boolean): Conforming => {
-  if (isSameSchema(schema, planned)) return { schema, places: undefined }
-  const places = planned.columns.map((column) => placeOf(column, schema))
+const commonColumns = (planned: BatchSchema, schema: BatchSchema): BatchSchema => ({
+  columns: planned.columns.filter(({ name }) => columnIndex(schema, name) >= 0),
+})
+
+const conforming = (schema: BatchSchema, wanted: BatchSchema, isOpen: boolean, planned: BatchSchema): Conforming => {
+  if (isSameSchema(schema, wanted)) return { schema, places: undefined }
+  const places = wanted.columns.map((column) => placeOf(column, schema))
   const isNew = (name: string): boolean => columnIndex(planned, name) < 0
   const added = schema.columns.flatMap((column, index): ReadonlyArray<Place> =>
     isOpen && isNew(column.name) ? [{ index, schema: column }] : [],

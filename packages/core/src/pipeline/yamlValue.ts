@@ -1,5 +1,6 @@
 /** From YAML nodes to plain values, with what a definition may not contain, and back from a path in the value to its place in the text. */
 import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Pair, type Scalar, type YAMLMap, type YAMLSeq } from "yaml"
+import { Decimal, whole } from "../model/Decimal.ts"
 import { isMapping, type Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
 import { limit } from "./yamlDocument.ts"
@@ -19,9 +20,12 @@ export interface YamlValue {
 
 type Range = readonly [number, number]
 
-/** Throws nothing: what cannot be read is a problem, and null in the value. */
-export const toValue = (root: Node | undefined, text: string, lines: LineCounter): YamlValue => {
-  const reader = new ValueReader(text, lines)
+/**
+ * Throws nothing: what cannot be read is a problem, and null in the value. With `exact`, a number that JavaScript would change is a bigint
+ * or a `Decimal`; else it is a number, or the digits of an integer as text.
+ */
+export const toValue = (root: Node | undefined, text: string, lines: LineCounter, exact = false): YamlValue => {
+  const reader = new ValueReader(text, lines, exact)
   const value = root === undefined ? undefined : reader.read(root, [])
   return { value, problems: reader.problems, targets: reader.targets, isOver: reader.isOver }
 }
@@ -33,13 +37,15 @@ class ValueReader {
   private readonly open = new Set<Node>()
   private readonly text: string
   private readonly lines: LineCounter
+  private readonly exact: boolean
   private aliases = 0
   private values = 0
   isOver = false
 
-  constructor(text: string, lines: LineCounter) {
+  constructor(text: string, lines: LineCounter, exact: boolean) {
     this.text = text
     this.lines = lines
+    this.exact = exact
   }
 
   read(node: Node, path: Path): unknown {
@@ -50,7 +56,7 @@ class ValueReader {
     if ("anchor" in node && typeof node.anchor === "string") this.anchors.set(node.anchor, node)
     if (isMap(node)) return this.readInside(node, () => this.readMap(node, path))
     if (isSeq(node)) return this.readInside(node, () => this.readList(node, path))
-    return isScalar(node) ? scalarValue(node) : null
+    return isScalar(node) ? (this.exact ? exactValue(node) : scalarValue(node)) : null
   }
 
   private readInside<A>(node: Node, read: () => A): A {
@@ -150,6 +156,13 @@ class ValueReader {
 const scalarValue = ({ value, source }: Scalar): unknown => {
   const isRounded = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && source !== String(value)
   return isRounded && /^[-+]?\d+$/.test(source ?? "") ? source : (value ?? null)
+}
+
+// Digits count: 1.50 is a decimal of scale 2, and a number of 30 digits keeps them.
+const exactValue = ({ value, source = "" }: Scalar): unknown => {
+  if (typeof value !== "number" || source === String(value) || Object.is(value, -0)) return value ?? null
+  if (/^[-+]?\d+$/.test(source)) return whole(BigInt(source.replace("+", "")))
+  return /^[-+]?\d*\.?\d+$/.test(source) ? (Decimal.parse(source) ?? value) : value
 }
 
 export const rangeOf = (node: Node): Range => {

@@ -31,5 +31,6 @@ export const mayCommit = (row: LeaseRow | undefined, lease: Lease, now: number):
 
 export const released = (lease: Lease): LeaseRow => ({ name: lease.name, owner: null, epoch: lease.epoch, expiresAt: 0 })
 
-export const heldLease = (row: LeaseRow | undefined): Lease | undefined =>
-  row === undefined || row.owner === null ? undefined : { ...row, owner: row.owner }
+/** Who holds the lease at this time of the store's clock. */
+export const heldLease = (row: LeaseRow | undefined, now: number): Lease | undefined =>
+  row === undefined || row.owner === null || row.expiresAt <= now ? undefined : { ...row, owner: row.owner }

@@ -13,6 +13,8 @@ import {
   type Page,
   type Run,
   type RunFilter,
+  type StepPlace,
+  type StepState,
   type Store,
   type StoredCheckpoint,
   type StoredDefinition,
@@ -39,10 +41,12 @@ export const memoryStore = (options: MemoryStoreOptions = {}): Store => {
     listRuns: (filter) => call(() => memory.listRuns(filter)),
     listEvents: (filter) => call(() => memory.listEvents(filter)),
     getCheckpoints: (pipeline) => call(() => memory.getCheckpoints(pipeline)),
+    getStepStates: (place, keys) => call(() => memory.getStepStates(place, keys)),
+    lastStepVersion: (place) => call(() => memory.lastStepVersion(place)),
     getDefinition: (name) => call(() => memory.getDefinition(name)),
     listDefinitions: (page) => call(() => memory.listDefinitions(page)),
     countDefinitions: () => call(() => memory.definitions.size),
-    getLease: (name) => call(() => heldLease(memory.leases.get(name))),
+    getLease: (name) => call(() => memory.getLease(name)),
     createRun: (run) => call(() => memory.createRun(run)),
     updateRun: (id, change, events = []) => call(() => memory.updateRun(id, change, events)),
     appendEvents: (events) => call(() => memory.appendEvents(copy(events))),
@@ -51,6 +55,8 @@ export const memoryStore = (options: MemoryStoreOptions = {}): Store => {
     releaseLease: (lease) => call(() => memory.releaseLease(lease)),
     saveCheckpoint: (checkpoint, lease) => call(() => memory.saveCheckpoint(checkpoint, lease)),
     deleteCheckpoints: (pipeline, lease) => call(() => memory.deleteCheckpoints(pipeline, lease)),
+    saveStepStates: (place, version, states, lease) => call(() => memory.saveStepStates(place, version, states, lease)),
+    pruneStepStates: (place, from, to, lease) => call(() => memory.pruneStepStates(place, from, to, lease)),
     saveDefinition: (definition) => call(() => memory.saveDefinition(definition)),
     setPaused: (name, paused) => call(() => memory.setPaused(name, paused)),
     deleteDefinition: (name) => call(() => memory.deleteDefinition(name)),
@@ -70,11 +76,15 @@ interface TakenEvent {
   readonly event: EngineEvent
 }
 
+type StatesByKey = Map<string, Map<number, string>>
+
 class Memory {
   readonly definitions = new Map<string, StoredDefinition>()
   readonly leases = new Map<string, LeaseRow>()
   private readonly runs = new Map<string, Run>()
   private readonly checkpoints = new Map<string, Map<string, StoredCheckpoint>>()
+  /** By pipeline, then by destination: the values of each key by their version, in which they came. */
+  private readonly states = new Map<string, Map<string, StatesByKey>>()
   private events: Array<TakenEvent> = []
   private readonly eventSeq = new Map<string, number>()
   private seq = 0
@@ -96,7 +106,7 @@ class Memory {
 
   close(): void {
     this.isClosed = true
-    for (const map of [this.definitions, this.leases, this.runs, this.checkpoints, this.eventSeq]) map.clear()
+    for (const map of [this.definitions, this.leases, this.runs, this.checkpoints, this.states, this.eventSeq]) map.clear()
     this.events = []
   }
 
@@ -160,6 +170,10 @@ class Memory {
     return lease
   }
 
+  getLease(name: string): Lease | undefined {
+    return heldLease(this.leases.get(name), this.now())
+  }
+
   renewLease(lease: Lease, ttlMs: number): Lease | undefined {
     if (!isSame(this.leases.get(lease.name), lease)) return undefined
     const renewed = { ...lease, expiresAt: this.now() + ttlMs }
@@ -187,6 +201,45 @@ class Memory {
   deleteCheckpoints(pipeline: string, lease: Lease): boolean {
     if (!mayCommit(this.leases.get(lease.name), lease, this.now())) return false
     this.checkpoints.delete(pipeline)
+    this.states.delete(pipeline)
+    return true
+  }
+
+  private statesOf({ pipeline, destination }: StepPlace): StatesByKey {
+    return this.states.get(pipeline)?.get(destination) ?? new Map<string, Map<number, string>>()
+  }
+
+  getStepStates(place: StepPlace, keys: ReadonlyArray<string>): ReadonlyArray<string | undefined> {
+    const states = this.statesOf(place)
+    return keys.map((key) => {
+      const values = states.get(key)
+      return values?.get(Math.max(...values.keys()))
+    })
+  }
+
+  lastStepVersion(place: StepPlace): number {
+    let last = 0
+    for (const values of this.statesOf(place).values()) for (const version of values.keys()) last = Math.max(last, version)
+    return last
+  }
+
+  saveStepStates(place: StepPlace, version: number, states: ReadonlyArray<StepState>, lease: Lease): boolean {
+    if (!mayCommit(this.leases.get(lease.name), lease, this.now())) return false
+    const known = this.statesOf(place)
+    for (const { key, value } of states) known.set(key, (known.get(key) ?? new Map<number, string>()).set(version, value))
+    const ofPipeline = this.states.get(place.pipeline) ?? new Map<string, StatesByKey>()
+    if (known.size > 0) this.states.set(place.pipeline, ofPipeline.set(place.destination, known))
+    return true
+  }
+
+  pruneStepStates(place: StepPlace, from: number, to: number, lease: Lease): boolean {
+    if (!mayCommit(this.leases.get(lease.name), lease, this.now())) return false
+    const states = this.statesOf(place)
+    for (const [key, values] of states) {
+      const isReplaced = values.has(to)
+      for (const version of values.keys()) if (version < from || version > to || (isReplaced && version < to)) values.delete(version)
+      if (values.size === 0) states.delete(key)
+    }
     return true
   }
 
@@ -223,7 +276,8 @@ class Memory {
     this.events = this.events.filter(isOther)
     const hadDefinition = this.definitions.delete(name)
     const hadCheckpoints = this.checkpoints.delete(name)
-    return hadDefinition || hadCheckpoints || gone.length > 0 || goneEvents.length > 0
+    const hadStates = this.states.delete(name)
+    return hadDefinition || hadCheckpoints || hadStates || gone.length > 0 || goneEvents.length > 0
   }
 
   private forgetRuns(): void {

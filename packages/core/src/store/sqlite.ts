@@ -6,13 +6,13 @@
  */
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../contract/Errors.ts"
-import type { Lease, Page, Store, StoredCheckpoint, StoredDefinition } from "../contract/Store.ts"
+import type { Lease, Page, StepPlace, StepState, Store, StoredCheckpoint, StoredDefinition } from "../contract/Store.ts"
 import { savedDefinition } from "./definitions.ts"
 import { acquired, heldLease, isSame, type LeaseRow, mayCommit, released } from "./leases.ts"
 import { Database } from "./sqliteDatabase.ts"
 import { appendEvents, listEvents } from "./sqliteEvents.ts"
 import { createRun, getRun, listRuns, updateRun } from "./sqliteRuns.ts"
-import { checkpointTable, definitionTable, leaseTable } from "./sqliteTables.ts"
+import { checkpointTable, definitionTable, leaseTable, stepStateTable } from "./sqliteTables.ts"
 
 export interface SqliteStoreOptions {
   /** The state file, by custom `.deltaflow/state.db`. Its folder is made on demand. Relative paths start at the process's folder. */
@@ -23,7 +23,8 @@ export interface SqliteStoreOptions {
   readonly busyTimeoutMs?: number
 }
 
-export const sqliteStore = (options: SqliteStoreOptions): Store => {
+/** `await using` closes it, as `close` does. */
+export const sqliteStore = (options: SqliteStoreOptions): Store & AsyncDisposable => {
   const now = options.now ?? Date.now
   const database = new Database({ path: options.path, busyTimeoutMs: options.busyTimeoutMs ?? 5000, check: checkRows })
   const read = <A>(run: () => A) => attempt(() => database.read(run))
@@ -33,10 +34,12 @@ export const sqliteStore = (options: SqliteStoreOptions): Store => {
     listRuns: (filter) => read(() => listRuns(database, filter)),
     listEvents: (filter) => read(() => listEvents(database, filter)),
     getCheckpoints: (pipeline) => read(() => getCheckpoints(database, pipeline)),
+    getStepStates: (place, keys) => read(() => keys.map((key) => getStepState(database, place, key))),
+    lastStepVersion: (place) => read(() => lastStepVersion(database, place)),
     getDefinition: (name) => read(() => getDefinition(database, name)),
     listDefinitions: (page) => read(() => listDefinitions(database, page)),
     countDefinitions: () => read(() => Number(database.prepare("SELECT count(*) AS total FROM definitions").get()?.["total"])),
-    getLease: (name) => read(() => heldLease(leaseRow(database, name))),
+    getLease: (name) => read(() => heldLease(leaseRow(database, name), now())),
     createRun: (run) => write(() => createRun(database, run)),
     updateRun: (id, change, events = []) => write(() => updateRun(database, id, change, events)),
     appendEvents: (events) => write(() => appendEvents(database, events)),
@@ -46,11 +49,16 @@ export const sqliteStore = (options: SqliteStoreOptions): Store => {
     releaseLease: (lease) => write(() => releaseLease(database, lease)),
     saveCheckpoint: (checkpoint, lease) => write(() => mayWrite(database, lease, now()) && saveCheckpoint(database, checkpoint)),
     deleteCheckpoints: (pipeline, lease) => write(() => mayWrite(database, lease, now()) && deleteCheckpoints(database, pipeline)),
+    saveStepStates: (place, version, states, lease) =>
+      write(() => mayWrite(database, lease, now()) && saveStepStates(database, place, version, states)),
+    pruneStepStates: (place, from, to, lease) =>
+      write(() => mayWrite(database, lease, now()) && pruneStepStates(database, place, from, to)),
     saveDefinition: (definition) =>
       write(() => saveDefinition(database, savedDefinition(getDefinition(database, definition.name), definition, now()))),
     setPaused: (name, paused) => write(() => setPaused(database, name, paused)),
     deleteDefinition: (name) => write(() => deleteDefinition(database, name)),
     close: () => Effect.sync(() => database.close()),
+    [Symbol.asyncDispose]: async () => database.close(),
   }
 }
 
@@ -95,7 +103,41 @@ const saveCheckpoint = (database: Database, checkpoint: StoredCheckpoint): true 
 }
 
 const deleteCheckpoints = (database: Database, pipeline: string): true => {
-  database.prepare("DELETE FROM checkpoints WHERE pipeline = ?").run(pipeline)
+  for (const table of ["checkpoints", "step_states"]) database.prepare(`DELETE FROM ${table} WHERE pipeline = ?`).run(pipeline)
+  return true
+}
+
+const getStepState = (database: Database, { pipeline, destination }: StepPlace, key: string): string | undefined => {
+  const row = database
+    .prepare(
+      `SELECT ${stepStateTable.columns} FROM step_states WHERE pipeline = ? AND destination = ? AND key = ? ORDER BY version DESC LIMIT 1`,
+    )
+    .get(pipeline, destination, key)
+  return row === undefined ? undefined : stepStateTable.read(row).value
+}
+
+const lastStepVersion = (database: Database, { pipeline, destination }: StepPlace): number =>
+  Number(
+    database
+      .prepare("SELECT coalesce(max(version), 0) AS last FROM step_states WHERE pipeline = ? AND destination = ?")
+      .get(pipeline, destination)?.["last"],
+  )
+
+const saveStepStates = (database: Database, place: StepPlace, version: number, states: ReadonlyArray<StepState>): true => {
+  const insert = database.prepare(stepStateTable.upsert)
+  for (const state of states) insert.run(...stepStateTable.values({ ...place, ...state, version }))
+  return true
+}
+
+const pruneStepStates = (database: Database, { pipeline, destination }: StepPlace, from: number, to: number): true => {
+  const place = "pipeline = ? AND destination = ?"
+  database.prepare(`DELETE FROM step_states WHERE ${place} AND version < ?`).run(pipeline, destination, from)
+  database.prepare(`DELETE FROM step_states WHERE ${place} AND version > ?`).run(pipeline, destination, to)
+  // From the new states to the old ones, of which there may be many more.
+  const newer = `SELECT key FROM step_states INDEXED BY step_states_by_version WHERE ${place} AND version = ?`
+  database
+    .prepare(`DELETE FROM step_states WHERE ${place} AND key IN (${newer}) AND version < ?`)
+    .run(pipeline, destination, pipeline, destination, to, to)
   return true
 }
 
@@ -124,7 +166,7 @@ const setPaused = (database: Database, name: string, paused: boolean): boolean =
 const deleteDefinition = (database: Database, name: string): boolean => {
   const removed = [
     "DELETE FROM definitions WHERE name = ?",
-    ...["runs", "events", "checkpoints"].map((table) => `DELETE FROM ${table} WHERE pipeline = ?`),
+    ...["runs", "events", "checkpoints", "step_states"].map((table) => `DELETE FROM ${table} WHERE pipeline = ?`),
   ].map((sql) => Number(database.prepare(sql).run(name).changes))
   database.prepare("DELETE FROM run_counts WHERE pipeline = ?").run(name)
   return removed.some((rows) => rows > 0)

@@ -115,6 +115,18 @@ export const migrations: ReadonlyArray<string> = [
 
   PRAGMA application_id = ${0x44_4c_54_41}; -- DLTA
   `,
+  `
+  CREATE TABLE step_states (
+    pipeline TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (pipeline, destination, key, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX step_states_by_version ON step_states (pipeline, destination, version);
+  `,
 ]
 
 /** "DLTA", in the header of the file: tells a store from some other SQLite database. */

@@ -1,5 +1,5 @@
 /** Which column of which table holds what. */
-import type { EngineEvent, Run, StoredCheckpoint, StoredDefinition } from "../contract/Store.ts"
+import type { EngineEvent, Run, StepPlace, StepState, StoredCheckpoint, StoredDefinition } from "../contract/Store.ts"
 import type { LeaseRow } from "./leases.ts"
 import { Table } from "./sqliteTable.ts"
 
@@ -44,6 +44,12 @@ export const checkpointTable = new Table<StoredCheckpoint>("checkpoints", ["pipe
   state: ["state", "json"],
   updatedAt: ["updated_at"],
 })
+
+export const stepStateTable = new Table<StepPlace & StepState & { readonly version: number }>(
+  "step_states",
+  ["pipeline", "destination", "key", "version"],
+  { pipeline: ["pipeline"], destination: ["destination"], key: ["key"], version: ["version"], value: ["value"] },
+)
 
 export const definitionTable = new Table<StoredDefinition>("definitions", ["name"], {
   name: ["name"],

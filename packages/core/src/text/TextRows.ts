@@ -31,4 +31,7 @@ export class TextColumn implements Column {
     const rows = this.rows
     return rows.format === "csv" ? isCsvNull(rows, row, this.field) : rows.kinds[row * rows.columns + this.field]! <= JsonKind.null
   }
+  release(): void {
+    if (this.rows.format === "csv") this.rows.release?.()
+  }
 }

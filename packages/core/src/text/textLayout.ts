@@ -19,6 +19,8 @@ export interface CsvRows {
   readonly quote: number
   /** Unquoted fields with this text are null. The empty field is usually one of them. */
   readonly nulls: ReadonlyArray<Uint8Array>
+  /** Takes the memory back, once nobody looks at the rows any more. */
+  readonly release?: () => void
 }
 
 /** Kinds of JSON tokens, as the scanner tells them. */

@@ -7,6 +7,7 @@
  */
 import { type Batch, ConstantColumn } from "../model/Batch.ts"
 import { type BatchSchema, columnIndex, type ColumnSchema, type ColumnType, isSameSchema } from "../model/ColumnType.ts"
+import { checkChildTables, ChildTablesStage, childSchemas } from "./childTables.ts"
 import { CustomStage } from "./customStage.ts"
 import { RowReporter } from "./failure.ts"
 import { checkTransparent, FusedStage } from "./fusedStage.ts"
@@ -14,13 +15,17 @@ import { type Pass, usedInputs } from "./pass.ts"
 import { checkNested, FlattenStage, UnnestStage } from "./unnest.ts"
 import { checkSchemaStep, SchemaStage } from "./validate.ts"
 import { isPromise, PerSchema, type Stage, type StageResult } from "./stage.ts"
+import { Tee, type Tees, teesOf, TeeStage } from "./tee.ts"
 import {
   type CompiledSteps,
   type CustomStep,
   isBlocking,
+  isChildTables,
+  type LaterSteps,
   isTransparent,
   type OnRowError,
   type ResolveCustom,
+  type StatefulStep,
   type StepIssue,
   type StepsHost,
   type StepsResult,
@@ -40,36 +45,58 @@ export const compileSteps = (spec: StepsSpec, resolve: ResolveCustom, host: Step
   const checks = checkGroups(spec, groups, resolve)
   const issues = [...checks.flatMap((check) => check.issues), ...unresolved(spec, resolve)].sort((a, b) => a.step - b.step)
   if (issues.length > 0) return { ok: false, issues }
+  const tees: Tees = new Map(teesOf(spec.steps).map((after) => [after, new Tee()]))
   const sections =
-    host.onTime === undefined ? makeSections(spec, groups, checks, resolve, host) : timedSections(spec, resolve, host, host.onTime)
+    host.onTime === undefined
+      ? makeSections(spec, groups, checks, resolve, host, tees)
+      : timedSections(spec, resolve, host, host.onTime, tees)
   const [first, ...later] = sections
+  const last = spec.steps.at(-1)
+  const beforeLast = checks.length === 1 ? spec.input : checks.at(-2)?.output
   const used = usedColumns(spec, groups, checks[0]?.pass)
   const complete = completer(spec.input, new Set(used))
   return {
     ok: true,
     steps: {
       output: checks.length === 0 ? spec.input : checks.at(-1)!.output,
+      children: last !== undefined && isChildTables(last) && beforeLast !== undefined ? childSchemas(last, beforeLast) : new Map(),
       schemas: checks.flatMap((check) => check.schemas),
       used,
       isAsync: first!.stages.some((stage) => stage.isAsync),
       passes: groups,
-      later: later.map(({ blocking, stages }) => ({
-        step: blocking!.step,
-        start: (blockingHost) => startBlocking(spec, blocking!.step, blocking!.input, blockingHost),
-        run: (batch, onRowError, onReject) => runStages(stages, batch, onRowError, onReject),
-        isAsync: stages.some((stage) => stage.isAsync),
-      })),
+      stateful: sections.flatMap(({ states }) => states.map(statefulStep)),
+      later: later.map((section) => laterSteps(spec, section, tees)),
       run: (batch, onRowError, onReject) => runStages(first!.stages, complete(batch), onRowError, onReject),
     },
   }
 }
 
+const statefulStep = (stage: CustomStage): StatefulStep => ({
+  step: stage.steps[0]!,
+  finishes: stage.finishes,
+  setup: () => stage.setup(),
+  close: () => stage.close(),
+})
+
+const laterSteps = (spec: StepsSpec, { begins, stages }: Section, tees: Tees): LaterSteps => {
+  const { step, input, last } = begins!
+  const behind = {
+    step,
+    run: (batch, onRowError, onReject) => runStages(stages, batch, onRowError, onReject),
+    isAsync: stages.some((stage) => stage.isAsync),
+  } satisfies Pick<LaterSteps, "step" | "run" | "isAsync">
+  return last === undefined
+    ? { ...behind, kind: "blocking", start: (host) => startBlocking(spec, step, input, host, tees) }
+    : { ...behind, kind: "last", finish: (batchSize) => last.finish(batchSize) }
+}
+
 /** Indexes of the steps that run together. */
 const groupSteps = (spec: StepsSpec): ReadonlyArray<ReadonlyArray<number>> => {
   const groups: Array<Array<number>> = []
+  const tees = teesOf(spec.steps)
   spec.steps.forEach((step, index) => {
     const last = groups.at(-1)
-    const joins = isTransparent(step) && last !== undefined && isTransparent(spec.steps[last[0]!]!)
+    const joins = isTransparent(step) && last !== undefined && isTransparent(spec.steps[last[0]!]!) && !tees.includes(index - 1)
     if (joins) last.push(index)
     else groups.push([index])
   })
@@ -95,11 +122,18 @@ const checkGroups = (spec: StepsSpec, groups: ReadonlyArray<ReadonlyArray<number
 const checkGroup = (spec: StepsSpec, steps: ReadonlyArray<number>, schema: BatchSchema | undefined, resolve: ResolveCustom): GroupCheck => {
   const first = spec.steps[steps[0]!]!
   if (first.type === "custom") {
-    const output = schema === undefined || resolve(first)?.apply.mode !== "patch" ? undefined : patchOutput(first, schema)
+    const apply = resolve(first)?.apply
+    // Rows that come at the end may have other columns.
+    const isKnown = apply?.mode === "patch" && apply.state?.finish === undefined
+    const output = schema === undefined || !isKnown ? undefined : patchOutput(first, schema)
     return { issues: [], output, schemas: [output], pass: undefined }
   }
   const unknown = { issues: [], output: undefined, schemas: steps.map(() => undefined), pass: undefined }
   if (schema === undefined) return unknown
+  if (isChildTables(first)) {
+    const { issues, output } = checkChildTables(spec, steps[0]!, first, schema)
+    return { issues, output, schemas: [output], pass: undefined }
+  }
   if (first.type === "unnest" || first.type === "flatten") {
     const { issues, output } = checkNested(spec, steps[0]!, first, schema)
     return { issues, output, schemas: [output], pass: undefined }
@@ -150,17 +184,20 @@ const nameOf = ({ reference }: CustomStep): string => ("url" in reference ? refe
 
 const makeStage = (spec: StepsSpec, steps: ReadonlyArray<number>, check: GroupCheck, resolve: ResolveCustom, host: StepsHost): Stage => {
   const first = spec.steps[steps[0]!]!
+  if (isChildTables(first)) return new ChildTablesStage(spec, steps[0]!)
   if (first.type === "unnest") return new UnnestStage(spec, steps[0]!)
   if (first.type === "flatten") return new FlattenStage(spec, steps[0]!)
   if (first.type === "schema") return new SchemaStage(spec, steps[0]!)
   return first.type === "custom" ? new CustomStage(spec, steps[0]!, resolve(first)!, host) : new FusedStage(spec, steps, check.pass)
 }
 
-/** Row-wise stages between two blocking steps. */
+/** Row-wise stages between two steps that give rows when the sources have ended. */
 interface Section {
-  /** The blocking step before them, with the columns that it gets as far as they are known. */
-  readonly blocking: { readonly step: number; readonly input: BatchSchema | undefined } | undefined
+  /** The step before them, with the columns that it gets as far as they are known; `last` where it is a stateful one. */
+  readonly begins: { readonly step: number; readonly input: BatchSchema | undefined; readonly last?: CustomStage } | undefined
   readonly stages: Array<Stage>
+  /** Stages with a state. */
+  readonly states: Array<CustomStage>
 }
 
 const makeSections = (
@@ -169,12 +206,31 @@ const makeSections = (
   checks: ReadonlyArray<GroupCheck>,
   resolve: ResolveCustom,
   host: StepsHost,
+  tees: Tees,
 ): ReadonlyArray<Section> => {
-  const sections: Array<Section> = [{ blocking: undefined, stages: [] }]
-  groups.forEach((steps, i) => {
+  const sections: Array<Section> = []
+  const begin = (begins: Section["begins"]): void => void sections.push({ begins, stages: [], states: [] })
+  begin(undefined)
+  const addGroup = (steps: ReadonlyArray<number>, i: number): void => {
+    const step = steps[0]!
     const input = i === 0 ? spec.input : checks[i - 1]!.output
-    if (isBlocking(spec.steps[steps[0]!]!)) sections.push({ blocking: { step: steps[0]!, input }, stages: [] })
-    else sections.at(-1)!.stages.push(makeStage(spec, steps, checks[i]!, resolve, host))
+    if (isBlocking(spec.steps[step]!)) return begin({ step, input })
+    const stage = makeStage(spec, steps, checks[i]!, resolve, host)
+    sections.at(-1)!.stages.push(stage)
+    if (!(stage instanceof CustomStage) || !stage.isStateful) return
+    sections.at(-1)!.states.push(stage)
+    if (stage.finishes !== "no") begin({ step, input, last: stage })
+  }
+  const copyAfter = (step: number): void => {
+    const tee = tees.get(step)
+    if (tee === undefined) return
+    const { stages } = sections.at(-1)!
+    stages.push(new TeeStage(tee, stages.length === 0 ? step + 1 : step))
+  }
+  copyAfter(-1)
+  groups.forEach((steps, i) => {
+    addGroup(steps, i)
+    copyAfter(steps.at(-1)!)
   })
   return sections
 }
@@ -185,27 +241,36 @@ const timedSections = (
   resolve: ResolveCustom,
   host: StepsHost,
   onTime: (step: number, milliseconds: number) => void,
+  tees: Tees,
 ): ReadonlyArray<Section> => {
   const groups = spec.steps.map((_, step) => [step])
-  const sections = makeSections(spec, groups, checkGroups(spec, groups, resolve), resolve, host)
-  return sections.map((section) => ({ ...section, stages: section.stages.map((stage) => timed(stage, stage.steps[0]!, onTime)) }))
+  const sections = makeSections(spec, groups, checkGroups(spec, groups, resolve), resolve, host, tees)
+  return sections.map((section) => ({ ...section, stages: section.stages.map((stage) => timed(stage, onTime)) }))
 }
 
-const timed = (stage: Stage, step: number, onTime: (step: number, milliseconds: number) => void): Stage => ({
-  steps: stage.steps,
-  isAsync: stage.isAsync,
-  run: (batch, reporter) => {
-    const started = performance.now()
-    const result = stage.run(batch, reporter)
-    if (isPromise(result)) return Promise.resolve(result).finally(() => onTime(step, performance.now() - started))
-    onTime(step, performance.now() - started)
-    return result
-  },
-})
+const timed = (stage: Stage, onTime: (step: number, milliseconds: number) => void): Stage => {
+  const [step] = stage.steps
+  // Copies belong to no step.
+  if (step === undefined) return stage
+  return {
+    steps: stage.steps,
+    isAsync: stage.isAsync,
+    run: (batch, reporter) => {
+      const started = performance.now()
+      const result = stage.run(batch, reporter)
+      if (isPromise(result)) return Promise.resolve(result).finally(() => onTime(step, performance.now() - started))
+      onTime(step, performance.now() - started)
+      return result
+    },
+  }
+}
 
-/** Only the first pass and an aggregate can leave columns out: a custom step may look at all that is there. */
+/** Only the first pass and an aggregate can leave columns out: a custom step may look at all that is there, and so may a query. */
 const usedColumns = (spec: StepsSpec, groups: ReadonlyArray<ReadonlyArray<number>>, pass: Pass | undefined): ReadonlyArray<string> => {
-  const next = groups[pass === undefined ? 0 : 1]?.[0]
+  const tees = teesOf(spec.steps)
+  if (tees.includes(-1)) return spec.input.columns.map((column) => column.name)
+  const isCopied = pass !== undefined && tees.includes(groups[0]!.at(-1)!)
+  const next = isCopied ? undefined : groups[pass === undefined ? 0 : 1]?.[0]
   const step = next === undefined ? undefined : spec.steps[next]!
   const read = step !== undefined && isBlocking(step) ? columnsRead(spec, next!, pass?.output ?? spec.input) : undefined
   const used =
@@ -250,20 +315,26 @@ const runStages = (
 ): StepsResult | Promise<StepsResult> => {
   const reporter = new RowReporter(batch, onRowError, onReject)
   const passed: Array<number> = []
+  let children: StageResult["children"]
   const from = (start: Batch, index: number): StepsResult | Promise<StepsResult> => {
     let current = start
     for (let i = index; i < stages.length; i++) {
       const result = runStage(stages[i]!, current, reporter)
       if (isPromise(result)) {
+        const before = current.length
         return Promise.resolve(result).then((done) => {
+          // Rows that a query's table could not hold count as rejected by the step before it, where there is one in this section.
+          if (stages[i] instanceof TeeStage && passed.length > 0) passed[passed.length - 1]! -= before - done.batch.length
           passed.push(...done.passed)
+          children = done.children
           return from(done.batch, i + 1)
         })
       }
       passed.push(...result.passed)
+      children = result.children
       current = result.batch
     }
-    return { batch: current, passed, rejected: reporter.rejected }
+    return { batch: current, passed, rejected: reporter.rejected, ...(children === undefined ? {} : { children }) }
   }
   return from(batch, 0)
 }

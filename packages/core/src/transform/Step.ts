@@ -58,7 +58,7 @@ export interface CustomStep {
   readonly mode?: TransformFunction["mode"]
   /** Types of the columns that the step gives, over any inference. In mode `patch` also all the columns that it may add. */
   readonly columns?: Readonly<Record<string, ColumnType>>
-  /** Calls of an async function that may be under way at once. Default 16. */
+  /** Calls of an async function that may be under way at once. Default: what the transform says, else 16, and 1 for one with a state. */
   readonly concurrency?: number
 }
 
@@ -104,7 +104,33 @@ export interface FlattenStep {
   readonly separator: string
 }
 
-export type RowStep = TransparentStep | CustomStep | SchemaStep | UnnestStep | FlattenStep
+/** Rows of their own for the elements of a list. */
+export interface ChildTable {
+  readonly name: string
+  /** The list, in the rows or in those of the child table `of`. */
+  readonly column: string
+  /** Name of the child table whose rows have the list; it stands before this one. Undefined for the rows themselves. */
+  readonly of: string | undefined
+  /** Columns that tell the parents apart, and what they are called here. */
+  readonly key: ReadonlyArray<{ readonly parent: string; readonly name: string }>
+  /** What the place in the list is called, which is counted from 0. */
+  readonly index: string
+  /** Types of columns, over what elements say. */
+  readonly columns: Readonly<Record<string, ColumnType>>
+}
+
+/** Lists of the rows as child tables: the last step of all. */
+export interface ChildTablesStep {
+  readonly type: "flatten"
+  readonly name?: string
+  readonly children: ReadonlyArray<ChildTable>
+  /** Index among the steps as they were written. */
+  readonly writtenAt: number
+}
+
+export type RowStep = TransparentStep | CustomStep | SchemaStep | UnnestStep | FlattenStep | ChildTablesStep
+
+export const isChildTables = (step: Step): step is ChildTablesStep => step.type === "flatten" && "children" in step
 
 const TRANSPARENT: ReadonlySet<Step["type"]> = new Set(["filter", "map", "rename", "select"] satisfies ReadonlyArray<
   TransparentStep["type"]
@@ -158,10 +184,22 @@ export interface JoinStep {
   readonly how: "inner" | "left" | "right" | "full" | "semi" | "anti"
 }
 
-/** Steps that give no row before they have seen the last one. */
-export type BlockingStep = SortStep | DeduplicateStep | AggregateStep | JoinStep
+/** A table of a query, and the rows that it holds: those behind step `after`, -1 for what comes from the sources, or those of a source. */
+export type QueryTable = { readonly name: string } & ({ readonly after: number } | { readonly source: string })
 
-const BLOCKING: ReadonlySet<Step["type"]> = new Set(["sort", "deduplicate", "aggregate", "join"] satisfies ReadonlyArray<
+/** The rows that a query gives. */
+export interface SqlStep {
+  readonly type: "sql"
+  readonly name?: string
+  readonly query: string
+  /** What the query names. */
+  readonly tables: ReadonlyArray<QueryTable>
+}
+
+/** Steps that give no row before they have seen the last one. */
+export type BlockingStep = SortStep | DeduplicateStep | AggregateStep | JoinStep | SqlStep
+
+const BLOCKING: ReadonlySet<Step["type"]> = new Set(["sort", "deduplicate", "aggregate", "join", "sql"] satisfies ReadonlyArray<
   BlockingStep["type"]
 >)
 
@@ -169,12 +207,15 @@ export type Step = RowStep | BlockingStep
 
 export const isBlocking = (step: Step): step is BlockingStep => BLOCKING.has(step.type)
 
-/** Whether a join reads the source of this name for itself, so that its rows do not stand with the others. */
+/** Whether a join or a query reads the source of this name for itself, so that its rows do not stand with the others. */
 export const isSide = ({ sides }: Pick<StepsSpec, "sides">, source: string): boolean => sides !== undefined && Object.hasOwn(sides, source)
 
-/** Names of the sources that joins read. */
+/** Names of the sources that joins and queries read for themselves. */
 export const sidesOf = (steps: ReadonlyArray<Step>): ReadonlyArray<string> =>
-  steps.flatMap((step) => (step.type === "join" ? [step.with] : []))
+  steps.flatMap((step) => {
+    if (step.type === "join") return [step.with]
+    return step.type === "sql" ? step.tables.flatMap((table) => ("source" in table ? [table.source] : [])) : []
+  })
 
 export const isTransparent = (step: Step): step is TransparentStep => TRANSPARENT.has(step.type)
 
@@ -184,8 +225,14 @@ export interface StepsSpec {
   readonly steps: ReadonlyArray<Step>
   /** Columns of the batches that come in. A batch with other columns is compiled for when it comes. */
   readonly input: BatchSchema
-  /** Columns of the sources that joins name, by name. */
+  /** Whether columns of `input` that a batch lacks are unknown rather than wrong. Default false. */
+  readonly isPartial?: boolean
+  /** Columns of the sources that joins and queries name, by name. */
   readonly sides?: Readonly<Record<string, BatchSchema>>
+  /** Columns that the queries give, by the index of their step, as far as they are known before a row is read. */
+  readonly queried?: Readonly<Record<number, BatchSchema>>
+  /** Index of the step that goes on from what earlier runs have seen. */
+  readonly remembers?: number
   /** Values of `:run_id` and the like. */
   readonly runtime: Readonly<Record<string, unknown>>
   /** What `NOW()` says, milliseconds since 1970. */
@@ -222,11 +269,15 @@ export interface StepsResult {
   readonly passed: ReadonlyArray<number>
   /** Rows that were dropped and reported. */
   readonly rejected: number
+  /** Rows of child tables, by name; tables without a row are not there. */
+  readonly children?: ReadonlyMap<string, Batch>
 }
 
 export interface CompiledSteps {
   /** Undefined where it is known only when the first batch has gone through a custom step. */
   readonly output: BatchSchema | undefined
+  /** Columns of child tables that are known before an element is, by name. */
+  readonly children: ReadonlyMap<string, BatchSchema>
   /** Columns after each step, as far as they are known before a row is read. */
   readonly schemas: ReadonlyArray<BatchSchema | undefined>
   /** Input columns that must be read: decoded, or carried to the output. */
@@ -235,7 +286,9 @@ export interface CompiledSteps {
   readonly isAsync: boolean
   /** Indexes of the steps that each pass over a batch does at once. */
   readonly passes: ReadonlyArray<ReadonlyArray<number>>
-  /** The blocking steps, each with the row-wise steps behind it. `run` does those before the first of them. */
+  /** Steps with a state, which is set up before the first row and closed after the last. */
+  readonly stateful: ReadonlyArray<StatefulStep>
+  /** The blocking steps, and the stateful ones that give last rows, each with the row-wise steps behind it. `run` does those before. */
   readonly later: ReadonlyArray<LaterSteps>
   /**
    * Runs the steps over one batch. Without `onRowError` the first row that fails throws a `TransformError`; with it, failing rows are
@@ -249,15 +302,41 @@ export interface CompiledSteps {
 
 export type RunSteps = CompiledSteps["run"]
 
-/** A blocking step and the row-wise steps behind it, up to the next one. */
-export interface LaterSteps {
-  /** Index of the blocking step. */
+/** A step of the author's own whose state lives for one reading of the sources. */
+export interface StatefulStep {
+  /** Its index among all steps. */
   readonly step: number
-  readonly start: (host: BlockingHost) => BlockingRun
-  /** For the batches that the blocking step gives; counts the steps behind it alone. */
+  /** Whether it gives last rows, and whether these stand for one run by itself. */
+  readonly finishes: "no" | "each run" | "all rows"
+  /** Rejects with `TransformError`. */
+  readonly setup: () => Promise<void>
+  /** Called once where `setup` has succeeded. Never rejects. */
+  readonly close: () => Promise<void>
+}
+
+/** A step that gives rows when the sources have ended, and the row-wise steps behind it, up to the next one. */
+export type LaterSteps = BlockingSteps | LastSteps
+
+interface StepsBehind {
+  /** Index of the step that gives the rows. */
+  readonly step: number
+  /** Counts the steps behind it alone. */
   readonly run: RunSteps
   /** Whether `run` may give a promise. */
   readonly isAsync: boolean
+}
+
+/** A blocking step: `run` is for the batches that it gives. */
+export interface BlockingSteps extends StepsBehind {
+  readonly kind: "blocking"
+  readonly start: (host: BlockingHost) => BlockingRun
+}
+
+/** A stateful step that gives last rows: `run` is for all that comes out of it. */
+export interface LastSteps extends StepsBehind {
+  readonly kind: "last"
+  /** The last rows, in batches of `batchSize`. Called once, after all rows have gone through. */
+  readonly finish: (batchSize: number) => AsyncGenerator<Batch, void, undefined>
 }
 
 /** A custom step's function with its decoded config. */
@@ -280,7 +359,7 @@ export const isModuleReference = (reference: ModuleReference | LocalReference): 
 
 /** Whether worker threads can run the steps: no function of this process is among them, and no step that needs all rows. */
 export const isTransferable = (steps: ReadonlyArray<Step>): boolean =>
-  steps.every((step) => !isBlocking(step) && (step.type !== "custom" || isModuleReference(step.reference)))
+  steps.every((step) => !isBlocking(step) && !isChildTables(step) && (step.type !== "custom" || isModuleReference(step.reference)))
 
 let codeAllowed: boolean | undefined
 
@@ -316,6 +395,7 @@ export const expressionsOf = (step: Step): ReadonlyArray<string> => {
     case "flatten":
     case "sort":
     case "deduplicate":
+    case "sql":
       return []
   }
 }

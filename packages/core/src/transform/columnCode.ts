@@ -34,6 +34,8 @@ export class Constants {
 export interface ColumnCode {
   /** Gives the value or null; decodes. */
   readonly read: string
+  /** Whether reading it again costs no more than keeping it. */
+  readonly isCheap?: boolean
   /** Says whether it is null, without decoding. */
   readonly isNull: string
   readonly text: TextField | undefined
@@ -120,12 +122,12 @@ export class ColumnSources {
 
   private values(index: number): ColumnCode {
     this.perBatch.push(`a${index} = c${index}.values`)
-    return { read: `(a${index}[r] ?? null)`, isNull: `((a${index}[r] ?? null) === null)`, text: undefined }
+    return { read: `a${index}[r]`, isCheap: true, isNull: `(a${index}[r] === null)`, text: undefined }
   }
 
   private constant(index: number): ColumnCode {
     this.perBatch.push(`a${index} = c${index}.constant`)
-    return { read: `a${index}`, isNull: `(a${index} === null)`, text: undefined }
+    return { read: `a${index}`, isCheap: true, isNull: `(a${index} === null)`, text: undefined }
   }
 
   private object({ key, type }: ObjectColumn, index: number): ColumnCode {
@@ -212,16 +214,7 @@ export class ColumnSources {
 }
 
 /** Types whose values JavaScript sees as they are. */
-const IS_ROW_VALUE: ReadonlySet<ColumnType> = new Set<ColumnType>([
-  "boolean",
-  "integer",
-  "double",
-  "decimal",
-  "string",
-  "bytes",
-  "interval",
-  "uuid",
-])
+const IS_ROW_VALUE: ReadonlySet<ColumnType> = new Set<ColumnType>(["boolean", "integer", "double", "decimal", "string", "interval", "uuid"])
 
 const IS_ISO: ReadonlySet<ColumnType> = new Set<ColumnType>(["date", "timestamp", "timestamptz"])
 

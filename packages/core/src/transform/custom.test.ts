@@ -92,7 +92,7 @@ describe("loadTransformFunctions", () => {
   test("refuses an export that is no function", async () => {
     const error = await failureOf(load(step("number")))
     expect(error.message).toBe(
-      "transforms[1] (custom): the export is no function. Export a function of a row, or what defineTransform gives.",
+      "transforms[1] (custom): the export is no function. Export a function of a row, an object with one of row, patch and batch, or what defineTransform gives.",
     )
   })
 

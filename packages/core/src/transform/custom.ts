@@ -2,6 +2,7 @@
 import { messageOf } from "../contract/thrown.ts"
 import { TransformError } from "../contract/Errors.ts"
 import type { ModuleReference, StandardIssue } from "../contract/Plugin.ts"
+import { transformFunction, type TransformOptions } from "../contract/defineTransform.ts"
 import type { Transform, TransformFunction } from "../contract/Transform.ts"
 import { didYouMean } from "../model/nearestName.ts"
 import { pathOf, placeOf, sentence } from "./failure.ts"
@@ -55,9 +56,33 @@ const MODES: ReadonlyArray<unknown> = ["row", "patch", "batch"] satisfies Readon
 const asFunction = async (steps: ReadonlyArray<Step>, index: number, step: CustomStep, found: unknown): Promise<CustomFunction> => {
   const config = step.reference.options
   if (typeof found === "function") return { apply: { mode: step.mode ?? "row", run: found } as TransformFunction, config }
-  if (isTransform(found)) return { apply: found.apply, config: await decodeConfig(steps, index, found, config) }
+  if (isTransform(found)) return { apply: found.apply, config: await decodeConfig(steps, index, found.config, config) }
   if (isFunctionWithMode(found)) return { apply: found, config }
-  throw failed(steps, index, "the export is no function. Export a function of a row, or what defineTransform gives.")
+  if (isOfFunctions(found)) return await ofFunctions(steps, index, found, config)
+  throw failed(
+    steps,
+    index,
+    "the export is no function. Export a function of a row, an object with one of row, patch and batch, or what defineTransform gives.",
+  )
+}
+
+type OfFunctions = Omit<TransformOptions<unknown, unknown>, "type">
+
+const isOfFunctions = (value: unknown): value is OfFunctions =>
+  typeof value === "object" && value !== null && [...MODES, "setup", "finish"].some((name) => Object.hasOwn(value, name as string))
+
+/** The same object that `defineTransform` takes, without a type of its own. */
+const ofFunctions = async (steps: ReadonlyArray<Step>, index: number, found: OfFunctions, config: unknown): Promise<CustomFunction> => {
+  const apply = applyOf(steps, index, found)
+  return { apply, config: found.config === undefined ? config : await decodeConfig(steps, index, found.config, config) }
+}
+
+const applyOf = (steps: ReadonlyArray<Step>, index: number, found: OfFunctions): TransformFunction => {
+  try {
+    return transformFunction("the export", found)
+  } catch (error) {
+    throw failed(steps, index, sentence(messageOf(error)), error)
+  }
 }
 
 const isTransform = (value: unknown): value is Transform =>
@@ -71,8 +96,8 @@ const isFunctionWithMode = (value: unknown): value is TransformFunction =>
   "run" in value &&
   typeof value.run === "function"
 
-const decodeConfig = async (steps: ReadonlyArray<Step>, index: number, transform: Transform, config: unknown): Promise<unknown> => {
-  const result = await transform.config["~standard"].validate(config ?? {})
+const decodeConfig = async (steps: ReadonlyArray<Step>, index: number, schema: Transform["config"], config: unknown): Promise<unknown> => {
+  const result = await schema["~standard"].validate(config ?? {})
   if (result.issues === undefined) return result.value
   throw failed(steps, index, `config: ${result.issues.map(describeIssue).join("; ")}.`, undefined, "INVALID_VALUE")
 }

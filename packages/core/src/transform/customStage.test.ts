@@ -90,7 +90,7 @@ describe("a row function", () => {
   })
 
   test("drops a row with null, and makes several of one with an array, in order", async () => {
-    const functions = row((one) => (one["id"] === 2 ? undefined : one["id"] === 3 ? [one, { ...one, id: 30 }, { ...one, id: 31 }] : one))
+    const functions = row((one) => (one["id"] === 2 ? null : one["id"] === 3 ? [one, { ...one, id: 30 }, { ...one, id: 31 }] : one))
     const result = await runSteps([custom(), custom()], people(), { functions: { ...functions } })
     expect(result.batch.toRows().map((one) => [one["id"], one["name"]])).toStrictEqual([
       [1, "Ada"],
@@ -200,11 +200,13 @@ describe("a row function", () => {
   })
 
   test("is given config, run, pipeline, log and signal", async () => {
-    const { signal } = new AbortController()
+    const controller = new AbortController()
+    const { signal } = controller
     const messages: Array<string> = []
     const log = { debug() {}, info: (message: string) => void messages.push(message), warn() {}, error() {} }
     const functions = row((one, context) => {
-      context.log.info(`${context.pipeline} ${context.runId} ${String(context.signal === signal)}`)
+      context.log.info(`${context.pipeline} ${context.runId} ${String(context.signal.aborted)} ${String(context.state)}`)
+      if (one["id"] === 2) controller.abort()
       return { ...one, salt: (context.config as { salt: string }).salt }
     })
     const result = await runSteps([custom()], people(), {
@@ -213,7 +215,8 @@ describe("a row function", () => {
       host: { log, signal },
       runtime: { run_id: "r1" },
     })
-    expect(messages[0]).toBe("orders r1 true")
+    expect(messages[0]).toBe("orders r1 false undefined")
+    expect(messages[2]).toBe("orders r1 true undefined")
     expect(result.batch.toRows()[0]!["salt"]).toBe("s")
   })
 })

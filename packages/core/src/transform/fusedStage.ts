@@ -6,6 +6,7 @@ import { describeSchema, placeOf, type RowReporter, sentence, statementError } f
 import { checkPass, type Pass, type PassFailure, type PassOutcome, type RunPass } from "./pass.ts"
 import { closurePass } from "./passClosures.ts"
 import { codePass } from "./passCode.ts"
+import { filledBatch, partialPass, wholeSchema } from "./partialPass.ts"
 import type { Slot } from "./scope.ts"
 import { PerSchema, type Stage, type StageResult } from "./stage.ts"
 import type { StepIssue, StepsSpec, TransparentStep } from "./Step.ts"
@@ -13,6 +14,8 @@ import type { StepIssue, StepsSpec, TransparentStep } from "./Step.ts"
 interface Compiled {
   readonly pass: Pass
   readonly run: RunPass
+  /** The columns that the pass takes, where a batch lacks some of them. */
+  readonly whole: BatchSchema | undefined
 }
 
 export class FusedStage implements Stage {
@@ -26,8 +29,23 @@ export class FusedStage implements Stage {
     this.spec = spec
     this.steps = steps
     this.compiled = new PerSchema((schema) => {
-      const pass = known !== undefined && isSameSchema(known.input, schema) ? known : this.check(schema)
-      return { pass, run: spec.backend === "code" ? codePass(pass) : closurePass(pass) }
+      const whole = spec.isPartial === true && known !== undefined ? wholeSchema(known.input, schema) : schema
+      const planned = known !== undefined && isSameSchema(known.input, whole) ? known : this.check(whole)
+      const isWhole = whole.columns.length === schema.columns.length
+      const pass = isWhole ? planned : this.partial(planned, schema)
+      return { pass, run: spec.backend === "code" ? codePass(pass) : closurePass(pass), whole: isWhole ? undefined : whole }
+    })
+  }
+
+  private partial(planned: Pass, schema: BatchSchema): Pass {
+    const { pass, unknown } = partialPass(planned, schema)
+    if (unknown === undefined) return pass
+    const step = unknown.statement.step
+    throw new TransformError({
+      code: "UNKNOWN_COLUMN",
+      message: `${placeOf(this.spec, step)}: its condition reads \`${unknown.column}\`, and rows came without it: the source gives only parts of some rows, such as the key of one that was deleted. Let it give whole rows, as PostgreSQL does with REPLICA IDENTITY FULL, or leave the column out of the condition.`,
+      path: [`transforms[${step}]`],
+      column: unknown.column,
     })
   }
 
@@ -37,8 +55,9 @@ export class FusedStage implements Stage {
     throw schemaError(this.spec, result.issues[0]!, schema)
   }
 
-  run(batch: Batch, reporter: RowReporter): StageResult {
-    const { pass, run } = this.compiled.get(batch.schema)
+  run(given: Batch, reporter: RowReporter): StageResult {
+    const { pass, run, whole } = this.compiled.get(given.schema)
+    const batch = whole === undefined ? given : filledBatch(given, whole)
     if (pass.statements.length === 0)
       return { batch: arrange(batch, pass, [], batch.selection), passed: pass.schemas.map(() => batch.length) }
     const failures = new Map<number, number>()
@@ -78,7 +97,7 @@ const schemaError = (spec: StepsSpec, issue: StepIssue, schema: BatchSchema): Tr
   })
 
 const selectionAfter = (batch: Batch, { rows, kept }: PassOutcome): Int32Array | undefined =>
-  kept === batch.length ? batch.selection : kept === rows.length ? rows : rows.slice(0, kept)
+  rows === undefined || kept === batch.length ? batch.selection : kept === rows.length ? rows : rows.slice(0, kept)
 
 const arrange = (batch: Batch, pass: Pass, values: PassOutcome["values"], selection: Int32Array | undefined): Batch =>
   batch.withColumns(

@@ -4,7 +4,7 @@
  * A value that the function left as it got it stays where it is: a column that no row changes is the very same column, so that its bytes go
  * on to the destination as they came from the source, also through a function that the engine cannot look into.
  */
-import { Batch, type Column, ComputedColumn } from "../model/Batch.ts"
+import { Batch, type Column, ComputedColumn, setOwn } from "../model/Batch.ts"
 import type { BatchSchema, ColumnSchema, ColumnType } from "../model/ColumnType.ts"
 import { fromRowValue, quoteValue, type Row, type RowValue, toRowValue, typeOfRowValue, type Value, ValueError } from "../model/Value.ts"
 import { asType, GatheredColumn, PatchedColumn } from "./derivedColumns.ts"
@@ -64,11 +64,53 @@ class OutputColumn {
     // Made in full size, because an array that is filled from its end turns into a slow one.
     this.values ??= new Array<RowValue | undefined>(this.rowCount)
     const kind = kindOf(value)
+    const own = ownCopy(value, kind)
     if (kind === Kind.none) this.hasNull = true
     this.kinds |= kind
     this.changed++
-    this.values[row] = kind === Kind.none ? null : value
+    this.values[row] = own
   }
+
+  /** As if the row had not been given. */
+  forget(row: number): void {
+    if (this.values?.[row] === undefined) return
+    this.values[row] = undefined
+    this.changed--
+  }
+}
+
+/** The value as it is now: a function may go on changing what it has given. */
+const ownCopy = (value: RowValue, kind: number): RowValue => {
+  if (kind === Kind.none) return null
+  if (kind === Kind.json) return copyOf(value as object, undefined)
+  if (kind === Kind.bytes) return new Uint8Array(value as Uint8Array)
+  return kind === Kind.date ? new Date((value as Date).getTime()) : value
+}
+
+interface Holder {
+  readonly value: object
+  readonly holder: Holder | undefined
+}
+
+const holds = (holder: Holder | undefined, value: object): boolean =>
+  holder !== undefined && (holder.value === value || holds(holder.holder, value))
+
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Lists and plain objects are copied; anything else has a text of its own, and what holds itself is an error later. */
+const copyOf = (value: object, holder: Holder | undefined): unknown => {
+  const isList = Array.isArray(value)
+  if (!isList && (!isPlain(value) || "toJSON" in value)) return value
+  if (holds(holder, value)) return value
+  const here = { value, holder }
+  const copyItem = (item: unknown): unknown => (typeof item === "object" && item !== null ? copyOf(item, here) : item)
+  if (isList) return value.map(copyItem)
+  const copy: Row = {}
+  for (const name of Object.keys(value)) setOwn(copy, name, copyItem((value as Row)[name]))
+  return copy
 }
 
 const isImmutable = (type: ColumnType): boolean => type !== "json" && type !== "bytes" && !type.endsWith("[]")
@@ -84,6 +126,10 @@ export class OutputBuilder {
   private readonly kept: Array<number> = []
   /** The input row of each row that was added. */
   private readonly added: Array<number> = []
+  /** Where `undo` goes back to. */
+  private mark = { kept: 0, added: 0 }
+  /** The row that is being taken. */
+  private current = -1
   /** Made for the columns at hand; undefined until it is known whether the next row brings others. */
   private take: TakeRow | undefined
 
@@ -123,15 +169,32 @@ export class OutputBuilder {
     return this.byName.has(name)
   }
 
+  /** Everything from here on can be undone: reading what a function gave may throw half-way. */
+  begin(): void {
+    this.mark.kept = this.kept.length
+    this.mark.added = this.added.length
+    this.current = -1
+  }
+
+  /** As if nothing had been given since `begin`. */
+  undo(): void {
+    const rows = this.kept.splice(this.mark.kept)
+    if (this.current >= 0) rows.push(this.current)
+    this.added.length = this.mark.added
+    for (const column of this.columns) for (const row of rows) column.forget(row)
+  }
+
   /** The row stays as it is, except for these values. */
   patch(row: number, changes: Row | null | undefined): void {
+    this.current = row
+    if (changes !== null && changes !== undefined)
+      for (const name of Object.keys(changes)) (this.byName.get(name) ?? this.addColumn(name)).set(row, changes[name])
     this.kept.push(row)
-    if (changes === null || changes === undefined) return
-    for (const name of Object.keys(changes)) (this.byName.get(name) ?? this.addColumn(name)).set(row, changes[name])
   }
 
   /** The row is now this one. */
   replace(row: number, values: Row): void {
+    this.current = row
     if (this.take === undefined || !this.take(row, values)) this.replaceByKeys(row, values)
     this.kept.push(row)
   }
@@ -194,7 +257,10 @@ export class OutputBuilder {
     if (seen !== undefined && column.changed === 0) return seen
     const converted = convert(column, type, declared !== undefined)
     for (const misfit of converted.misfits) if (!misfits.has(misfit.row)) misfits.set(misfit.row, misfit)
-    return seen === undefined ? new ComputedColumn(type, converted.values) : new PatchedColumn(seen, converted.values)
+    if (seen !== undefined) return new PatchedColumn(seen, converted.values)
+    // What a row did not give is null.
+    if (column.changed < this.kept.length) for (const row of this.kept) converted.values[row] ??= null
+    return new ComputedColumn(type, converted.values)
   }
 
   /** Where another type is declared than the input has, values that the function left alone have to be converted too. */

@@ -39,7 +39,11 @@ export class OutputShape {
   private readonly nullable = new Set<string>()
   private last: BatchSchema = { columns: [] }
 
-  constructor(declared: Readonly<Record<string, ColumnType>> | undefined, backend: Backend = "closure") {
+  private readonly allNullable: boolean
+
+  /** `allNullable`: later rows may leave any column out. */
+  constructor(declared: Readonly<Record<string, ColumnType>> | undefined, backend: Backend = "closure", allNullable = false) {
+    this.allNullable = allNullable
     this.takers = new RowTakers(backend)
     this.declared = new Map(Object.entries(declared ?? {}))
     this.isDeclared = declared !== undefined
@@ -48,6 +52,11 @@ export class OutputShape {
   /** The schema of the last batch. */
   get schema(): BatchSchema {
     return this.last
+  }
+
+  /** Whether the column was declared or has come before. */
+  knows(name: string): boolean {
+    return this.declared.has(name) || this.known.has(name)
   }
 
   /** One type for all that is known of the column. Values that do not fit it are the row's fault. */
@@ -82,7 +91,7 @@ export class OutputShape {
   }
 
   isNullable(column: ColumnSchema): boolean {
-    return column.nullable || this.nullable.has(column.name)
+    return column.nullable || this.allNullable || this.nullable.has(column.name)
   }
 
   /** The schema of these columns: the same object as long as nothing changes. */

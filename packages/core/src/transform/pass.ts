@@ -37,8 +37,8 @@ export type PassCheck = { readonly ok: true; readonly pass: Pass } | { readonly 
 
 /** What a pass does to the rows of one batch. */
 export interface PassOutcome {
-  /** Physical rows that are left, at the start of the array. */
-  readonly rows: Int32Array
+  /** Physical rows that are left, at the start of the array; undefined where all are. */
+  readonly rows: Int32Array | undefined
   readonly kept: number
   /** Rows that each condition let through, in the order of the statements. */
   readonly passed: ReadonlyArray<number>

@@ -7,6 +7,8 @@ export interface StageResult {
   readonly batch: Batch
   /** Rows that came out of each step of the stage. */
   readonly passed: ReadonlyArray<number>
+  /** Rows of child tables, by name. Of the last stage alone. */
+  readonly children?: ReadonlyMap<string, Batch>
 }
 
 export interface Stage {

@@ -41,6 +41,7 @@ export const checkSchemaStep = (
   index: number,
   step: SchemaStep,
   input: BatchSchema,
+  isPartial = false,
 ): Checked & { output: BatchSchema } => {
   const issues: Array<StepIssue> = []
   const rules = step.rules.flatMap((rule): ReadonlyArray<CompiledRule> => {
@@ -52,7 +53,8 @@ export const checkSchemaStep = (
     if (column < 0) {
       const names = input.columns.map(({ name }) => name)
       const hint = didYouMean(rule.column, names).trim() || `The columns here are: ${names.join(", ")}.`
-      if (rule.required) issue("UNKNOWN_COLUMN", undefined, `There is no column \`${rule.column}\` after the transforms.`, hint)
+      if (rule.required && !isPartial)
+        issue("UNKNOWN_COLUMN", undefined, `There is no column \`${rule.column}\` after the transforms.`, hint)
       return []
     }
     const { type } = input.columns[column]!
@@ -116,7 +118,7 @@ export class SchemaStage implements Stage {
     this.index = index
     this.steps = [index]
     this.checked = new PerSchema((schema) => {
-      const checked = checkSchemaStep(spec, index, spec.steps[index] as SchemaStep, schema)
+      const checked = checkSchemaStep(spec, index, spec.steps[index] as SchemaStep, schema, spec.isPartial)
       const [issue] = checked.issues
       if (issue === undefined) return checked
       const message = `${this.pipeline}${issue.path}: ${sentence(issue.message)}${issue.hint === undefined ? "" : ` ${sentence(issue.hint)}`}`

@@ -20,7 +20,10 @@ const rowSql = (columns: ReadonlyArray<ServerColumn>, row: ReadonlyArray<Value |
   return `(${[index, ...values].join(", ")})`
 }
 
-/** PostgreSQL has no DATEDIFF. This is what warehouses count: the borders of the unit between the two. */
+/**
+ * PostgreSQL has no DATEDIFF. This is what warehouses count: the borders of the unit between the two. Whole seconds are divided, since the
+ * quotient of more digits would be rounded up at the end of a far hour.
+ */
 const DATEDIFF = `
   create function year_of(t timestamp) returns bigint language sql as
     'select extract(year from t)::bigint + case when extract(year from t) < 0 then 1 else 0 end';
@@ -33,8 +36,8 @@ const DATEDIFF = `
         when 'month' then (year_of(b) - year_of(a)) * 12 + extract(month from b) - extract(month from a)
         when 'week' then (date_trunc('week', b)::date - date_trunc('week', a)::date) / 7
         when 'day' then b::date - a::date
-        when 'hour' then floor(extract(epoch from b) / 3600) - floor(extract(epoch from a) / 3600)
-        when 'minute' then floor(extract(epoch from b) / 60) - floor(extract(epoch from a) / 60)
+        when 'hour' then floor(floor(extract(epoch from b)) / 3600) - floor(floor(extract(epoch from a)) / 3600)
+        when 'minute' then floor(floor(extract(epoch from b)) / 60) - floor(floor(extract(epoch from a)) / 60)
         when 'second' then floor(extract(epoch from b)) - floor(extract(epoch from a))
         when 'millisecond' then floor(extract(epoch from b) * 1000) - floor(extract(epoch from a) * 1000)
       end;

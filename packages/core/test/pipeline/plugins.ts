@@ -57,7 +57,8 @@ export const sqlite: Destination = defineDestination({
   type: "sqlite",
   summary: "A table of a SQLite file.",
   config: standard(SqliteConfig),
-  writeModes: ["append", "replace", "upsert"],
+  writeModes: ["append", "replace", "upsert", "merge"],
+  takesChanges: true,
   delivery: "transactional",
   open: noLoad,
 })

@@ -138,8 +138,10 @@ export const runBlocking = async (
   }
   try {
     const { later, output } = compiled([step], planned, side === undefined ? {} : { sides: { [side.name]: side.schema } })
-    const run = later[0]!.start(host)
-    for (const batch of side?.batches ?? []) await run.addSide!(batch)
+    const [blocking] = later
+    if (blocking?.kind !== "blocking") throw new Error("the step is no blocking one")
+    const run = blocking.start(host)
+    for (const batch of side?.batches ?? []) await run.addSide!(batch, side!.name)
     for (const batch of batches) await (run.through === undefined ? run.add(batch) : take(run.through(batch)))
     await take(run.finish())
     if (schema !== undefined) expect(schema).toEqual(output)

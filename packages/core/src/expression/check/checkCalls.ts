@@ -71,7 +71,8 @@ export const callSignature = (
   const nullable = signature.nullable || (signature.strict && args.some((arg) => arg.nullable))
   const name = signature.implementation
   const ordered = signature.swapped ? args.toReversed() : withPrepared(signature, args)
-  return { kind: "call", name, type: result, nullable, strict: signature.strict, args: ordered }
+  const { strict, nullable: givesNull } = signature
+  return { kind: "call", name, type: result, nullable, strict, givesNull, args: ordered }
 }
 
 /** The argument as text, where the signature takes any type. */

@@ -16,6 +16,7 @@ export const strictCall = (name: string, type: ColumnType, args: ReadonlyArray<N
   type,
   nullable: nullable || args.some((arg) => arg.nullable),
   strict: true,
+  givesNull: nullable,
   args,
 })
 

@@ -98,3 +98,28 @@ answers("uuids", [
   ["'a0eebc9-99c0b-4ef8-bb6d-6bb9bd380a11'::uuid", "error", "INVALID_CAST"],
   ["' a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid", "error", "INVALID_CAST"],
 ])
+
+answers("texts become decimals as numeric_in reads them", [
+  ["'1e399999999999999999999.9'::numeric", "error", "NUMBER_OUT_OF_RANGE"],
+  ["'-3.29e-1271_000'::numeric", "error", "NUMBER_OUT_OF_RANGE"],
+  ["'0e200000'::numeric", "decimal", "0"],
+  ["'0e-200000'::numeric", "error", "NUMBER_OUT_OF_RANGE"],
+  ["'1_'::numeric", "error", "INVALID_CAST"],
+  ["'1_0.5_0e1_0'::numeric", "decimal", "105000000000"],
+  ["'1e1073741824x'::numeric", "error", "NUMBER_OUT_OF_RANGE"],
+  ["'1e1073741823x'::numeric", "error", "INVALID_CAST"],
+  ["'.5_'::numeric", "error", "INVALID_CAST"],
+  ["'5.'::numeric", "decimal", "5"],
+  ["'1._5'::numeric", "error", "INVALID_CAST"],
+  ["'+nan'::numeric", "error", "INVALID_CAST"],
+  ["'-inf'::numeric", "decimal", "-Infinity"],
+  ["' 0x_1F '::numeric", "decimal", "31"],
+  ["'0x'::numeric", "error", "INVALID_CAST"],
+])
+
+answers("a decimal becomes a double, or is out of its range", [
+  ["'1e-400'::numeric::float8", "error", "NUMBER_OUT_OF_RANGE"],
+  ["'-1e400'::numeric::float8", "error", "NUMBER_OUT_OF_RANGE"],
+  ["'4e-324'::numeric::float8", "double", "5e-324"],
+  ["'0.00'::numeric::float8", "double", "0"],
+])

@@ -94,19 +94,29 @@ const otherBase = (text: string): Decimal => {
   return new Decimal(text.startsWith("-") ? negate(magnitude) : magnitude, 0)
 }
 
+/** A number as `numeric_in` of PostgreSQL reads it, as far as it goes: sign, digits with `_` between them, exponent. */
+const NUMBER_START = /^([+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*))(?:e([+-]?\d+(?:_\d+)*))?/i
+
+/** The exponent at which `numeric_in` stops to read and says that the value is out of range, whatever stands behind it. */
+const LARGEST_READ_EXPONENT = 2 ** 30 - 1
+
 const readDecimal = (text: string): Decimal | undefined => {
   const trimmed = text.trim()
   if (OTHER_BASE.test(trimmed)) return otherBase(trimmed)
-  const value = Decimal.parse(
-    /^[+-]?\d[\d_]*(\.\d[\d_]*)?$/.test(trimmed) && !/__|_$|_\./.test(trimmed) ? trimmed.replaceAll("_", "") : trimmed,
-  )
+  const [start, digits = "", power = "0"] = NUMBER_START.exec(trimmed) ?? []
+  const exponent = Number(power.replaceAll("_", ""))
+  if (Math.abs(exponent) > LARGEST_READ_EXPONENT) throw tooLarge(text)
+  // The words for NaN and infinity, or no number at all.
+  if (start !== trimmed) return Decimal.parse(trimmed)
+  const isZero = !/[1-9]/.test(digits)
+  const value = Decimal.parse(`${digits}e${isZero ? Math.min(exponent, MAX_SCALE) : exponent}`.replaceAll("_", ""))
   // Digits past the end of the scale are not rounded away when a text is read.
-  if ((value !== undefined && value.scale > MAX_SCALE) || (value === undefined && HUGE_EXPONENT.test(trimmed)))
-    throw new ExpressionError("NUMBER_OUT_OF_RANGE", `${quoteValue(text)} does not fit a decimal.`)
-  return value === undefined ? undefined : bounded(value)
+  if (value === undefined || value.scale > MAX_SCALE) throw tooLarge(text)
+  return bounded(value)
 }
 
-const HUGE_EXPONENT = /^[+-]?(\d+\.?\d*|\.\d+)e[+-]?\d+$/i
+const tooLarge = (text: string): ExpressionError =>
+  new ExpressionError("NUMBER_OUT_OF_RANGE", `${quoteValue(text)} does not fit a decimal.`)
 
 const readDouble = (text: string): number | undefined => {
   const trimmed = text.trim()
@@ -148,8 +158,9 @@ const decimalToInteger = (value: Decimal): Whole => {
 
 const decimalToDouble = (value: Decimal): number => {
   const number = value.toNumber()
-  if (value.isFinite && !Number.isFinite(number))
-    throw new ExpressionError("NUMBER_OUT_OF_RANGE", `${shown(value)} is too large for a double.`)
+  const isLost = !Number.isFinite(number) || (number === 0 && value.coefficient !== 0)
+  if (value.isFinite && isLost)
+    throw new ExpressionError("NUMBER_OUT_OF_RANGE", `${shown(value)} is too ${number === 0 ? "near to zero" : "large"} for a double.`)
   return number
 }
 

@@ -53,5 +53,18 @@ const mapCase = (text: string, change: (character: string) => string): string =>
   return result
 }
 
-export const lower = (text: string): string => (isAscii(text) ? text.toLowerCase() : mapCase(text, (character) => character.toLowerCase()))
-export const upper = (text: string): string => (isAscii(text) ? text.toUpperCase() : mapCase(text, (character) => character.toUpperCase()))
+/** The final form of sigma depends on its place in the word, which changing character by character does not look at. */
+const SIGMA = "\u03a3"
+
+/** A character whose full change takes several makes the text longer, so where the length stays all were changed one by one. */
+export const lower = (text: string): string => {
+  const lowered = text.toLowerCase()
+  return lowered.length === text.length && (isAscii(text) || !text.includes(SIGMA))
+    ? lowered
+    : mapCase(text, (character) => character.toLowerCase())
+}
+
+export const upper = (text: string): string => {
+  const raised = text.toUpperCase()
+  return raised.length === text.length ? raised : mapCase(text, (character) => character.toUpperCase())
+}

@@ -1,11 +1,12 @@
 /** Parts of dates: EXTRACT, DATE_TRUNC, DATEDIFF and AGE. */
-import { addWhole, compareWhole, Decimal, multiplyWhole, negate, type Whole } from "../../model/Decimal.ts"
+import { addWhole, compareWhole, Decimal, multiplyWhole, type Whole, whole } from "../../model/Decimal.ts"
 import { Interval } from "../../model/Interval.ts"
 import { civilFromDays, daysFromCivil, daysInMonth, microsOf, MICROS_PER_DAY, splitMicros } from "../../model/Temporal.ts"
 import { quoteValue } from "../../model/Value.ts"
 import { checkedStamp, endlessBetween, interval, isInfinite } from "./dates.ts"
 import { decimalRuntime } from "./decimals.ts"
 import { ExpressionError } from "../ExpressionError.ts"
+import { subtractInteger } from "./integers.ts"
 import { timeUnit } from "./intervalText.ts"
 import { fn, type Signature } from "./signatures.ts"
 import { fromLocal, toLocal, type Zone, zoneNamed } from "./zones.ts"
@@ -62,35 +63,34 @@ const julian = ({ days, clock }: Fields): Decimal => {
 
 type StampPart = (fields: Fields) => Decimal
 
-const whole =
-  (part: (fields: Fields) => number): StampPart =>
-  (fields) =>
-    wholeDecimal(part(fields))
-
 const MINUTE = 60_000_000
 const HOUR = 3_600_000_000
 
+const hourOf = (clock: number): number => Math.floor(clock / HOUR)
+const minuteOf = (clock: number): number => Math.floor(clock / MINUTE) % 60
+
 const clockParts: Readonly<Record<string, (clock: number) => Decimal>> = {
-  hour: (clock) => wholeDecimal(Math.floor(clock / HOUR)),
-  minute: (clock) => wholeDecimal(Math.floor(clock / MINUTE) % 60),
+  hour: (clock) => wholeDecimal(hourOf(clock)),
+  minute: (clock) => wholeDecimal(minuteOf(clock)),
   second: (clock) => new Decimal(clock % MINUTE, 6),
   millisecond: (clock) => new Decimal(clock % MINUTE, 3),
   microsecond: (clock) => new Decimal(clock % MINUTE, 0),
 }
 
-const dayParts: Readonly<Record<string, StampPart>> = {
-  millennium: whole(({ year }) => millenniumOf(year)),
-  century: whole(({ year }) => centuryOf(year)),
-  decade: whole(({ year }) => Math.floor(year / 10)),
-  year: whole(({ year }) => shownYear(year)),
-  isoyear: whole(({ days }) => shownYear(isoWeek(days).year)),
-  quarter: whole(({ month }) => Math.floor((month + 2) / 3)),
-  month: whole(({ month }) => month),
-  week: whole(({ days }) => isoWeek(days).week),
-  day: whole(({ day }) => day),
-  dow: whole(({ days }) => dayOfWeek(days)),
-  isodow: whole(({ days }) => isoDay(days)),
-  doy: whole(dayOfYear),
+/** Parts that are whole numbers. */
+const dayParts: Readonly<Record<string, (fields: Fields) => number>> = {
+  millennium: ({ year }) => millenniumOf(year),
+  century: ({ year }) => centuryOf(year),
+  decade: ({ year }) => Math.floor(year / 10),
+  year: ({ year }) => shownYear(year),
+  isoyear: ({ days }) => shownYear(isoWeek(days).year),
+  quarter: ({ month }) => Math.floor((month + 2) / 3),
+  month: ({ month }) => month,
+  week: ({ days }) => isoWeek(days).week,
+  day: ({ day }) => day,
+  dow: ({ days }) => dayOfWeek(days),
+  isodow: ({ days }) => isoDay(days),
+  doy: dayOfYear,
 }
 
 /** Parts that only grow with time; of an infinite timestamp they are infinite, and all others null. */
@@ -130,7 +130,8 @@ const stampPart = (name: string, type: "date" | "timestamp" | "timestamptz"): St
   const clock = field === undefined ? undefined : clockParts[field]
   if (field === "epoch") return ({ days, clock: micros }) => new Decimal(microsOf(days, micros), 6)
   if (field === "julian") return julian
-  if (field !== undefined && dayParts[field] !== undefined) return dayParts[field]
+  const dayPart = field === undefined ? undefined : dayParts[field]
+  if (dayPart !== undefined) return (fields) => wholeDecimal(dayPart(fields))
   if (clock !== undefined && type !== "date") return (fields) => clock(fields.clock)
   // Sessions are in UTC.
   if (field !== undefined && ZERO_OFFSET.has(field) && type === "timestamptz") return () => wholeDecimal(0)
@@ -211,30 +212,45 @@ const DOUBLES: Readonly<Record<string, (part: Decimal) => number>> = {
   millisecond: ({ coefficient }) => Math.trunc(Number(coefficient) / 1_000_000) * 1000 + (Number(coefficient) % 1_000_000) / 1000,
 }
 
+/** A part by a way of its own; undefined where it has none for the value. */
+type OwnPart<T> = (value: T) => number | undefined
+
 const doubled =
-  <T>(make: (name: string) => Extractor<T>, special: Readonly<Record<string, (value: T) => number>> = {}) =>
+  <T>(make: (name: string) => Extractor<T>, special: Readonly<Record<string, OwnPart<T>>> = {}) =>
   (name: string): DoubleExtractor<T> => {
     const field = fieldName(name) ?? ""
     const extractPart = make(name)
     const convert = DOUBLES[field] ?? ((part: Decimal): number => part.toNumber())
-    const own = special[field]
-    return (value) => {
+    const byItself = (value: T): number | null => {
       const part = extractPart(value)
-      if (part === null) return null
-      return own === undefined || !part.isFinite ? convert(part) : own(value)
+      return part === null ? null : convert(part)
     }
+    const own = special[field]
+    return own === undefined ? byItself : (value) => own(value) ?? byItself(value)
   }
 
-const julianDouble = (stamp: Whole): number => {
-  const { days, clock } = fieldsOf(stamp)
-  return days + JULIAN_EPOCH + (Math.floor(clock / 1_000_000) + (clock % 1_000_000) / 1_000_000) / 86_400
+const julianDouble = ({ days, clock }: Fields): number =>
+  days + JULIAN_EPOCH + (Math.floor(clock / 1_000_000) + (clock % 1_000_000) / 1_000_000) / 86_400
+
+const finiteParts: Readonly<Record<string, (fields: Fields) => number>> = {
+  ...dayParts,
+  hour: ({ clock }) => hourOf(clock),
+  minute: ({ clock }) => minuteOf(clock),
+  julian: julianDouble,
 }
 
-const epochDouble = ({ months, days, micros }: Interval): number =>
-  micros / 1_000_000 + 31_557_600 * Math.trunc(months / 12) + 2_592_000 * (months % 12) + 86_400 * days
+const ofStamp = Object.fromEntries(
+  Object.entries(finiteParts).map(([field, part]): [string, OwnPart<Whole>] => [
+    field,
+    (stamp) => (isInfinite(stamp) ? undefined : part(fieldsOf(stamp))),
+  ]),
+)
 
-const stampDouble = doubled(stampField, { julian: julianDouble })
-const zonedDouble = doubled(zonedField, { julian: julianDouble })
+const epochDouble = ({ months, days, micros, isFinite }: Interval): number | undefined =>
+  isFinite ? micros / 1_000_000 + 31_557_600 * Math.trunc(months / 12) + 2_592_000 * (months % 12) + 86_400 * days : undefined
+
+const stampDouble = doubled(stampField, ofStamp)
+const zonedDouble = doubled(zonedField, ofStamp)
 const timeDouble = doubled(timeField)
 const intervalDouble = doubled(intervalField, { epoch: epochDouble })
 
@@ -242,31 +258,48 @@ const midnight = (date: number): Whole => (Number.isFinite(date) ? microsOf(date
 
 const datePart = (field: DoubleExtractor<Whole>, date: number): number | null => extractDouble(field, checkedStamp(midnight(date)))
 
-/** What a part of time is cut down to. */
-export type Truncation = (fields: Fields) => Whole
+/** Cuts a finite moment down to a part of time. */
+export type Truncation = (stamp: Whole) => Whole
 
 const startOf = (year: number, month = 1, day = 1): Whole => microsOf(daysFromCivil(year, month, day), 0)
 
-const cutClock =
+const cutFields =
+  (cut: (fields: Fields) => Whole): Truncation =>
+  (stamp) =>
+    cut(fieldsOf(stamp))
+
+/** For units that are always as long, and begin with 1970. */
+const cutMicros =
   (unit: number): Truncation =>
-  ({ days, clock }) =>
-    microsOf(days, clock - (clock % unit))
+  (stamp) => {
+    if (typeof stamp === "number") {
+      const rest = stamp - Math.floor(stamp / unit) * unit
+      // A quotient that is just below a whole number may be rounded up to it.
+      const cut = stamp - (rest < 0 ? rest + unit : rest)
+      if (Number.isSafeInteger(cut)) return cut
+    }
+    const { days, microsOfDay } = splitMicros(stamp)
+    return microsOf(days, microsOfDay - (microsOfDay % unit))
+  }
 
 const truncations: Readonly<Record<string, Truncation>> = {
-  millennium: ({ year }) =>
+  millennium: cutFields(({ year }) =>
     startOf(year > 0 ? Math.floor((year + 999) / 1000) * 1000 - 999 : -Math.floor((999 - (year - 1)) / 1000) * 1000 + 1),
-  century: ({ year }) => startOf(year > 0 ? Math.floor((year + 99) / 100) * 100 - 99 : -Math.floor((99 - (year - 1)) / 100) * 100 + 1),
-  decade: ({ year }) => startOf(year > 0 ? Math.floor(year / 10) * 10 : -Math.floor((8 - (year - 1)) / 10) * 10),
-  year: ({ year }) => startOf(year),
-  quarter: ({ year, month }) => startOf(year, month - ((month - 1) % 3)),
-  month: ({ year, month }) => startOf(year, month),
-  week: ({ days }) => microsOf(days - isoDay(days) + 1, 0),
-  day: ({ days }) => microsOf(days, 0),
-  hour: cutClock(HOUR),
-  minute: cutClock(MINUTE),
-  second: cutClock(1_000_000),
-  millisecond: cutClock(1000),
-  microsecond: cutClock(1),
+  ),
+  century: cutFields(({ year }) =>
+    startOf(year > 0 ? Math.floor((year + 99) / 100) * 100 - 99 : -Math.floor((99 - (year - 1)) / 100) * 100 + 1),
+  ),
+  decade: cutFields(({ year }) => startOf(year > 0 ? Math.floor(year / 10) * 10 : -Math.floor((8 - (year - 1)) / 10) * 10)),
+  year: cutFields(({ year }) => startOf(year)),
+  quarter: cutFields(({ year, month }) => startOf(year, month - ((month - 1) % 3))),
+  month: cutFields(({ year, month }) => startOf(year, month)),
+  week: cutFields(({ days }) => microsOf(days - isoDay(days) + 1, 0)),
+  day: cutMicros(MICROS_PER_DAY),
+  hour: cutMicros(HOUR),
+  minute: cutMicros(MINUTE),
+  second: cutMicros(1_000_000),
+  millisecond: cutMicros(1000),
+  microsecond: cutMicros(1),
 }
 
 const truncation = (name: string): Truncation => {
@@ -275,10 +308,10 @@ const truncation = (name: string): Truncation => {
   return cut
 }
 
-const truncateStamp = (cut: Truncation, stamp: Whole): Whole => (isInfinite(stamp) ? stamp : checkedStamp(cut(fieldsOf(stamp))))
+const truncateStamp = (cut: Truncation, stamp: Whole): Whole => (isInfinite(stamp) ? stamp : checkedStamp(cut(stamp)))
 
 const truncateInZone = (cut: Truncation, stamp: Whole, zone: Zone): Whole =>
-  isInfinite(stamp) ? stamp : checkedStamp(fromLocal(cut(fieldsOf(toLocal(stamp, zone))), zone))
+  isInfinite(stamp) ? stamp : checkedStamp(fromLocal(cut(toLocal(stamp, zone)), zone))
 
 const truncateNamed = (cut: Truncation, stamp: Whole, zone: string): Whole => truncateInZone(cut, stamp, zoneNamed(zone))
 
@@ -308,7 +341,7 @@ export type UnitCounter = (stamp: Whole) => Whole
 const floorDivide = (value: Whole, by: number): Whole => {
   if (typeof value === "number") return Math.floor(value / by)
   const quotient = value / BigInt(by)
-  return Number(value % BigInt(by) < 0n ? quotient - 1n : quotient)
+  return whole(value % BigInt(by) < 0n ? quotient - 1n : quotient)
 }
 
 const counters: Readonly<Record<string, UnitCounter>> = {
@@ -335,7 +368,7 @@ const unitCounter = (name: string): UnitCounter => {
 
 const differenceOf = (count: UnitCounter, from: Whole, to: Whole): Whole => {
   if (isInfinite(from) || isInfinite(to)) throw new ExpressionError("NUMBER_OUT_OF_RANGE", "datediff: an infinite date is infinitely far.")
-  return addWhole(count(to), negate(count(from)))
+  return subtractInteger(count(to), count(from))
 }
 
 const differenceOfDates = (count: UnitCounter, from: number, to: number): Whole => differenceOf(count, midnight(from), midnight(to))

@@ -126,3 +126,9 @@ answers("intervals are justified", [
   ["justify_hours(interval '1 day -30 hours')", "interval", "-06:00:00"],
   ["justify_interval(interval '1 month -1 hour')", "interval", "29 days 23:00:00"],
 ])
+
+answers("differences of dates are exact beyond 2^53", [
+  ["datediff('millisecond', '290000-01-01 00:00:00.001'::timestamp, '290000-01-01 00:00:00.002'::timestamp)", "integer", "1"],
+  ["datediff('microsecond', '4713-01-01 BC'::timestamp, '290000-01-01 00:00:00.000001'::timestamp)", "error", "NUMBER_OUT_OF_RANGE"],
+  ["datediff('microsecond', '2000-01-01'::timestamp, '290000-01-01 00:00:00.000001'::timestamp)", "integer", "9088402176000000001"],
+])

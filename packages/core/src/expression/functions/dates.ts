@@ -33,18 +33,56 @@ export const interval = (months: number, days: number, micros: Whole): Interval 
   return new Interval(months + 0, days + 0, micros + 0)
 }
 
-const addDays = (date: number, days: Whole): number => (Number.isFinite(date) ? checkedDate(date + Number(days)) : date)
+const addDays = (date: number, days: Whole): number => {
+  const moved = date + Number(days)
+  // Dates that are far from the first and the last one need no further look.
+  if (moved > -MANY_DAYS && moved < MANY_DAYS) return moved
+  return Number.isFinite(date) ? checkedDate(moved) : date
+}
+
+const MANY_DAYS = 2_000_000
 const subtractDays = (date: number, days: Whole): number => addDays(date, -Number(days))
 
 const subtractDates = (a: number, b: number): number => {
-  if (!Number.isFinite(a) || !Number.isFinite(b)) throw outOfRange(`${formatAs(a, "date")} - ${formatAs(b, "date")}`)
-  return a - b
+  const days = a - b
+  if (!Number.isFinite(days)) throw outOfRange(`${formatAs(a, "date")} - ${formatAs(b, "date")}`)
+  return days
 }
 
 const dateAtTime = (date: number, time: number): Whole => (Number.isFinite(date) ? checkedStamp(microsOf(date, time)) : date)
 
 /** Months first (the day is kept within the month), then days, then the clock. */
-export const addInterval = (stamp: Whole, span: Interval): Whole => {
+export const addInterval = (stamp: Whole, span: Interval): Whole =>
+  (span.months === 0 && typeof stamp === "number" ? addSafely(stamp, span) : undefined) ?? addSteps(stamp, span)
+
+/** The sum where every step stays safe, and with it in range; undefined otherwise, and where something is infinite. */
+const addSafely = (stamp: number, { days, micros }: Interval): number | undefined => {
+  const moved = stamp + days * MICROS_PER_DAY
+  const sum = moved + micros
+  return isSafe(moved) && isSafe(sum) ? sum : undefined
+}
+
+/** Of whole numbers; quicker than to ask whether they are whole. */
+const isSafe = (value: number): boolean => value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER
+
+/** `addInterval` of a span that is nothing but so many microseconds, days among them. */
+const addMicros = (stamp: Whole, micros: number, span: Interval): Whole => {
+  if (typeof stamp === "number") {
+    const sum = stamp + micros
+    if (isSafe(sum)) return sum
+  }
+  return addSteps(stamp, span)
+}
+
+/**
+ * What a span adds where its days and its clock time go the same way, so that no step goes further than the sum; undefined for any other.
+ */
+export const microsOfSpan = ({ months, days, micros, isFinite }: Interval): number | undefined => {
+  const sum = days * MICROS_PER_DAY + micros
+  return isFinite && months === 0 && days * micros >= 0 && isSafe(sum) ? sum : undefined
+}
+
+const addSteps = (stamp: Whole, span: Interval): Whole => {
   if (!span.isFinite) {
     if (isInfinite(stamp) && stamp !== span.micros) throw outOfRange("The timestamp")
     return span.micros
@@ -301,6 +339,7 @@ export const dateRuntime = {
   subtractDates,
   dateAtTime,
   addInterval,
+  addMicros,
   subtractInterval,
   addIntervalToDate,
   subtractIntervalFromDate,

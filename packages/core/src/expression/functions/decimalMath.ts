@@ -107,15 +107,39 @@ const expFixed = (x: bigint, digits: number): bigint => {
 
 const GUARD = 25
 
-/** About where the first digit of ln(a) stands. */
+/**
+ * About where the first digit of ln(a) stands, for a positive decimal, as `estimate_ln_dweight` of PostgreSQL's numeric.c has it: results
+ * get their scale by it, so it must be wrong where that is.
+ */
 const lnWeight = (a: Decimal): number => {
-  const value = a.toNumber()
   if (Decimal.compare(a, NEAR_BELOW) >= 0 && Decimal.compare(a, NEAR_ABOVE) <= 0) {
     const rest = Decimal.add(a, MINUS_ONE)
     return rest.coefficient === 0 ? 0 : digitCount(rest.coefficient) - 1 - rest.scale
   }
-  const ln = Number.isFinite(value) && value > 1e-300 ? Math.log(value) : (digitCount(a.coefficient) - 1 - a.scale) * Math.LN10
-  return Math.trunc(Math.log10(Math.abs(ln)))
+  return Math.trunc(Math.log10(Math.abs(lnOfStart(a))))
+}
+
+/**
+ * The magnitude as a whole number times a power of ten, cut off behind so many digits of base 10,000, of which those at the end that are
+ * zero
+ * are left out: what numeric.c makes its estimates from.
+ */
+const startOf = (a: Decimal, most: number): readonly [digits: number, tens: number] => {
+  const text = String(a.coefficient).replace("-", "")
+  const weight = text.length - 1 - a.scale
+  let tens = Math.floor(weight / 4) * 4
+  let end = weight - tens + 1
+  for (let i = 1; i < most && /[1-9]/.test(text.slice(end)); i++) {
+    end += 4
+    tens -= 4
+  }
+  return [Number(text.slice(0, end).padEnd(end, "0")), tens]
+}
+
+/** ln(a) from the first two digits of base 10,000 that numeric.c keeps. */
+const lnOfStart = (a: Decimal): number => {
+  const [digits, tens] = startOf(a, 2)
+  return Math.log(digits) + tens * 2.302_585_092_994_046
 }
 
 const MINUS_ONE = new Decimal(-1, 0)
@@ -203,11 +227,10 @@ const powerInfinite = (base: Decimal, isPositive: boolean): Decimal => {
   return order > 0 === isPositive ? new Decimal(Infinity, 0) : ZERO
 }
 
-/** log10 of the magnitude, to a double's precision. */
+/** log10 of the magnitude, as `power_var_int` of PostgreSQL's numeric.c estimates it. */
 const log10Of = (a: Decimal): number => {
-  const digits = digitCount(a.coefficient)
-  const text = String(a.coefficient).replace("-", "").slice(0, 17)
-  return Math.log10(Number(text)) + (digits - text.length) - a.scale
+  const [digits, tens] = startOf(a, 4)
+  return Math.log10(digits) + tens
 }
 
 const powerInteger = (base: Decimal, exponent: number, exponentScale: number): Decimal => {
@@ -252,8 +275,11 @@ const reciprocalAt = (mantissa: bigint, tens: number, scale: number): Decimal =>
   return divideAt(ONE, new Decimal(whole(mantissa * 10n ** BigInt(tens)), 0), scale)
 }
 
+/** The estimates, which decide about the scale, are those of `power_var` in PostgreSQL's numeric.c. */
 const powerByLogarithm = (base: Decimal, exponent: Decimal): Decimal => {
-  const estimate = exponent.toNumber() * log10Of(base) * Math.LN10
+  const roughScale = Math.max(0, 8 - lnWeight(base))
+  const rough = Decimal.multiply(rounded(lnFixed(base, roughScale + GUARD), roughScale + GUARD, roughScale), exponent).withScale(roughScale)
+  const estimate = rough.toNumber()
   if (Math.abs(estimate) > LARGEST_EXPONENT * 1.0033) {
     if (estimate > 0) throw tooLarge(`power(${shown(base)}, ${shown(exponent)})`)
     return new Decimal(0, MAX_DISPLAY_SCALE)

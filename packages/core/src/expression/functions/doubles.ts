@@ -8,28 +8,44 @@ const underflow = (what: string): ExpressionError => new ExpressionError("NUMBER
 
 const isInfinite = (a: number): boolean => a === Infinity || a === -Infinity
 
+/*
+ * What nearly every row takes is kept short, so that the compiler puts it into the loop. The rest looks for what is an error in PostgreSQL:
+ * a
+ * result that is infinite, or zero, and should not be.
+ */
+
 const addDouble = (a: number, b: number): number => {
   const sum = a + b
-  if (isInfinite(sum) && !isInfinite(a) && !isInfinite(b)) throw overflow(`${a} + ${b}`)
-  return sum
+  return Number.isFinite(sum) ? sum : endless(sum, a, "+", b)
 }
 
 const subtractDouble = (a: number, b: number): number => {
   const difference = a - b
-  if (isInfinite(difference) && !isInfinite(a) && !isInfinite(b)) throw overflow(`${a} - ${b}`)
-  return difference
+  return Number.isFinite(difference) ? difference : endless(difference, a, "-", b)
 }
 
 const multiplyDouble = (a: number, b: number): number => {
   const product = a * b
-  if (isInfinite(product) && !isInfinite(a) && !isInfinite(b)) throw overflow(`${a} * ${b}`)
-  if (product === 0 && a !== 0 && b !== 0) throw underflow(`${a} * ${b}`)
-  return product
+  return product !== 0 && Number.isFinite(product) ? product : unusualProduct(product, a, b)
 }
 
 const divideDouble = (a: number, b: number): number => {
-  if (b === 0 && a === a) throw divisionByZero(a, "/")
   const quotient = a / b
+  return quotient !== 0 && Number.isFinite(quotient) ? quotient : unusualQuotient(quotient, a, b)
+}
+
+const endless = (result: number, a: number, operator: string, b: number): number => {
+  if (isInfinite(result) && !isInfinite(a) && !isInfinite(b)) throw overflow(`${a} ${operator} ${b}`)
+  return result
+}
+
+const unusualProduct = (product: number, a: number, b: number): number => {
+  if (product === 0 && a !== 0 && b !== 0) throw underflow(`${a} * ${b}`)
+  return endless(product, a, "*", b)
+}
+
+const unusualQuotient = (quotient: number, a: number, b: number): number => {
+  if (b === 0 && a === a) throw divisionByZero(a, "/")
   if (isInfinite(quotient) && !isInfinite(a)) throw overflow(`${a} / ${b}`)
   if (quotient === 0 && a !== 0 && !isInfinite(b)) throw underflow(`${a} / ${b}`)
   return quotient

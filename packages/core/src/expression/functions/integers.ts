@@ -26,7 +26,7 @@ const addInteger = (a: Whole, b: Whole): Whole => {
   return within64(BigInt(a) + BigInt(b), () => `${a} + ${b}`)
 }
 
-const subtractInteger = (a: Whole, b: Whole): Whole => {
+export const subtractInteger = (a: Whole, b: Whole): Whole => {
   if (typeof a === "number" && typeof b === "number") {
     const difference = a - b
     if (difference <= SAFE && difference >= -SAFE) return difference

@@ -72,3 +72,16 @@ answers("paths and keys that stand twice", [
   ['\'{"a": {"b": 1}, "a": {"b": 2}}\'::json #>> \'{a,b}\'', "string", "2"],
   ["'{\"a\": {\"b\": 1}}'::json #>> array['a', null]", "string", null],
 ])
+
+answers("an empty path gives the whole value, and drops white space as PostgreSQL does", [
+  ["' 42 '::json #> '{}'", "json", " 42"],
+  ["' {\"a\": 1} '::json #> '{}'", "json", '{"a": 1}'],
+  ["' [1] '::json #> '{}'", "json", "[1]"],
+  ["' \"a\" '::json #> '{}'", "json", ' "a"'],
+  ["' \"a\" '::json #>> '{}'", "string", "a"],
+  ["' null '::json #>> '{}'", "string", null],
+  ["' 42 '::json #>> '{}'", "string", " 42"],
+  ["' [1] '::json #>> '{}'", "string", "[1]"],
+  ["'[ 1 , {\"a\" : 2 } ]'::json ->> 0", "string", "1"],
+  ["'[ 1 , {\"a\" : 2 } ]'::json #>> '{1,a}'", "string", "2"],
+])

@@ -14,54 +14,79 @@ const skipBlanks = (text: string, at: number): number => {
   return i
 }
 
+const QUOTE = 34
+const BACKSLASH = 92
+
 const skipString = (text: string, at: number): number => {
   let i = at + 1
-  while (i < text.length && text[i] !== '"') i += text[i] === "\\" ? 2 : 1
-  return i + 1
+  for (;;) {
+    const unit = text.charCodeAt(i)
+    // NaN past the end.
+    if (unit === QUOTE || unit !== unit) return i + 1
+    i += unit === BACKSLASH ? 2 : 1
+  }
 }
+
+const COMMA = 44
+const OPEN_ARRAY = 91
+const CLOSE_ARRAY = 93
+const OPEN_OBJECT = 123
+const CLOSE_OBJECT = 125
+
+const opens = (unit: number): boolean => unit === OPEN_OBJECT || unit === OPEN_ARRAY
+const closes = (unit: number): boolean => unit === CLOSE_OBJECT || unit === CLOSE_ARRAY
 
 /** The place after the value that begins at `at`. */
 const skipValue = (text: string, at: number): number => {
-  const first = text[at]
-  if (first === '"') return skipString(text, at)
-  if (first !== "{" && first !== "[") {
-    let i = at
-    while (i < text.length && !",]} \t\r\n".includes(text[i]!)) i++
-    return i
-  }
-  let depth = 0
+  const first = text.charCodeAt(at)
+  if (first === QUOTE) return skipString(text, at)
+  return opens(first) ? skipNested(text, at) : skipWord(text, at)
+}
+
+const skipWord = (text: string, at: number): number => {
   for (let i = at; i < text.length; i++) {
-    const character = text[i]!
-    if (character === '"') i = skipString(text, i) - 1
-    else if (character === "{" || character === "[") depth++
-    else if ((character === "}" || character === "]") && --depth === 0) return i + 1
+    const unit = text.charCodeAt(i)
+    if (unit <= 32 || unit === COMMA || closes(unit)) return i
   }
   return text.length
 }
 
-interface Member {
-  readonly key: string | undefined
-  readonly start: number
-  readonly end: number
+const skipNested = (text: string, at: number): number => {
+  let depth = 0
+  for (let i = at; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit === QUOTE) i = skipString(text, i) - 1
+    else if (opens(unit)) depth++
+    else if (closes(unit) && --depth === 0) return i + 1
+  }
+  return text.length
 }
 
-/** The members of the object or the items of the array in the text. */
-function* membersOf(text: string): Generator<Member> {
+/**
+ * Calls `found` with the places of each member of the object or item of the array, until that gives true. `key` is the place of the key.
+ */
+const eachMember = (text: string, found: (start: number, end: number, key: number) => boolean | void): void => {
   let at = skipBlanks(text, 0)
-  const isObject = text[at] === "{"
-  const closing = isObject ? "}" : "]"
+  const isObject = text.charCodeAt(at) === OPEN_OBJECT
   at = skipBlanks(text, at + 1)
-  while (at < text.length && text[at] !== closing) {
-    let key: string | undefined
-    if (isObject) {
-      const end = skipString(text, at)
-      key = JSON.parse(text.slice(at, end)) as string
-      at = skipBlanks(text, skipBlanks(text, end) + 1)
-    }
+  while (at < text.length && !closes(text.charCodeAt(at))) {
+    const key = at
+    if (isObject) at = skipBlanks(text, skipBlanks(text, skipString(text, at)) + 1)
     const end = skipValue(text, at)
-    yield { key, start: at, end }
+    if (found(at, end, key) === true) return
     at = skipBlanks(text, end)
-    if (text[at] === ",") at = skipBlanks(text, at + 1)
+    if (text.charCodeAt(at) === COMMA) at = skipBlanks(text, at + 1)
+  }
+}
+
+/** Whether the string at `at` is `key`. */
+const isKey = (text: string, at: number, key: string): boolean => {
+  if (text.startsWith(key, at + 1) && text.charCodeAt(at + 1 + key.length) === QUOTE && !key.includes("\\") && !key.includes('"'))
+    return true
+  for (let i = at + 1; ; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit === BACKSLASH) return JSON.parse(text.slice(at, skipString(text, at))) === key
+    if (unit === QUOTE || unit !== unit) return false
   }
 }
 
@@ -70,21 +95,32 @@ const kindOf = (text: string): string => text[skipBlanks(text, 0)] ?? ""
 /** Of a key that stands twice the last one counts. */
 const fieldOf = (text: string, key: string): string | null => {
   if (kindOf(text) !== "{") return null
-  let found: string | null = null
-  for (const member of membersOf(text)) if (member.key === key) found = text.slice(member.start, member.end)
-  return found
+  let from = -1
+  let to = -1
+  eachMember(text, (start, end, place) => {
+    if (!isKey(text, place, key)) return
+    from = start
+    to = end
+  })
+  return from < 0 ? null : text.slice(from, to)
 }
 
 const itemOf = (text: string, index: Whole): string | null => {
   if (kindOf(text) !== "[") return null
-  if (index >= 0) {
-    let i = 0
-    for (const { start, end } of membersOf(text)) if (i++ === index) return text.slice(start, end)
-    return null
-  }
-  const items = Array.from(membersOf(text))
-  const item = items.at(Number(index))
-  return item === undefined ? null : text.slice(item.start, item.end)
+  let place = index >= 0 ? Number(index) : lengthOf(text) + Number(index)
+  let item: string | null = null
+  eachMember(text, (start, end) => {
+    if (place-- !== 0) return false
+    item = text.slice(start, end)
+    return true
+  })
+  return item
+}
+
+const lengthOf = (text: string): number => {
+  let length = 0
+  eachMember(text, () => void length++)
+  return length
 }
 
 /** A string without its quotes, `null` as null, all else as it stands. */
@@ -92,8 +128,8 @@ const asText = (json: string | null): string | null => {
   if (json === null) return null
   const value = json.trim()
   if (value === "null") return null
-  if (!value.startsWith('"')) return value
-  const text = JSON.parse(value) as string
+  if (!value.startsWith('"')) return json
+  const text = value.includes("\\") ? (JSON.parse(value) as string) : value.slice(1, -1)
   if (text.includes("\0")) throw new ExpressionError("INVALID_CAST", `${value}: text cannot hold the NUL character.`)
   if (!text.isWellFormed()) throw new ExpressionError("INVALID_CAST", `${value}: the escapes stand for no character.`)
   return text
@@ -105,7 +141,10 @@ const itemText = (json: string, index: Whole): string | null => asText(itemOf(js
 const INDEX = /^-?\d{1,10}$/
 
 const atPath = (json: string, path: ReadonlyArray<string | null>): string | null =>
-  path.length === 0 ? json : path.includes(null) ? null : (findPath(json, path as ReadonlyArray<string>, 0) ?? null)
+  path.length === 0 ? wholeOf(json) : path.includes(null) ? null : (findPath(json, path as ReadonlyArray<string>, 0) ?? null)
+
+/** PostgreSQL drops the white space around an object and an array; of any other value only what stands behind it. */
+const wholeOf = (json: string): string => (/^[{[]/.test(kindOf(json)) ? json.trim() : json.trimEnd())
 
 /** Of keys that stand twice, the last one under which the path goes on counts. */
 const findPath = (json: string, path: ReadonlyArray<string>, depth: number): string | undefined => {
@@ -117,7 +156,9 @@ const findPath = (json: string, path: ReadonlyArray<string>, depth: number): str
   }
   if (kindOf(json) !== "{") return undefined
   let found: string | undefined
-  for (const { key, start, end } of membersOf(json)) if (key === step) found = findPath(json.slice(start, end), path, depth + 1) ?? found
+  eachMember(json, (start, end, key) => {
+    if (isKey(json, key, step)) found = findPath(json.slice(start, end), path, depth + 1) ?? found
+  })
   return found
 }
 
@@ -132,9 +173,7 @@ const jsonTypeOf = (json: string): string => KINDS[kindOf(json)] ?? "number"
 const jsonArrayLength = (json: string): number => {
   if (kindOf(json) !== "[")
     throw new ExpressionError("INVALID_ARGUMENT", `json_array_length takes an array, and this is of type ${jsonTypeOf(json)}.`)
-  let length = 0
-  for (const _ of membersOf(json)) length++
-  return length
+  return lengthOf(json)
 }
 
 /** A value as PostgreSQL writes it into JSON: ISO 8601 for timestamps, text for what JSON has no form for. */

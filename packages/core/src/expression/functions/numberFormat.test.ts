@@ -57,6 +57,8 @@ answers("TO_CHAR of numbers with the rarer patterns", [
   ["to_char(482, '999th')", "string", " 482nd"],
   ["to_char(11, '99TH')", "string", " 11TH"],
   ["to_char(12.45, '99V9')", "string", " 125"],
+  ["to_char('1e308'::double precision, '9V99')", "string", " ###"],
+  ["to_char('1e308'::double precision, 'FM9999999999V99')", "string", "Infinity"],
   ["to_char(1234.5, '9.99EEEE')", "string", " 1.23e+03"],
   ["to_char(-0.00012, '9.9EEEE')", "string", "-1.2e-04"],
   ["to_char(12, 'PL99')", "string", "+ 12"],

@@ -353,8 +353,8 @@ const formatDoubleAs = (value: number, template: NumberTemplate): string => {
   if (template.style === "RN" || template.style === "rn")
     return writeRoman(template, Number.isFinite(value) ? Number(fixedHalfEven(value, 0)) : 0)
   if (template.style === "scientific") return formatDoubleScientific(value, template)
-  if (!Number.isFinite(value)) return write(template, String(Math.abs(value)), value < 0)
   const shifted = value * 10 ** template.shift
+  if (!Number.isFinite(shifted)) return write(template, String(Math.abs(shifted)), shifted < 0)
   const integer = fixedHalfEven(Math.abs(shifted), 0).length
   const fraction = Math.max(0, Math.min(template.fraction, 15 - integer))
   const text = fixedHalfEven(Math.abs(shifted), fraction)

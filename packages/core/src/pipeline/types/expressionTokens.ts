@@ -11,7 +11,7 @@
  * | `:last_run` | a runtime value |
  * | `0`, `0.` | a whole number, any other number |
  * | `'` | a text |
- * | `~`, `?` | an operator for patterns, one that is not known here |
+ * | `~`, `?` | an operator that gives a boolean, one that is not known here |
  * | `<=`, `(`, `::` … | itself |
  */
 
@@ -22,7 +22,9 @@ type Letter =
 type Digit = "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9"
 type Start = Letter | Uppercase<Letter>
 type OperatorSign = "+" | "-" | "*" | "/" | "%" | "<" | ">" | "=" | "!" | "|" | "~" | "^" | "&" | "#" | "@" | "?" | "`"
-type KnownOperator = "+" | "-" | "*" | "/" | "%" | "<" | ">" | "=" | "<=" | ">=" | "<>" | "!=" | "||"
+type KnownOperator = "+" | "-" | "*" | "/" | "%" | "<" | ">" | "=" | "<=" | ">=" | "<>" | "!=" | "||" | "->" | "->>" | "#>" | "#>>" | "^"
+/** A minus right behind one of these is a sign of its own. */
+type BeforeMinus = "+" | "*" | "/" | "<" | ">" | "=" | "<=" | ">=" | "<>"
 type Blank = " " | "\n" | "\t" | "\r"
 
 /** The compiler follows at most 1000 steps; one character takes one, and one token another. */
@@ -122,8 +124,10 @@ type Operator<Text extends string, Signs extends string, Out extends string> = T
 
 type KnownSigns<Signs extends string> = Signs extends KnownOperator
   ? Signs
-  : Signs extends "~" | "~*" | "!~" | "!~*"
+  : Signs extends `${"" | "!"}${"~" | "~~"}${"" | "*"}` | "@>" | "<@" | "&&" | "^@"
     ? "~"
     : Signs extends `${string}${"--" | "/*"}${string}`
       ? null
-      : "?"
+      : Signs extends `${infer Known extends BeforeMinus}-`
+        ? `${Known}\n-`
+        : "?"

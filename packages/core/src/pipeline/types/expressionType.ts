@@ -1,24 +1,28 @@
 /**
  * What the compiler can tell of an expression: the columns that it names and that are not there, and the type of its result.
  *
- * It reads operands and operators in turn, with a stack for brackets, and keeps for each level the operators and the types that it has met.
- * Since PostgreSQL's operators bind in a fixed order, the set of them says what the result is: with any comparison it is a boolean, else
- * with `||` it is a text, and so on. What it does not know gives `unknown` and names no column. The check of the definition is the judge;
- * this
- * only has to be right where it says something.
+ * It reads operands and operators in turn. Each level of brackets keeps what still waits for its right side: at most one product, one sum
+ * and one operator that binds less, since those of one kind are computed from left to right. Comparisons, AND, OR and NOT bind least and
+ * give a boolean, so behind one of them nothing of the level counts any more. What it does not know gives `unknown`, or, where it lost
+ * track, names no column either. The check of the definition is the judge; this only has to be right where it says something.
  */
 import type { ColumnType } from "../../model/ColumnType.ts"
 import type { Columns, IsAny } from "./Columns.ts"
+import type { Apply, ArrayOf, Cast, Next, ResultOf, Scalar, Test, Value } from "./expressionLevels.ts"
+import type { Common, Zoned } from "./expressionOperations.ts"
 import type { Tokens } from "./expressionTokens.ts"
-import type { Comparison, Constants, Infix, Keyword, Results, Signs, TypeNames } from "./expressionWords.ts"
+import type { Comparison, Constants, Infix, Keyword, Product, Results, Signs, Sum, TypeNames } from "./expressionWords.ts"
 
 export interface ExpressionFacts {
+  /** `'` where the whole text is a quoted literal or null, which takes the type that is asked for. */
+  readonly value: string
   readonly type: ColumnType | "unknown"
   /** Names of columns that are not there, as a union. */
   readonly missing: string
 }
 
 interface Unknown {
+  readonly value: "unknown"
   readonly type: "unknown"
   readonly missing: never
 }
@@ -29,7 +33,7 @@ export type ExpressionOf<Text, C extends Columns> =
     ? Unknown
     : Text extends string
       ? Tokens<Text> extends infer List extends string
-        ? Operand<List, Names<C>, "text", never, never, null, never>
+        ? Operand<List, Names<C>, "text", "", "", "", never, never>
         : Unknown
       : Unknown
 
@@ -40,36 +44,47 @@ interface Names<C extends Columns> {
 }
 
 /**
- * Where a value is expected. `N` are the names, `K`, `O` and `T` the level's kind, operators and types, `Outer` the levels around it, `M`
- * what
- * is missing so far. They are parameters and not one object, since the compiler would put off what is in an object until it is too deep.
+ * Where a value is expected. `N` are the names and `K` the level's kind. `A`, `S` and `P` wait for it: an operator that binds less than a
+ * sum (`string||`; `and` where the level gives a boolean in any case), a sum (`integer+`), and a product or signs (`integer*_`). `Outer`
+ * are the levels around it, `M` what is missing so far. They are parameters and not one object, since the compiler would put off what is
+ * in an object until it is too deep.
+ *
+ * | kind | level of |
+ * |---|---|
+ * | `text`, `(`, `list` | the whole text, brackets, brackets with a comma in them |
+ * | `lower(string,` | a call, with the types of the arguments so far |
+ * | `coalesce integer` | arguments of one type, with that type so far; `array …` is the same in square brackets |
+ * | `when integer`, `then integer` | CASE, before and behind THEN, with the type so far |
+ * | `gives string` | brackets whose type is known before their end |
+ * | `within mode` | WITHIN GROUP, with the aggregate |
  */
 type Operand<
   List extends string,
   N extends Names<Columns>,
   K extends string,
-  O extends string,
-  T extends string,
+  A extends string,
+  S extends string,
+  P extends string,
   Outer,
   M extends string,
 > = List extends `${infer Token}\n${infer Rest}`
   ? Token extends Signs
-    ? Sign<Token, Rest, N, K, O, T, Outer, M>
+    ? Sign<Token, Rest, N, K, A, S, P, Outer, M>
     : Rest extends `${"(" | "'"}\n${string}`
-      ? Call<Token, Rest, N, K, O, T, Outer, M>
+      ? Call<Token, Rest, N, K, A, S, P, Outer, M>
       : Token extends Keyword
-        ? Constant<Token, Rest, N, K, O, T, Outer, M>
+        ? Constant<Token, Rest, N, K, A, S, P, Outer, M>
         : Token extends keyof N["exact"]
-          ? Operator<Rest, N["exact"][Token], N, K, O, T, Outer, M>
+          ? Operator<Rest, N["exact"][Token], N, K, A, S, P, Outer, M>
           : Token extends keyof N["folded"]
-            ? Operator<Rest, N["folded"][Token] & string, N, K, O, T, Outer, M>
+            ? Operator<Rest, N["folded"][Token] & string, N, K, A, S, P, Outer, M>
             : Token extends `:${string}`
-              ? Operator<Rest, "unknown", N, K, O, T, Outer, M>
+              ? Operator<Rest, "unknown", N, K, A, S, P, Outer, M>
               : Token extends `"${infer Name}`
                 ? Name extends keyof N["exact"]
-                  ? Operator<Rest, N["exact"][Name], N, K, O, T, Outer, M>
-                  : Operator<Rest, "unknown", N, K, O, T, Outer, M | Name>
-                : Operator<Rest, "unknown", N, K, O, T, Outer, M | Token>
+                  ? Operator<Rest, N["exact"][Name], N, K, A, S, P, Outer, M>
+                  : Operator<Rest, "unknown", N, K, A, S, P, Outer, M | Name>
+                : Operator<Rest, "unknown", N, K, A, S, P, Outer, M | Token>
   : Unknown
 
 type Sign<
@@ -77,25 +92,36 @@ type Sign<
   Rest extends string,
   N extends Names<Columns>,
   K extends string,
-  O extends string,
-  T extends string,
+  A extends string,
+  S extends string,
+  P extends string,
   Outer,
   M extends string,
 > = Token extends "'"
-  ? Operator<Rest, "'", N, K, O, T, Outer, M>
+  ? Operator<Rest, "'", N, K, A, S, P, Outer, M>
   : Token extends "0"
-    ? Operator<Rest, "integer", N, K, O, T, Outer, M>
+    ? Operator<Rest, "integer", N, K, A, S, P, Outer, M>
     : Token extends "0."
-      ? Operator<Rest, "decimal", N, K, O, T, Outer, M>
+      ? Operator<Rest, "decimal", N, K, A, S, P, Outer, M>
       : Token extends "("
-        ? Operand<Rest, N, "(", never, never, [K, O, T, Outer], M>
+        ? Operand<Rest, N, "(", "", "", "", [K, A, S, P, Outer], M>
         : Token extends ")"
-          ? K extends `${string}()`
-            ? Close<Rest, ResultOf<K>, N, Outer, M>
+          ? K extends `${infer Function}(`
+            ? Close<Rest, Function extends keyof Results ? Results[Function] : "unknown", N, Outer, M>
             : Unknown
           : Token extends "case"
-            ? Operand<Rest, N, "case", never, never, [K, O, T, Outer], M>
-            : Operand<Rest, N, K, O | (Token extends "-" | "+" ? Token : Token extends "not" ? "and" : "?"), T, Outer, M>
+            ? Operand<Rest, N, "when ", "", "", "", [K, A, S, P, Outer], M>
+            : Token extends Sum
+              ? Operand<Rest, N, K, A, S, `${P}_`, Outer, M>
+              : Token extends "not"
+                ? Operand<Rest, N, K, "and", "", "", Outer, M>
+                : Token extends "*"
+                  ? K extends "count("
+                    ? Rest extends `)\n${infer After}`
+                      ? Close<After, "integer", N, Outer, M>
+                      : Unknown
+                    : Unknown
+                  : Unknown
 
 /** A word with a bracket or a text behind it: a function, or a literal with its type in front. */
 type Call<
@@ -103,48 +129,62 @@ type Call<
   Rest extends string,
   N extends Names<Columns>,
   K extends string,
-  O extends string,
-  T extends string,
+  A extends string,
+  S extends string,
+  P extends string,
   Outer,
   M extends string,
 > = Rest extends `(\n${infer Arguments}`
-  ? Token extends "extract"
-    ? Arguments extends `${infer _}\n${infer Behind}`
-      ? Behind extends `from\n${infer Source}`
-        ? Operand<Source, N, "extract()", never, never, [K, O, T, Outer], M>
+  ? Token extends Keyword
+    ? Constant<Token, Rest, N, K, A, S, P, Outer, M>
+    : Token extends "extract"
+      ? Arguments extends `${string}\nfrom\n${infer Source}`
+        ? Operand<Source, N, "gives decimal", "", "", "", [K, A, S, P, Outer], M>
         : Unknown
-      : Unknown
-    : Token extends Comparison | "when" | "then" | "else" | "distinct"
-      ? Token extends "distinct" | "when" | "then" | "else"
-        ? Constant<Token, Rest, N, K, O, T, Outer, M>
-        : Unknown
-      : Operand<Arguments, N, `${Token}()`, never, never, [K, O, T, Outer], M>
+      : Token extends "coalesce" | "greatest" | "least"
+        ? Operand<Arguments, N, "coalesce ", "", "", "", [K, A, S, P, Outer], M>
+        : Operand<Arguments, N, `${Token}(`, "", "", "", [K, A, S, P, Outer], M>
   : Token extends keyof TypeNames
     ? Rest extends `'\n${infer After}`
-      ? Operator<After, TypeNames[Token], N, K, O, T, Outer, M>
+      ? Operator<After, TypeNames[Token], N, K, A, S, P, Outer, M>
       : Unknown
-    : Token extends "distinct" | "when" | "then" | "else"
-      ? Constant<Token, Rest, N, K, O, T, Outer, M>
-      : Unknown
+    : Constant<Token, Rest, N, K, A, S, P, Outer, M>
 
 type Constant<
   Token extends string,
   Rest extends string,
   N extends Names<Columns>,
   K extends string,
-  O extends string,
-  T extends string,
+  A extends string,
+  S extends string,
+  P extends string,
   Outer,
   M extends string,
 > = Token extends keyof Constants
-  ? Operator<Rest, Constants[Token], N, K, O, T, Outer, M>
-  : Token extends "when" | "then" | "else"
-    ? K extends "case"
-      ? Operand<Rest, N, K, O, T, Outer, M>
+  ? Operator<Rest, Constants[Token], N, K, A, S, P, Outer, M>
+  : Token extends "when"
+    ? K extends "when "
+      ? Operand<Rest, N, K, "", "", "", Outer, M>
       : Unknown
-    : Token extends "distinct"
-      ? Operand<Rest, N, K, O, T, Outer, M>
-      : Unknown
+    : Token extends "symmetric"
+      ? Operand<Rest, N, K, A, S, P, Outer, M>
+      : Token extends "distinct" | "both" | "leading" | "trailing"
+        ? K extends `${string}(`
+          ? Operand<Rest, N, K, A, S, P, Outer, M>
+          : Unknown
+        : Token extends "from"
+          ? K extends "trim("
+            ? Operand<Rest, N, K, A, S, P, Outer, M>
+            : Unknown
+          : Token extends "array"
+            ? Rest extends `[\n${infer Items}`
+              ? Operand<Items, N, "array ", "", "", "", [K, A, S, P, Outer], M>
+              : Unknown
+            : Token extends "any" | "all" | "some"
+              ? Rest extends `(\n${infer Items}`
+                ? Operand<Items, N, "gives unknown", "", "", "", [K, A, S, P, Outer], M>
+                : Unknown
+              : Unknown
 
 /** Behind a value of this type. */
 type Operator<
@@ -152,54 +192,58 @@ type Operator<
   Type extends string,
   N extends Names<Columns>,
   K extends string,
-  O extends string,
-  T extends string,
+  A extends string,
+  S extends string,
+  P extends string,
   Outer,
   M extends string,
 > = List extends `${infer Token}\n${infer Rest}`
   ? Token extends Comparison
-    ? Operand<Rest, N, K, O | "and", T | Type, Outer, M>
-    : Token extends Infix
-      ? Operand<Rest, N, K, O | Token, T | Type, Outer, M>
-      : Token extends ")"
-        ? K extends "("
-          ? Close<Rest, Result<O, T | Type>, N, Outer, M>
-          : K extends `${string}()` | "list"
-            ? Close<Rest, ResultOf<K>, N, Outer, M>
-            : Unknown
-        : Token extends ","
-          ? K extends `${string}()` | "list"
-            ? Operand<Rest, N, K, O, T, Outer, M>
-            : K extends "("
-              ? Operand<Rest, N, "list", never, never, Outer, M>
-              : Unknown
-          : Token extends "::"
-            ? Cast<Rest> extends [infer Target extends string, infer After extends string]
-              ? Operator<After, Target, N, K, O, T, Outer, M>
-              : Unknown
-            : Token extends "is"
-              ? Test<Rest> extends [infer Kind, infer After extends string]
-                ? Kind extends "value"
-                  ? Operand<After, N, K, O | "and", T | Type, Outer, M>
-                  : Operator<After, Type, N, K, O | "and", T, Outer, M>
-                : Unknown
-              : Token extends "not"
-                ? Rest extends `${Comparison}\n${string}`
-                  ? Operator<Rest, Type, N, K, O, T, Outer, M>
+    ? Operand<Rest, N, K, "and", "", "", Outer, M>
+    : Token extends Product
+      ? Operand<Rest, N, K, A, S, `${Apply<P, Type>}${Token}`, Outer, M>
+      : Token extends Sum
+        ? Operand<Rest, N, K, A, `${Apply<S, Apply<P, Type>>}${Token}`, "", Outer, M>
+        : Token extends Infix
+          ? Operand<Rest, N, K, A extends "and" ? A : `${Value<A, S, P, Type>}${Token}`, "", "", Outer, M>
+          : Token extends ")"
+            ? Close<Rest, ResultOf<K, Value<A, S, P, Type>>, N, Outer, M>
+            : Token extends ","
+              ? Operand<Rest, N, Next<K, Value<A, S, P, Type>>, "", "", "", Outer, M>
+              : Token extends "::"
+                ? Cast<Rest> extends [infer Target extends string, infer After extends string]
+                  ? Operator<After, Target, N, K, A, S, P, Outer, M>
                   : Unknown
-                : Word<Token, Rest, Type, N, K, O, T, Outer, M>
+                : Token extends "is"
+                  ? Test<Rest> extends [infer Kind, infer After extends string]
+                    ? Kind extends "value"
+                      ? Operand<After, N, K, "and", "", "", Outer, M>
+                      : Operator<After, "boolean", N, K, "and", "", "", Outer, M>
+                    : Unknown
+                  : Token extends "["
+                    ? Operand<Rest, N, `item ${Type extends `${infer Item}[]` ? Item : "unknown"}`, "", "", "", [K, A, S, P, Outer], M>
+                    : Word<Token, Rest, Type, N, K, A, S, P, Outer, M>
   : K extends "text"
-    ? { readonly type: Result<O, T | Type>; readonly missing: M }
+    ? Finished<Value<A, S, P, Type>, M>
     : Unknown
+
+interface Finished<Type extends string, M extends string> {
+  readonly value: Type
+  readonly type: Scalar<Type>
+  readonly missing: M
+}
 
 /** Behind the bracket that ends a level. */
 type Close<List extends string, Type extends string, N extends Names<Columns>, Outer, M extends string> = Outer extends [
   infer K extends string,
-  infer O extends string,
-  infer T extends string,
+  infer A extends string,
+  infer S extends string,
+  infer P extends string,
   infer Rest,
 ]
-  ? Operator<List, Type, N, K, O, T, Rest, M>
+  ? Type extends "lost"
+    ? Unknown
+    : Operator<List, Type, N, K, A, S, P, Rest, M>
   : Unknown
 
 /** A word behind a value that belongs to the form around it. */
@@ -209,89 +253,94 @@ type Word<
   Type extends string,
   N extends Names<Columns>,
   K extends string,
-  O extends string,
-  T extends string,
+  A extends string,
+  S extends string,
+  P extends string,
   Outer,
   M extends string,
-> = Token extends "when" | "then" | "else"
-  ? K extends "case"
-    ? Operand<Rest, N, K, O, T, Outer, M>
-    : Unknown
-  : Token extends "end"
-    ? K extends "case"
-      ? Close<Rest, "unknown", N, Outer, M>
-      : Unknown
-    : Token extends "from" | "for"
-      ? K extends "substring()" | "trim()"
-        ? Operand<Rest, N, K, O, T, Outer, M>
+> = Token extends "when" | "then" | "else" | "end"
+  ? Branch<Token, Rest, Value<A, S, P, Type>, N, K, Outer, M>
+  : Token extends "^"
+    ? // A power binds more than the product that may wait.
+      Operand<Rest, N, K, A, S, P extends `${string}${Product}${string}` ? "?" : `${Apply<P, Type>}^`, Outer, M>
+    : Token extends "not"
+      ? Rest extends `${Comparison}\n${string}`
+        ? Operator<Rest, Type, N, K, A, S, P, Outer, M>
         : Unknown
-      : Token extends "as"
-        ? K extends "cast()"
-          ? Cast<Rest> extends [infer Target extends string, `)\n${infer After}`]
-            ? Close<After, Target, N, Outer, M>
-            : Unknown
+      : Token extends "from" | "for" | "placing"
+        ? K extends `${"substring" | "trim" | "overlay"}(${string}`
+          ? Operand<Rest, N, Next<K, Value<A, S, P, Type>>, "", "", "", Outer, M>
           : Unknown
-        : Token extends "at"
-          ? Rest extends `time\nzone\n${infer After}`
-            ? Operand<After, N, K, O | "?", T | Type, Outer, M>
+        : Token extends "as"
+          ? K extends "cast("
+            ? Cast<Rest> extends [infer Target extends string, `)\n${infer After}`]
+              ? Close<After, Target, N, Outer, M>
+              : Unknown
             : Unknown
-          : Unknown
+          : Token extends "at"
+            ? Rest extends `time\nzone\n${"" | "interval\n"}'\n${infer After}`
+              ? Operator<After, Type extends keyof Zoned ? Zoned[Type] : "unknown", N, K, A, S, P, Outer, M>
+              : Rest extends `time\nzone\n${infer After}`
+                ? Operand<After, N, K, A, S, `${P}?`, Outer, M>
+                : Unknown
+            : Token extends "]"
+              ? K extends `array ${infer Before}`
+                ? Close<Rest, ArrayOf<Scalar<Common<Before, Value<A, S, P, Type>>>>, N, Outer, M>
+                : K extends `item ${infer Item}`
+                  ? Close<Rest, Item, N, Outer, M>
+                  : Unknown
+              : Grouped<Token, Rest, Type, N, K, A, S, P, Outer, M>
 
-/** Behind `is`: a test that is complete, or one that another value follows; and the tokens after it. */
-type Test<List extends string> = List extends `not\n${infer Rest}`
-  ? Test<Rest>
-  : List extends `${"null" | "true" | "false" | "unknown"}\n${infer Rest}`
-    ? ["whole", Rest]
-    : List extends `distinct\nfrom\n${infer Rest}`
-      ? ["value", Rest]
-      : null
+type Branch<
+  Token extends "when" | "then" | "else" | "end",
+  Rest extends string,
+  Type extends string,
+  N extends Names<Columns>,
+  K extends string,
+  Outer,
+  M extends string,
+> = Token extends "then"
+  ? K extends `when ${infer Before}`
+    ? Operand<Rest, N, `then ${Before}`, "", "", "", Outer, M>
+    : Unknown
+  : K extends `then ${infer Before}`
+    ? Token extends "end"
+      ? Close<Rest, Scalar<Common<Before, Type>>, N, Outer, M>
+      : Operand<Rest, N, `${Token extends "when" ? "when" : "then"} ${Common<Before, Type>}`, "", "", "", Outer, M>
+    : Token extends "when"
+      ? K extends "when "
+        ? Operand<Rest, N, K, "", "", "", Outer, M>
+        : Unknown
+      : Unknown
 
-/** Behind `::`: the type, and the tokens after it. */
-type Cast<List extends string> = List extends `double\nprecision\n${infer Rest}`
-  ? Brackets<"double", Rest>
-  : List extends `${infer Name extends keyof TypeNames}\n${infer Rest}`
-    ? Rest extends `(\n0\n)\n${infer After}`
-      ? Brackets<TypeNames[Name], After>
-      : Rest extends `(\n0\n,\n0\n)\n${infer After}`
-        ? Brackets<TypeNames[Name], After>
-        : Brackets<TypeNames[Name], Rest>
-    : null
-
-type Brackets<Type extends string, List extends string> = List extends `[\n]\n${infer Rest}` ? [`${Type}[]`, Rest] : [Type, List]
-
-type ResultOf<Kind extends string> = Kind extends `${infer Function extends keyof Results}()` ? Results[Function] : "unknown"
-
-type Arithmetic = "+" | "-" | "*" | "/" | "%"
-type Number = "integer" | "decimal" | "double"
-/** What becomes text beside `||` and a text. Arrays, JSON and bytes have a `||` of their own. */
-type Joined = "'" | "string" | "boolean" | Number | "date" | "time" | "timestamp" | "timestamptz" | "interval" | "uuid"
-
-type Result<Operators extends string, Types extends string> = [Operators] extends [never]
-  ? Types extends "'"
-    ? "string"
-    : Types
-  : "and" extends Operators
-    ? "boolean"
-    : "?" extends Operators
-      ? "unknown"
-      : "~" extends Operators
-        ? "||" extends Operators
-          ? "unknown"
-          : "boolean"
-        : "||" extends Operators
-          ? [Types] extends [Joined]
-            ? [Extract<Types, "'" | "string">] extends [never]
-              ? "unknown"
-              : "string"
-            : "unknown"
-          : [Operators] extends [Arithmetic]
-            ? [Types] extends ["integer"]
-              ? "integer"
-              : [Types] extends ["integer" | "decimal"]
-                ? "decimal"
-                : [Types] extends [Number]
-                  ? "%" extends Operators
-                    ? "unknown"
-                    : "double"
-                  : "unknown"
-            : "unknown"
+/** What stands behind an aggregate, or in its brackets behind the arguments. */
+type Grouped<
+  Token extends string,
+  Rest extends string,
+  Type extends string,
+  N extends Names<Columns>,
+  K extends string,
+  A extends string,
+  S extends string,
+  P extends string,
+  Outer,
+  M extends string,
+> = Token extends "filter"
+  ? Rest extends `(\nwhere\n${infer Condition}`
+    ? Operand<Condition, N, `gives ${Type}`, "", "", "", [K, A, S, P, Outer], M>
+    : Unknown
+  : Token extends "within"
+    ? Rest extends `group\n(\norder\nby\n${infer Key}`
+      ? Operand<Key, N, `within ${Type}`, "", "", "", [K, A, S, P, Outer], M>
+      : Unknown
+    : Token extends "order"
+      ? Rest extends `by\n${infer Key}`
+        ? Operand<Key, N, `gives ${ResultOf<K, Value<A, S, P, Type>>}`, "", "", "", Outer, M>
+        : Unknown
+      : K extends `${"gives" | "within"} ${string}`
+        ? Token extends "asc" | "desc"
+          ? Operator<Rest, Type, N, K, A, S, P, Outer, M>
+          : `${Token}\n${Rest}` extends `nulls\n${"first" | "last"}\n${infer After}`
+            ? Operator<After, Type, N, K, A, S, P, Outer, M>
+            : Unknown
+        : Unknown

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from "vitest"
-import { rowsSource } from "../../../test/memoryPlugins.ts"
+import { keepRows, rowsSource } from "../../../test/memoryPlugins.ts"
 import { defineDestination } from "../../contract/define.ts"
 import { createEngine } from "../../engine/Engine.ts"
 import type { PipelineDefinition } from "../Definition.ts"
@@ -18,7 +18,7 @@ const columnsAt = async (definition: PipelineDefinition): Promise<Record<string,
     open: () => ({ write: (_, { schema }) => schema.columns.forEach(({ name, type }) => (seen[name] = type)) }),
   })
   const others = rowsSource([{ code: "de", age: 1, big: true }], "lands")
-  await using engine = createEngine({ plugins: [rowsSource(rows), others, look] })
+  await using engine = createEngine({ plugins: [rowsSource(rows), others, look, keepRows().destination] })
   await engine.run(definition)
   return seen
 }
@@ -57,7 +57,7 @@ describe("columns behind steps, for the compiler and in a run", () => {
       readonly land: "string"
       readonly born: "date"
       readonly users: "integer"
-      readonly ages: "unknown"
+      readonly ages: "decimal"
     }>()
     expect(await columnsAt(typed)).toEqual({ land: "string", born: "date", users: "integer", ages: "decimal" })
   })
@@ -78,9 +78,7 @@ describe("columns behind steps, for the compiler and in a run", () => {
       transforms: [{ type: "join", with: "lands", on: { land: "code" }, how: "full" }],
       destinations,
     })
-    expectTypeOf<ColumnsOf<typeof full>>().toEqualTypeOf<
-      Omit<typeof expected, "land"> & { readonly land: "unknown" } extends infer C ? { readonly [Name in keyof C]: C[Name] } : never
-    >()
+    expectTypeOf<ColumnsOf<typeof full>>().toEqualTypeOf<typeof expected>()
     expect(await columnsAt(full)).toEqual(expected)
     const semi = pipeline({
       name: "a",
@@ -90,6 +88,18 @@ describe("columns behind steps, for the compiler and in a run", () => {
     })
     expectTypeOf<ColumnsOf<typeof semi>>().toEqualTypeOf<typeof columns>()
     expect(await columnsAt(semi)).toEqual(columns)
+  })
+
+  it("are the same without the lists that become child tables", async () => {
+    const typed = pipeline({
+      name: "a",
+      sources: [users],
+      transforms: [{ type: "flatten", children: { labels: { column: "tags", key: { id: "user" } } } }],
+      destinations: [{ type: "look" }, { type: "keep", rows: "labels", key: ["user", "_index"] }],
+    })
+    const expected = { id: "integer", land: "string", age: "integer", price: "decimal", born: "date" } as const
+    expectTypeOf<ColumnsOf<typeof typed>>().toEqualTypeOf<typeof expected>()
+    expect(await columnsAt(typed)).toEqual(expected)
   })
 
   it("are the same for sources one behind the other", async () => {

@@ -4,20 +4,19 @@
  */
 import { TransformError } from "../../contract/Errors.ts"
 import {
-  type Accumulator,
-  accumulatorOf,
   type AggregateCall,
   type CheckedMetric,
   type Closure,
   compileClosure,
   ExpressionError,
+  takesGroup,
 } from "../../expression/Expression.ts"
 import { Batch, type Column, ValuesColumn } from "../../model/Batch.ts"
 import { type BatchSchema, columnIndex, type ColumnSchema } from "../../model/ColumnType.ts"
 import { formatValue, quoteValue, type Value, ValueError } from "../../model/Value.ts"
 import { batchValueError, pathOf, placeOf, sentence } from "../failure.ts"
 import { PerSchema } from "../stage.ts"
-import type { AggregateStep, OnRowError, StepsSpec } from "../Step.ts"
+import type { AggregateStep, OnRowError, StepIssue, StepsSpec } from "../Step.ts"
 import { type CheckedAggregate, checkAggregate } from "./aggregateCheck.ts"
 import { BatchBuilder } from "./batchBuilder.ts"
 import { ByteWriter } from "./byteWriter.ts"
@@ -25,11 +24,13 @@ import { Span } from "./entries.ts"
 import { Feed } from "./feed.ts"
 import { GroupStates } from "./groupStates.ts"
 import type { BlockingHost, BlockingRun } from "./host.ts"
+import { BLOCK_ROWS, KeyBlock } from "./keyBlock.ts"
 import { equalityKey, KeyedRows, unexpectedSchema, type Writers } from "./keyedRows.ts"
 import type { BlockingKind } from "./kind.ts"
 import { batchesOf } from "./output.ts"
 import { entriesOf } from "./partitions.ts"
 import { RowForm } from "./rowForm.ts"
+import { type SharedCalls, shareCalls } from "./sharedCalls.ts"
 import { Sorter } from "./sorter.ts"
 import type { Range } from "./spill.ts"
 
@@ -39,9 +40,20 @@ interface Work {
   readonly output: BatchSchema
   readonly metrics: ReadonlyArray<CheckedMetric>
   readonly results: ReadonlyArray<Closure>
+  /** Of all metrics, in their order. */
   readonly calls: ReadonlyArray<AggregateCall>
-  readonly accumulators: ReadonlyArray<Accumulator>
+  readonly shared: SharedCalls
   readonly groups: GroupStates
+}
+
+/** A batch whose rows are being taken. */
+interface Taking {
+  readonly batch: Batch
+  /** The same with the columns of the key alone. */
+  readonly keyed: Batch
+  readonly feed: Feed
+  readonly writers: Writers
+  readonly onRowError: OnRowError | undefined
 }
 
 class AggregateRun implements BlockingRun {
@@ -53,6 +65,11 @@ class AggregateRun implements BlockingRun {
   private readonly rows: KeyedRows
   private readonly feeds: PerSchema<Feed>
   private work: Work | undefined
+  /** Keys of the rows at hand, which of them could be read, and their groups. */
+  private readonly block = new KeyBlock()
+  private readonly readable = new Uint8Array(BLOCK_ROWS)
+  private readonly found = new Int32Array(BLOCK_ROWS)
+  private readonly key = new Span()
   private seen = 0
 
   constructor(spec: StepsSpec, index: number, step: AggregateStep, input: BatchSchema | undefined, host: BlockingHost) {
@@ -76,20 +93,20 @@ class AggregateRun implements BlockingRun {
     const calls = checked.metrics.flatMap((metric) => metric.calls)
     if (this.work === undefined) this.work = this.begin(checked, schema)
     else if (typesOf(this.work.calls) !== typesOf(calls)) throw this.changed(schema)
-    return new Feed(calls, this.work.accumulators)
+    return new Feed(shareCalls(calls))
   }
 
   private begin(checked: CheckedAggregate, schema: BatchSchema): Work {
     const calls = checked.metrics.flatMap((metric) => metric.calls)
-    const accumulators = calls.map(accumulatorOf)
+    const shared = shareCalls(calls)
     return {
       schema,
       output: checked.output!,
       metrics: checked.metrics,
       results: checked.metrics.map((metric) => compileClosure(metric.result)),
       calls,
-      accumulators,
-      groups: new GroupStates(this.host, accumulators, 0),
+      shared,
+      groups: new GroupStates(this.host, shared.accumulators, 0),
     }
   }
 
@@ -111,38 +128,61 @@ class AggregateRun implements BlockingRun {
       { columns: indexes.map((index) => schema.columns[index]!) },
       indexes.map((index) => batch.columns[index]!),
     )
-    return this.addFrom(batch, keyed, 0, feed, this.rows.writers(keyed), onRowError)
+    feed.open(batch.columns)
+    return this.addFrom({ batch, keyed, feed, writers: this.rows.writers(keyed), onRowError }, 0)
   }
 
-  private addFrom(
-    batch: Batch,
-    keyed: Batch,
-    from: number,
-    feed: Feed,
-    writers: Writers,
-    onRowError: OnRowError | undefined,
-  ): void | Promise<void> {
-    const { rows } = this
+  private addFrom(taking: Taking, from: number): void | Promise<void> {
     const { groups } = this.work!
-    const key = rows.keys[0]!
-    for (let i = from; i < batch.length; i++) {
+    const { length } = taking.batch
+    for (let i = from; i < length; i += BLOCK_ROWS) {
+      const to = Math.min(length, i + BLOCK_ROWS)
+      this.readKeys(taking, i, to)
+      const next = this.addBlock(taking, i, to)
+      if (groups.isFull) return groups.putAside().then(() => this.addFrom(taking, next))
+    }
+  }
+
+  private readKeys({ batch, writers }: Taking, from: number, to: number): void {
+    const { rows, block } = this
+    const blocks = [block]
+    block.clear()
+    for (let i = from; i < to; i++) this.readable[i - from] = rows.addKeys(batch.physicalRow(i), writers, blocks) ? 1 : 0
+  }
+
+  /** Takes the rows whose keys have been read, until all are taken or the groups are full. Gives the place of the first that was not. */
+  private addBlock(taking: Taking, from: number, to: number): number {
+    const { batch, keyed, feed, writers, onRowError } = taking
+    const { rows, block, found, readable, key } = this
+    const { groups } = this.work!
+    groups.findAll(block, found)
+    for (let i = from; i < to; i++) {
       const row = batch.physicalRow(i)
       const sequence = this.seen++
-      if (!rows.writeKeys(keyed, row, writers, onRowError) || !this.compute(feed, batch, row, onRowError)) continue
-      let group = groups.find(key)
+      if (readable[i - from] === 0) {
+        rows.writeKeys(keyed, row, writers, onRowError)
+        continue
+      }
+      if (!this.compute(feed, batch, row, onRowError)) continue
+      let group = found[i - from]!
+      let isNew = false
       if (group < 0) {
-        if (!rows.writeRow(keyed, row, writers, onRowError)) continue
-        group = groups.add(key, rows.row, sequence)
+        block.at(i - from, key)
+        group = groups.find(key)
+        isNew = group < 0
+        if (isNew && !rows.writeRow(keyed, row, writers, onRowError)) continue
+        if (isNew) group = groups.add(key, rows.row, sequence)
       }
       this.count(feed, groups, group, batch.firstRow + row)
-      if (groups.isFull) return groups.putAside().then(() => this.addFrom(batch, keyed, i + 1, feed, writers, onRowError))
+      if ((isNew || feed.grows) && groups.isFull) return i + 1
     }
+    return to
   }
 
   /** Computes what the row adds. False where it was reported instead. */
   private compute(feed: Feed, batch: Batch, row: number, onRowError: OnRowError | undefined): boolean {
     try {
-      feed.compute(batch.columns, row)
+      feed.compute(row)
       return true
     } catch (error) {
       const failure = this.rowError(batch, row, error)
@@ -188,6 +228,7 @@ class AggregateRun implements BlockingRun {
     const work = this.work ?? this.overNothing()
     if (work === undefined) return
     if (this.step.groupBy.length === 0) this.onlyGroup(work.groups)
+    if (this.seen > 0) await this.host.remembered?.begin(shapeOf(work))
     const parts = await work.groups.parts()
     if (parts.length === 0) {
       yield* this.batches(work, work.groups)
@@ -228,7 +269,7 @@ class AggregateRun implements BlockingRun {
   ): Promise<void> {
     const spill = await this.host.openSpill()
     for (const ranges of parts) {
-      const groups = new GroupStates(this.host, work.accumulators, level)
+      const groups = new GroupStates(this.host, work.shared.accumulators, level)
       for await (const { key, row } of entriesOf(spill, ranges)) {
         groups.takeBack(key, row)
         if (groups.isFull) await groups.putAside()
@@ -244,7 +285,7 @@ class AggregateRun implements BlockingRun {
     const sequence = new ByteWriter()
     const row = new ByteWriter()
     let group = 0
-    for (const batch of this.batches(work, groups)) {
+    for await (const batch of this.batches(work, groups)) {
       const put = form.writer(batch)
       for (let i = 0; i < batch.length; i++) {
         sequence.length = 0
@@ -258,11 +299,12 @@ class AggregateRun implements BlockingRun {
   }
 
   /** The groups' rows, in the order of the groups. */
-  private *batches(work: Work, groups: GroupStates): Generator<Batch, void, undefined> {
+  private async *batches(work: Work, groups: GroupStates): AsyncGenerator<Batch, void, undefined> {
     const builder = new BatchBuilder(this.rows.form)
     const keys = new Span()
     for (let from = 0; from < groups.count; from += this.host.batchSize) {
       const to = Math.min(groups.count, from + this.host.batchSize)
+      await this.remember(groups, from, to)
       for (let group = from; group < to; group++) {
         groups.keysOf(group, keys)
         builder.add(keys.bytes, keys.start, keys.end)
@@ -271,12 +313,35 @@ class AggregateRun implements BlockingRun {
     }
   }
 
+  /** Adds what earlier runs have counted, and keeps the sum of both. */
+  private async remember(groups: GroupStates, from: number, to: number): Promise<void> {
+    const { remembered } = this.host
+    if (remembered === undefined) return
+    const keys = Array.from({ length: to - from }, (_, i) => groups.keyOf(from + i))
+    const earlier = await remembered.find(keys)
+    earlier.forEach((saved, i) => {
+      if (saved !== undefined) this.addBefore(groups, from + i, saved)
+    })
+    await remembered.keep(keys.map((key, i) => [key, groups.savedOf(from + i)]))
+  }
+
+  private addBefore(groups: GroupStates, group: number, saved: string): void {
+    try {
+      groups.addBefore(group, saved)
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error
+      throw this.failed(error, "", "Filter the rows before, or group them by more columns.")
+    }
+  }
+
   private batch(work: Work, groups: GroupStates, from: number, keys: Batch): Batch {
     let call = 0
     const computed = work.metrics.map((metric, i): Column => {
       const states = metric.calls.map(({ type }): Column => {
-        const at = call++
-        const values = Array.from({ length: keys.length }, (_, row) => work.accumulators[at]!.finish(groups.statesOf(from + row)[at]!))
+        const { accumulator, state } = work.shared.results[call++]!
+        const values = Array.from({ length: keys.length }, (_, row) =>
+          this.inMetric(i, keys, row, () => accumulator.finish(groups.statesOf(from + row)[state]!)),
+        )
         return new ValuesColumn(type, values)
       })
       const columns = [...keys.columns, ...states]
@@ -294,8 +359,13 @@ class AggregateRun implements BlockingRun {
   }
 
   private metric(work: Work, metric: number, columns: ReadonlyArray<Column>, row: number, keys: Batch): Value | null {
+    return this.inMetric(metric, keys, row, () => work.results[metric]!(columns, row))
+  }
+
+  /** What cannot be computed of a group is told with the metric and the group. */
+  private inMetric(metric: number, keys: Batch, row: number, compute: () => Value | null): Value | null {
     try {
-      return work.results[metric]!(columns, row)
+      return compute()
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error
       const name = Object.keys(this.step.metrics)[metric]!
@@ -327,13 +397,42 @@ const columnsRead = ({ args, filter, order }: AggregateCall): ReadonlyArray<numb
 const typesOf = (calls: ReadonlyArray<AggregateCall>): string =>
   JSON.stringify(calls.map(({ type, args, order }) => [type, args.map((arg) => arg.type), order.map(({ expression }) => expression.type)]))
 
+/** What states that are kept depend on. */
+const shapeOf = ({ schema, output, metrics, calls }: Work): string => {
+  const keys = output.columns.slice(0, output.columns.length - metrics.length).map(({ name }) => name)
+  return JSON.stringify([keys.map((name) => schema.columns[columnIndex(schema, name)]!.type), typesOf(calls)])
+}
+
 const shown = (column: Column, row: number): string => {
   const value = column.value(row)
   return value === null ? "null" : typeof value === "string" ? quoteValue(value) : formatValue(value, column.type)
 }
 
+/** Those that would need all values, or the order in which all rows came. */
+const forgetful = ({ metrics }: CheckedAggregate, step: AggregateStep, index: number): ReadonlyArray<StepIssue> =>
+  metrics.flatMap(({ calls }, i): ReadonlyArray<StepIssue> => {
+    const call = calls.find(({ aggregate, order }) => order.length > 0 || takesGroup(aggregate) || NEEDS_ORDER.has(aggregate))
+    if (call === undefined) return []
+    const name = Object.keys(step.metrics)[i]!
+    return [
+      {
+        code: "UNSUPPORTED_FEATURE",
+        message: `${call.aggregate.toUpperCase()} needs all rows, and each run sees only what is new: the source is incremental.`,
+        hint: "Take `incremental` out of the source, or compute this metric in another pipeline that reads all rows.",
+        step: index,
+        path: `transforms[${index}].metrics.${name}`,
+      },
+    ]
+  })
+
+const NEEDS_ORDER: ReadonlySet<string> = new Set(["array_agg", "string_agg", "any_value"])
+
 export const aggregateKind: BlockingKind<AggregateStep> = {
-  check: checkAggregate,
+  check: (spec, index, step, input) => {
+    const checked = checkAggregate(spec, index, step, input)
+    const issues = spec.remembers === index ? forgetful(checked, step, index) : []
+    return issues.length === 0 ? checked : { issues: [...checked.issues, ...issues], output: undefined }
+  },
   reads: (spec, index, step, input) => {
     const { metrics } = checkAggregate(spec, index, step, input)
     const keys = step.groupBy.map((name) => columnIndex(input, name))

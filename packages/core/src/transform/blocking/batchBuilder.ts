@@ -9,7 +9,9 @@ import { NO_QUOTE } from "../../text/csvDialect.ts"
 import { decodeBytes, decodeToken } from "../../text/decode.ts"
 import { type CsvRows, type JsonRows, TextColumn } from "../../text/TextRows.ts"
 import { ByteReader, ByteWriter } from "./byteWriter.ts"
-import { convertValue, readValue, type RowForm, skipValue, Tag } from "./rowForm.ts"
+import { NO_MEMORY, TextBuilder, type TextMemory } from "./keptText.ts"
+import { convertValue, isText, isToken, lengthOf, readValue, type RowForm, skipValue, Tag } from "./rowForm.ts"
+import { spellOut } from "./spellOut.ts"
 
 /** A delimiter and a null that UTF-8 never holds, so that any text may stand in a field as it is. */
 const DELIMITER = 0xff
@@ -26,14 +28,25 @@ interface Places {
   readonly fields: ReadonlyArray<number>
 }
 
+/** Reads which columns the row at the reader's place has, and leaves the reader at its first field. */
+type PlacesOf = (reader: ByteReader) => Places
+
+type TextLayout = NonNullable<RowForm["onlyText"]>
+
+const NO_COLUMNS: BatchSchema = { columns: [] }
+
+/** Memory for text that waits to be used again. */
+const MOST_MEMORY = 4
+
 export class BatchBuilder {
   private readonly form: RowForm
-  private readonly rows = new ByteWriter(64 * 1024)
+  private rows = new ByteWriter(64 * 1024)
   private readonly starts: Array<number> = []
   private readonly places: Array<Places | undefined> = []
   private placesOf: BatchSchema | undefined
   private given = 0
   private readonly scratch = new Scratch()
+  private readonly memory: Array<TextMemory> = []
 
   constructor(form: RowForm) {
     this.form = form
@@ -58,11 +71,10 @@ export class BatchBuilder {
   /** The rows so far as a batch, numbered behind those given before. */
   build(): Batch {
     const schema = this.form.schema!
-    const fields = new Fields(this.rows, this.starts, (layout) => this.fieldsOf(layout, schema), schema, this.scratch)
     const rowCount = this.starts.length
     const batch = new Batch({
       schema,
-      columns: fields.columns(),
+      columns: this.columns(schema),
       rowCount,
       firstRow: this.given + 1,
       byteSize: 2 * this.rows.length + 8 * rowCount * schema.columns.length,
@@ -70,7 +82,49 @@ export class BatchBuilder {
     this.given += rowCount
     this.rows.length = 0
     this.starts.length = 0
+    // One huge row must not hold its memory for all that come.
+    if (this.rows.bytes.length > KEEP) this.rows = new ByteWriter(64 * 1024)
     return batch
+  }
+
+  private columns(schema: BatchSchema): ReadonlyArray<Column> {
+    const layout = this.form.onlyText
+    if (layout !== undefined) return this.withText(schema, layout)
+    const { rows, starts } = spellOut(this.form, this.rows, this.starts)
+    return new Fields(rows, starts, (reader) => this.fieldsOf(reader.varint(), schema), schema, this.scratch).columns()
+  }
+
+  /** Columns of text that stays as it stood in the source, and the others. */
+  private withText(schema: BatchSchema, { id, text, quotes }: TextLayout): ReadonlyArray<Column> {
+    const { rows, starts } = this
+    const size = rows.length + (text.nulls.length === 0 ? 0 : starts.length * TextBuilder.nullSize(text))
+    const builder = new TextBuilder(text, quotes, starts.length, size, this.memory.pop() ?? NO_MEMORY)
+    const reader = new ByteReader()
+    // From here on only the other fields are looked at. A row of nulls has none.
+    const without = new Set<number>()
+    for (let row = 0; row < starts.length; row++) {
+      reader.open(rows.bytes, starts[row])
+      if (reader.varint() === id) builder.add(reader)
+      else {
+        builder.addNull()
+        without.add(reader.at)
+      }
+      starts[row] = reader.at
+    }
+    const found = builder.rows((memory) => {
+      if (this.memory.length < MOST_MEMORY && memory.buffer.length <= KEEP) this.memory.push(memory)
+    })
+    const others = { columns: schema.columns.filter((_, i) => text.places[i]! < 0) }
+    const all: Places = { schema: others, fields: others.columns.map((_, i) => i) }
+    const none: Places = { schema: NO_COLUMNS, fields: others.columns.map(() => -1) }
+    const fields =
+      others.columns.length === 0
+        ? []
+        : new Fields(rows, starts, ({ at }) => (without.has(at) ? none : all), others, this.scratch).columns()
+    let next = 0
+    return schema.columns.map(({ name, type }, i) =>
+      text.places[i]! < 0 ? fields[next++]! : new TextColumn(found, text.places[i]!, name, type),
+    )
   }
 
   private fieldsOf(layout: number, schema: BatchSchema): Places {
@@ -80,12 +134,15 @@ export class BatchBuilder {
     }
     const known = this.places[layout]
     if (known !== undefined) return known
-    const own = this.form.layout(layout)
+    const own = this.form.layout(layout).schema
     const made = { schema: own, fields: schema.columns.map(({ name }) => columnIndex(own, name)) }
     this.places[layout] = made
     return made
   }
 }
+
+/** Memory beyond this is not held on to. */
+const KEEP = 16 * 1024 * 1024
 
 /** Where the fields of a batch stand, in memory that is used again for the next one unless a column still looks at it. */
 class Scratch {
@@ -122,13 +179,7 @@ class Fields {
   private readonly forms: Uint8Array
   private readonly types: Array<ReadonlyArray<ColumnType | undefined>> = []
 
-  constructor(
-    rows: ByteWriter,
-    starts: ReadonlyArray<number>,
-    placesOf: (layout: number) => Places,
-    schema: BatchSchema,
-    scratch: Scratch,
-  ) {
+  constructor(rows: ByteWriter, starts: ReadonlyArray<number>, placesOf: PlacesOf, schema: BatchSchema, scratch: Scratch) {
     this.bytes = rows.bytes
     this.schema = schema
     this.count = starts.length
@@ -142,10 +193,10 @@ class Fields {
     if (this.forms.some(isMixed)) scratch.giveAway()
   }
 
-  private scan(row: number, start: number, placesOf: (layout: number) => Places): void {
+  private scan(row: number, start: number, placesOf: PlacesOf): void {
     const { reader, width } = this
     reader.open(this.bytes, start)
-    const { schema, fields } = placesOf(reader.varint())
+    const { schema, fields } = placesOf(reader)
     const isSame = schema === this.schema
     if (!isSame) this.types[row] = fields.map((field) => schema.columns[field]?.type)
     const count = schema.columns.length
@@ -162,7 +213,7 @@ class Fields {
     const tag = reader.byte()
     const form = tag === Tag.null ? Form.unknown : isText(tag) ? Form.text : isToken(tag) ? Form.json : Form.values
     if (form === Form.text || form === Form.json) {
-      const length = tag >= Tag.shortText ? tag - Tag.shortText : reader.varint()
+      const length = lengthOf(reader, tag)
       const start = reader.skip(length)
       if (cell !== undefined) {
         this.spans[2 * cell] = start
@@ -274,10 +325,6 @@ class Fields {
 
 /** Whether the column has text in some rows and values in others. */
 const isMixed = (form: number): boolean => form === (Form.text | Form.json) || form > Form.values
-
-const isText = (tag: number): boolean => tag === Tag.text || tag >= Tag.shortText
-
-const isToken = (tag: number): boolean => tag >= Tag.json && tag < Tag.json + 16
 
 /** Text in some rows and values in others. Text that is none of the type is an error only for who reads it. */
 class MixedColumn implements Column {

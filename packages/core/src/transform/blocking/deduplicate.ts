@@ -8,9 +8,10 @@ import type { Batch } from "../../model/Batch.ts"
 import type { BatchSchema } from "../../model/ColumnType.ts"
 import { StepScope } from "../scope.ts"
 import type { DeduplicateStep, OnRowError, StepsSpec } from "../Step.ts"
-import type { ByteWriter } from "./byteWriter.ts"
+import { Span } from "./entries.ts"
 import type { BlockingHost, BlockingRun } from "./host.ts"
-import { type Candidate, CandidateReader, KeptRows } from "./keptRows.ts"
+import { BLOCK_ROWS, KeyBlock } from "./keyBlock.ts"
+import { CandidateReader, KeptRows } from "./keptRows.ts"
 import { checkColumns, equalityKey, KeyedRows, type Writers } from "./keyedRows.ts"
 import type { BlockingCheck, BlockingKind } from "./kind.ts"
 import { BatchCutter, batchesOf } from "./output.ts"
@@ -30,6 +31,11 @@ class DeduplicateRun implements BlockingRun {
   private readonly host: BlockingHost
   private readonly keep: DeduplicateStep["keep"]
   private readonly kept: KeptRows
+  /** Keys and values of `by` of the rows at hand, and which of them could be read. */
+  private readonly blocks = [new KeyBlock(), new KeyBlock()] as const
+  private readonly readable = new Uint8Array(BLOCK_ROWS)
+  private readonly key = new Span()
+  private readonly by = new Span()
   private seen = 0
 
   constructor(spec: StepsSpec, index: number, step: DeduplicateStep, input: BatchSchema | undefined, host: BlockingHost) {
@@ -46,37 +52,82 @@ class DeduplicateRun implements BlockingRun {
   }
 
   private addFrom(batch: Batch, from: number, writers: Writers, onRowError: OnRowError | undefined): void | Promise<void> {
-    const { rows, kept } = this
-    const [key, by] = rows.keys as [ByteWriter, ByteWriter]
-    const candidate: { -readonly [Field in keyof Candidate]: Candidate[Field] } = { sequence: 0, by, row: rows.row }
-    for (let i = from; i < batch.length; i++) {
-      const row = batch.physicalRow(i)
-      candidate.sequence = this.seen++
-      if (!rows.writeKeys(batch, row, writers, onRowError) || !kept.wants(key, by)) continue
-      if (!rows.writeRow(batch, row, writers, onRowError)) continue
-      kept.take(key, candidate)
-      if (kept.groups.isFull) return kept.groups.flush().then(() => this.addFrom(batch, i + 1, writers, onRowError))
+    for (let i = from; i < batch.length; i += BLOCK_ROWS) {
+      const to = Math.min(batch.length, i + BLOCK_ROWS)
+      this.readKeys(batch, i, to, writers)
+      const next = this.addBlock(batch, i, to, writers, onRowError)
+      if (this.kept.groups.isFull) return this.kept.groups.flush().then(() => this.addFrom(batch, next, writers, onRowError))
     }
+  }
+
+  private readKeys(batch: Batch, from: number, to: number, writers: Writers): void {
+    const { rows, blocks } = this
+    for (const block of blocks) block.clear()
+    for (let i = from; i < to; i++) this.readable[i - from] = rows.addKeys(batch.physicalRow(i), writers, blocks) ? 1 : 0
+  }
+
+  /** Takes the rows whose keys have been read, until all are taken or the groups are full. Gives the place of the first that was not. */
+  private addBlock(batch: Batch, from: number, to: number, writers: Writers, onRowError: OnRowError | undefined): number {
+    const { rows, kept, readable, key, by } = this
+    const [keys, bys] = this.blocks
+    const may = kept.mayStay(keys, bys)
+    for (let i = from; i < to; i++) {
+      const sequence = this.seen++
+      const row = batch.physicalRow(i)
+      if (readable[i - from] === 0) rows.writeKeys(batch, row, writers, onRowError)
+      else if (may[i - from] === 1) {
+        keys.at(i - from, key)
+        bys.at(i - from, by)
+        if (!kept.wantsNext(i - from, key, by) || !rows.appendRow(batch, row, writers, onRowError, kept.begin(sequence, by))) continue
+        kept.take(key, sequence)
+        if (kept.groups.isFull) return i + 1
+      }
+    }
+    return to
   }
 
   async *finish(): AsyncGenerator<Batch, void, undefined> {
     const { kept, host, rows } = this
+    if (this.seen > 0) await host.remembered?.begin(JSON.stringify(rows.keyTypes(rows.form.schema!)))
     const parts = await kept.groups.parts()
     if (parts.length === 0) {
-      yield* this.fromMemory()
+      const late = await this.late(kept)
+      yield* this.fromMemory(late)
       return
     }
     const sorter = new Sorter({ memory: host.memory / 4, openSpill: host.openSpill })
-    await give(kept, sorter)
+    await this.give(kept, sorter)
     await this.giveParts(parts, 1, sorter)
     yield* batchesOf(await sorter.sorted(), rows.form, host)
   }
 
-  private *fromMemory(): Generator<Batch, void, undefined> {
+  /** Which groups an earlier run has a better row of. The rows of all others are the ones to beat for the runs to come. */
+  private async late(kept: KeptRows): Promise<ReadonlySet<number>> {
+    const late = new Set<number>()
+    const { remembered, batchSize } = this.host
+    if (remembered === undefined) return late
+    const { count } = kept.groups
+    for (let from = 0; from < count; from += batchSize) {
+      const groups = Array.from({ length: Math.min(count - from, batchSize) }, (_, i) => from + i)
+      const keys = groups.map((group) => kept.groups.keyOf(group))
+      const earlier = await remembered.find(keys)
+      const won: Array<readonly [Uint8Array, string]> = []
+      earlier.forEach((saved, i) => {
+        const group = groups[i]!
+        if (saved !== undefined && !kept.beats(group, Buffer.from(saved, "base64"))) late.add(group)
+        else won.push([keys[i]!, kept.byOf(group)])
+      })
+      await remembered.keep(won)
+    }
+    return late
+  }
+
+  private *fromMemory(late: ReadonlySet<number>): Generator<Batch, void, undefined> {
     const { kept, host, rows } = this
     const cutter = new BatchCutter(rows.form, host)
     const reader = new CandidateReader()
-    for (const group of kept.inOrder()) {
+    for (const group of kept.finished()) {
+      if (late.has(group)) continue
       kept.read(group, reader)
       const batch = cutter.add(reader.row)
       if (batch !== undefined) yield batch
@@ -92,24 +143,29 @@ class DeduplicateRun implements BlockingRun {
       const candidate = new CandidateReader()
       for await (const { key, row } of entriesOf(spill, ranges)) {
         candidate.read(row)
-        if (kept.wants(key, candidate.by)) kept.take(key, candidate)
+        if (kept.wants(key, candidate.by)) {
+          kept.begin(candidate.sequence, candidate.by).copy(row.bytes, candidate.row.start, row.end)
+          kept.take(key, candidate.sequence)
+        }
         if (kept.groups.isFull) await kept.groups.flush()
       }
-      await give(kept, sorter)
+      await this.give(kept, sorter)
       await this.giveParts(await kept.groups.parts(), level + 1, sorter)
     }
   }
-}
 
-/** Moves the kept rows to the sorter that brings those of all parts into one order. */
-const give = async (kept: KeptRows, sorter: Sorter): Promise<void> => {
-  const reader = new CandidateReader()
-  for (let group = 0; group < kept.groups.count; group++) {
-    kept.read(group, reader)
-    sorter.add(reader.number, reader.row)
-    if (sorter.isFull) await sorter.spill()
+  /** Moves the kept rows to the sorter that brings those of all parts into one order. */
+  private async give(kept: KeptRows, sorter: Sorter): Promise<void> {
+    const late = await this.late(kept)
+    const reader = new CandidateReader()
+    for (let group = 0; group < kept.groups.count; group++) {
+      if (late.has(group)) continue
+      kept.read(group, reader)
+      sorter.add(reader.number, reader.row)
+      if (sorter.isFull) await sorter.spill()
+    }
+    kept.clear()
   }
-  kept.clear()
 }
 
 export const deduplicateKind: BlockingKind<DeduplicateStep> = {

@@ -51,9 +51,6 @@ export class Entry {
   }
 }
 
-/** What the lengths in front of an entry take at most. */
-export const HEAD = 12
-
 export const entrySize = (key: number, row: number): number => varintSize(key) + varintSize(row) + key + row
 
 export const putEntry = (out: ByteWriter, key: Piece, row: Piece): void => {
@@ -67,6 +64,9 @@ export const putEntry = (out: ByteWriter, key: Piece, row: Piece): void => {
 const SLAB_BITS = 20
 const SLAB = 1 << SLAB_BITS
 
+/** With so many slabs, places still fit into 32 bits. */
+export const MOST_SLABS = 2 ** (32 - SLAB_BITS) - 1
+
 /** Memory that is filled from its start and emptied as a whole. A place is a slab and an offset in one number. */
 export class Slabs {
   readonly slabs: Array<Uint8Array> = []
@@ -76,6 +76,7 @@ export class Slabs {
   private current = new ByteWriter(0)
   /** Bytes that are used. */
   size = 0
+  touched = 0
 
   /** Room for `size` bytes; they go to the writer that is given, whose length is where they start. */
   private room(size: number): ByteWriter {
@@ -107,6 +108,14 @@ export class Slabs {
     return (this.slabs.length - 1) * SLAB + at
   }
 
+  /** Writes other bytes into the room of a place. */
+  overwrite(place: number, { bytes, view, length }: ByteWriter): void {
+    const index = Math.floor(place / SLAB)
+    const at = place % SLAB
+    if (length > LONGEST_COPY) this.slabs[index]!.set(bytes.subarray(0, length), at)
+    else copyWords(this.writers[index]!.view, at, view, length)
+  }
+
   /** The slab of a place. */
   slab(place: number): Uint8Array {
     return this.slabs[Math.floor(place / SLAB)]!
@@ -128,6 +137,25 @@ export class Slabs {
     this.forget()
   }
 
+  /** Fetches what stands at some places into the processor's caches. */
+  touch(places: Uint32Array, from: number, to: number): void {
+    const { slabs } = this
+    let sum = 0
+    for (let i = from; i < to; i++) {
+      const place = places[i]!
+      const slab = slabs[place >>> SLAB_BITS]!
+      const at = place & (SLAB - 1)
+      sum += slab[at]! + (slab[at + 64] ?? 0)
+    }
+    // The compiler leaves out reads that nobody uses.
+    this.touched = sum
+  }
+
+  /** Memory of one slab that was emptied, for something else. */
+  takeSpare(): Uint8Array | undefined {
+    return this.spare.pop()?.bytes
+  }
+
   /** Forgets all that is kept, and lets go of the memory. */
   clear(): void {
     this.spare = []
@@ -143,3 +171,13 @@ export class Slabs {
 }
 
 const FIRST = 4096
+
+/** Longer runs are copied by the host. */
+const LONGEST_COPY = 512
+
+/** Four bytes at a time: for a few hundred of them, that is quicker than a call into the host. */
+const copyWords = (to: DataView, at: number, from: DataView, length: number): void => {
+  let i = 0
+  for (; i + 4 <= length; i += 4) to.setInt32(at + i, from.getInt32(i))
+  for (; i < length; i++) to.setUint8(at + i, from.getUint8(i))
+}

@@ -8,6 +8,7 @@ import type { Accumulator, Saved } from "../../expression/Expression.ts"
 import { ByteReader, ByteWriter } from "./byteWriter.ts"
 import { type Piece, Slabs, Span } from "./entries.ts"
 import type { BlockingHost } from "./host.ts"
+import type { KeyBlock } from "./keyBlock.ts"
 import { hashOf, KeyTable } from "./keyTable.ts"
 import { Partitions, partOf } from "./partitions.ts"
 import type { Range } from "./spill.ts"
@@ -64,6 +65,11 @@ export class GroupStates {
     return this.table.find(key.bytes, key.start, key.end)
   }
 
+  /** The same for all keys of a block. */
+  findAll(block: KeyBlock, found: Int32Array): void {
+    this.table.findAll(block, found)
+  }
+
   /** Makes the group that `find` has just not found. `keys` are the values of the key in its first row, whose number is `sequence`. */
   add(key: Piece, keys: Piece, sequence: number): number {
     const length = keys.end - keys.start
@@ -80,6 +86,25 @@ export class GroupStates {
 
   sequenceOf(group: number): number {
     return this.sequences[group]!
+  }
+
+  /** A copy of the group's key. */
+  keyOf(group: number): Uint8Array {
+    const key = new Span()
+    this.table.keyOf(group, key)
+    return key.bytes.slice(key.start, key.end)
+  }
+
+  /** The group's states, to be kept. */
+  savedOf(group: number): string {
+    return JSON.stringify(this.accumulators.map((accumulator, i) => accumulator.save(this.states[group]![i]!)))
+  }
+
+  /** Puts the rows of states that were kept before those of the group. */
+  addBefore(group: number, saved: string): void {
+    const earlier = (JSON.parse(saved) as ReadonlyArray<Saved>).map((one, i) => this.accumulators[i]!.restore(one))
+    this.accumulators.forEach((accumulator, i) => accumulator.merge(earlier[i]!, this.states[group]![i]!))
+    this.states[group] = earlier
   }
 
   /** Sets `piece` to the values of the group's key. */

@@ -3,8 +3,9 @@
  * later with the others of its part. Which keys are in the table never changes once it is full, so each group is done in one place and gets
  * its rows in the order in which they came.
  */
-import type { Piece } from "./entries.ts"
+import { type Piece, Span } from "./entries.ts"
 import type { BlockingHost } from "./host.ts"
+import type { KeyBlock } from "./keyBlock.ts"
 import { KeyTable } from "./keyTable.ts"
 import { Partitions, partOf } from "./partitions.ts"
 import type { Range } from "./spill.ts"
@@ -36,6 +37,11 @@ export class Groups {
     return this.table.find(key.bytes, key.start, key.end)
   }
 
+  /** The same for all keys of a block. */
+  findAll(block: KeyBlock, found: Int32Array): void {
+    this.table.findAll(block, found)
+  }
+
   /**
    * Makes a group for the key that `find` has just not found, and gives its number; -1 where the table is full. `size` is what all groups
    * hold beside their keys.
@@ -63,9 +69,21 @@ export class Groups {
     await this.aside?.flush()
   }
 
+  /** A copy of the group's key. */
+  keyOf(group: number): Uint8Array {
+    const key = new Span()
+    this.table.keyOf(group, key)
+    return key.bytes.slice(key.start, key.end)
+  }
+
   /** Lets go of all keys. */
   clear(): void {
     this.table = new KeyTable()
+  }
+
+  /** Frees what keys are found by. Only `count` is known afterwards. */
+  release(): void {
+    this.table.release()
   }
 
   /** The rows that were put aside. Nothing may be added after. */

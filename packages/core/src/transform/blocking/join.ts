@@ -84,7 +84,7 @@ class JoinRun implements BlockingRun {
   }
 
   /** Takes rows of the other source; all of them come before those of the left side. */
-  addSide(batch: Batch, onRowError?: OnRowError): void | Promise<void> {
+  addSide(batch: Batch, _source: string, onRowError?: OnRowError): void | Promise<void> {
     const keyed = this.keyed(batch, "right")
     return this.addRight(batch, keyed, 0, writersOf(this.right, keyed, batch), onRowError)
   }

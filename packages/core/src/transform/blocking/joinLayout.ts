@@ -38,13 +38,20 @@ export const isSelection = ({ how }: JoinStep): boolean => how === "semi" || how
 export const joinLayout = (spec: StepsSpec, index: number, step: JoinStep, left: BatchSchema, right: BatchSchema): JoinLayout => {
   const scope = new StepScope(left.columns, spec)
   const path = (i: number): string => (step.on.length === 1 ? "on" : `on[${i}]`)
+  const written = step.on.filter((key) => isCondition(key, scope))
+  for (const key of written) {
+    const message = `\`${key.left}\` is no column, and looks like a condition.`
+    scope.issue("UNKNOWN_COLUMN", index, path(step.on.indexOf(key)), message, "Write it under `condition` in place of `on`.")
+  }
+  const named = step.on.filter((key) => !written.includes(key))
   checkColumns(
     scope,
-    step.on.map((key, i) => ({ name: key.left, path: path(i) })),
+    named.map((key) => ({ name: key.left, path: path(step.on.indexOf(key)) })),
     index,
     step,
   )
-  const keys = step.on.flatMap((key, i): ReadonlyArray<JoinKey> => {
+  const keys = named.flatMap((key): ReadonlyArray<JoinKey> => {
+    const i = step.on.indexOf(key)
     const own = scope.find(key.left)
     const other = right.columns[columnIndex(right, key.right)]
     if (other === undefined) {
@@ -74,6 +81,9 @@ export const joinLayout = (spec: StepsSpec, index: number, step: JoinStep, left:
   }
   return { issues: scope.issues, keys, added, output: outputOf(step, left, right, keys, added) }
 }
+
+const isCondition = ({ left, right }: JoinStep["on"][number], scope: StepScope): boolean =>
+  left === right && /[=<>]/.test(left) && scope.find(left) === undefined
 
 /** The columns of a pair before anything is left out, under the names that they have behind the join. */
 export const pairSchema = (left: BatchSchema, right: BatchSchema, added: ReadonlyArray<JoinedColumn>): BatchSchema => ({

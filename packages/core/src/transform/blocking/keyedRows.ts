@@ -1,13 +1,14 @@
 /** Takes the rows of batches with their keys, and deals with rows whose key cannot be read. */
 import { TransformError } from "../../contract/Errors.ts"
 import type { Batch } from "../../model/Batch.ts"
-import { type BatchSchema, columnIndex } from "../../model/ColumnType.ts"
+import { type BatchSchema, columnIndex, type ColumnType } from "../../model/ColumnType.ts"
 import { ValueError } from "../../model/Value.ts"
 import { batchValueError, describeSchema, pathOf, placeOf, sentence } from "../failure.ts"
 import type { StepScope } from "../scope.ts"
 import type { BlockingStep, KeyPart, OnRowError, StepIssue, StepsSpec } from "../Step.ts"
 import { PerSchema } from "../stage.ts"
 import { ByteWriter } from "./byteWriter.ts"
+import type { KeyBlock } from "./keyBlock.ts"
 import { isOrdered, keyWriter, type PutKey } from "./orderedBytes.ts"
 import { LayoutError, RowForm } from "./rowForm.ts"
 
@@ -39,6 +40,11 @@ export class KeyedRows {
     this.form = new RowForm(options.planned)
     this.keys = options.keys.map(() => new ByteWriter())
     this.checked = new PerSchema((schema) => this.checkSchema(schema))
+  }
+
+  /** Types of the columns of each key. */
+  keyTypes(schema: BatchSchema): ReadonlyArray<ReadonlyArray<ColumnType>> {
+    return this.options.keys.map((parts) => parts.map(({ column }) => schema.columns[columnIndex(schema, column)]!.type))
   }
 
   private get place(): string {
@@ -98,9 +104,8 @@ export class KeyedRows {
     try {
       for (let i = 0; i < keys.length; i++) {
         const out = this.keys[i]!
-        const parts = keys[i]!
         out.length = 0
-        for (let part = 0; part < parts.length; part++) parts[part]!(out, row)
+        putKey(out, keys[i]!, row)
       }
       return true
     } catch (error) {
@@ -108,10 +113,36 @@ export class KeyedRows {
     }
   }
 
+  /**
+   * Adds the keys of one row to blocks, one for each key. False where a value cannot be read: the keys are empty then, and `writeKeys` says
+   * what is wrong when it is the row's turn.
+   */
+  addKeys(row: number, { keys }: Writers, blocks: ReadonlyArray<KeyBlock>): boolean {
+    let isWritten = true
+    for (let i = 0; i < keys.length; i++) {
+      const block = blocks[i]!
+      const start = block.out.length
+      try {
+        if (isWritten) putKey(block.out, keys[i]!, row)
+      } catch (error) {
+        if (!(error instanceof ValueError)) throw error
+        block.out.length = start
+        isWritten = false
+      }
+      block.end()
+    }
+    return isWritten
+  }
+
   writeRow(batch: Batch, row: number, writers: Writers, onRowError: OnRowError | undefined): boolean {
+    this.row.length = 0
+    return this.appendRow(batch, row, writers, onRowError, this.row)
+  }
+
+  /** Writes the row behind what stands in `out`. */
+  appendRow(batch: Batch, row: number, writers: Writers, onRowError: OnRowError | undefined, out: ByteWriter): boolean {
     try {
-      this.row.length = 0
-      writers.row(this.row, row)
+      writers.row(out, row)
       return true
     } catch (error) {
       return this.failed(batch, row, error, onRowError)
@@ -130,6 +161,10 @@ export class KeyedRows {
     const { spec, index } = this.options
     return batchValueError(this.place, batch.firstRow + row, batch, row, error, pathOf(spec.steps[index]!, index))
   }
+}
+
+const putKey = (out: ByteWriter, parts: ReadonlyArray<PutKey>, row: number): void => {
+  for (let part = 0; part < parts.length; part++) parts[part]!(out, row)
 }
 
 /** The rows came with columns that were not known when the pipeline was checked, and the step does not work with them. */

@@ -9,6 +9,7 @@ import { type ColumnType, elementType, isArrayType } from "../../model/ColumnTyp
 import type { Decimal, Whole } from "../../model/Decimal.ts"
 import type { Interval } from "../../model/Interval.ts"
 import type { Value } from "../../model/Value.ts"
+import { decodeQuoted, decoderOf, isNullText } from "../../text/decode.ts"
 import { TextColumn } from "../../text/TextRows.ts"
 import type { KeyPart } from "../Step.ts"
 import type { ByteWriter } from "./byteWriter.ts"
@@ -30,7 +31,7 @@ export const keyWriter = (column: Column, { descending, nullsFirst }: Pick<KeyPa
   const putNull = nullsFirst ? NULL_FIRST : NULL_LAST
   const put = orderedWriter(column.type)
   const ascending =
-    plainText(column, putNull) ??
+    csvKey(column, putNull, put) ??
     ((out, row) => {
       const value = column.value(row)
       if (value === null) return out.byte(putNull)
@@ -46,18 +47,24 @@ export const keyWriter = (column: Column, { descending, nullsFirst }: Pick<KeyPa
   }
 }
 
-/** Text of a CSV file without quotes is its own key, and need not be made a string. */
-const plainText = (column: Column, putNull: number): PutKey | undefined => {
-  if (!(column instanceof TextColumn) || column.type !== "string" || column.rows.format !== "csv" || column.rows.quotes) return undefined
-  const { rows, field } = column
-  const { buffer, offsets, columns } = rows
+/** The same for a column of a CSV file, with all that is known of it looked up once. */
+const csvKey = (column: Column, putNull: number, put: PutValue): PutKey | undefined => {
+  if (!(column instanceof TextColumn) || column.rows.format !== "csv") return undefined
+  const { rows, field, type } = column
+  const { buffer, offsets, columns, quotes, quote, nulls } = rows
   const gap = rows.crlf && field === columns - 1 ? 2 : 1
+  const isText = type === "string"
+  const decode = decoderOf(type)
   return (out, row) => {
-    const start = offsets[row * columns + field]!
-    const end = offsets[row * columns + field + 1]! - gap
-    if (column.isNull(row)) return out.byte(putNull)
+    const cell = row * columns + field
+    const start = offsets[cell]!
+    const end = offsets[cell + 1]! - gap
+    if (isNullText(buffer, start, end, nulls)) return out.byte(putNull)
     out.byte(PRESENT)
-    putTextBytes(out, buffer, start, end)
+    if (quotes && buffer[start] === quote && start < end) put(out, decodeQuoted(rows, start, end, type))
+    // Text is its own key, and need not be made a string.
+    else if (isText) putTextBytes(out, buffer, start, end)
+    else put(out, decode(buffer, start, end))
   }
 }
 
@@ -105,12 +112,21 @@ const putWhole = (out: ByteWriter, value: Whole): void => {
   const length = high === 0 ? byteLength(low) : 4 + byteLength(high)
   const at = out.room(1 + length)
   const { bytes } = out
-  const mask = value < 0 ? 255 : 0
+  const mask = value < 0 ? -1 : 0
   bytes[at] = value < 0 ? ZERO - 1 - length : ZERO + length
-  for (let i = 0; i < length; i++) bytes[at + length - i] = ((i < 4 ? low >>> (8 * i) : high >>> (8 * i - 32)) & 255) ^ mask
+  if (length < 4) putBytes(bytes, at + length, length, low ^ mask)
+  else {
+    out.view.setInt32(at + length - 3, low ^ mask)
+    putBytes(bytes, at + length - 4, length - 4, high ^ mask)
+  }
 }
 
 const WORD = 2 ** 32
+
+/** Puts the lowest bytes of a number, the last of them at `end`. */
+const putBytes = (bytes: Uint8Array, end: number, count: number, value: number): void => {
+  for (let i = 0; i < count; i++) bytes[end - i] = value >>> (8 * i)
+}
 
 /** Bytes that 32 bits without a sign need. */
 const byteLength = (value: number): number => (32 - Math.clz32(value) + 7) >> 3
@@ -167,6 +183,27 @@ const putInterval = (out: ByteWriter, { months, days, micros }: Interval): void 
 
 /** Text ends with two zeros, so that a shorter one comes first; a zero within it is followed by 255. */
 const putTextBytes = (out: ByteWriter, bytes: Uint8Array, start: number, end: number): void => {
+  const length = end - start
+  if (length > SHORT) return putLongText(out, bytes, start, end)
+  const at = out.room(length + 2)
+  const target = out.bytes
+  let hasZeros = false
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[start + i]!
+    if (byte === 0) hasZeros = true
+    target[at + i] = byte
+  }
+  target[at + length] = 0
+  target[at + length + 1] = 0
+  if (!hasZeros) return
+  out.length = at
+  putLongText(out, bytes, start, end)
+}
+
+/** Longer text is copied by the host. */
+const SHORT = 48
+
+const putLongText = (out: ByteWriter, bytes: Uint8Array, start: number, end: number): void => {
   const at = out.length
   out.copy(bytes, start, end)
   endText(out, at)

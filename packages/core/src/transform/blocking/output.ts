@@ -4,7 +4,7 @@ import { BatchBuilder } from "./batchBuilder.ts"
 import type { Piece } from "./entries.ts"
 import type { BlockingHost } from "./host.ts"
 import type { RowForm } from "./rowForm.ts"
-import type { SortedEntries } from "./sorter.ts"
+import type { SortedEntries } from "./runs.ts"
 
 /** Bytes of rows in one batch, where rows are large. */
 export const LARGEST_BATCH = 8 * 1024 * 1024

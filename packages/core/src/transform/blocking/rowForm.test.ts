@@ -6,6 +6,7 @@ import type { BatchSchema, ColumnType } from "../../model/ColumnType.ts"
 import { Decimal } from "../../model/Decimal.ts"
 import { Interval } from "../../model/Interval.ts"
 import type { Value } from "../../model/Value.ts"
+import { type CsvRows, TextColumn } from "../../text/TextRows.ts"
 import { BatchBuilder } from "./batchBuilder.ts"
 import { ByteWriter } from "./byteWriter.ts"
 import { RowForm } from "./rowForm.ts"
@@ -131,4 +132,81 @@ describe("rows that are kept as bytes", () => {
       { numRuns: 50 },
     )
   })
+
+  it("come from some columns of a text, in any order, in any dialect, also beside values and rows without columns", () => {
+    const schema = schemaOf(["string", "integer", "string", "string"])
+    const table: Table = [
+      ["a,b", 1, "", null],
+      ['say "x"', null, "line\nbreak", "z"],
+      ["x".repeat(200), -5, "y".repeat(20_000), "NULL"],
+    ]
+    const texts = [batchOf(schema, table, "csv"), batchOf(schema, table, "csvCrlf"), otherDialect]
+    const parts = fc.record({
+      text: fc.constantFrom(...texts),
+      chosen: fc.array(fc.nat(3), { minLength: 1, maxLength: 5 }),
+      values: fc.boolean(),
+      isNull: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(parts, { minLength: 1, maxLength: 3 }), fc.boolean(), (all, isSame) => {
+        const batches = all.map((part) => {
+          if (part.isNull) return new Batch({ schema: schemaOf([]), columns: [], rowCount: 1, byteSize: 0 })
+          const { text, chosen, values } = isSame ? { ...all[0]!, text: part.text } : part
+          const columns = chosen.map((i) => text.columns[i]!)
+          if (values) columns.push(new ValuesColumn("string", ["v", null, "w"]))
+          const types = columns.map((column) => column.type)
+          const named = schemaOf(types).columns.map((column) => ({ ...column, name: `${column.name}${column.type}` }))
+          return new Batch({ schema: { columns: named }, columns, rowCount: table.length, byteSize: 0 })
+        })
+        const back = throughBytes(batches)
+        const expected = batches.flatMap((batch) =>
+          Array.from({ length: batch.rowCount }, (_, row) =>
+            back.schema.columns.map(
+              ({ name }) => batch.columns[batch.schema.columns.findIndex((column) => column.name === name)]?.value(row) ?? null,
+            ),
+          ),
+        )
+        expect(Array.from({ length: back.rowCount }, (_, row) => back.columns.map((column) => column.value(row)))).toEqual(expected)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it("use the memory of a batch again once it is released, and never before", () => {
+    const form = new RowForm(undefined)
+    const builder = new BatchBuilder(form)
+    const next = (text: string): Batch => {
+      const out = new ByteWriter()
+      form.writer(batchOf(schemaOf(["string"]), [[text]], "csv"))(out, 0)
+      builder.add(out.bytes, 0, out.length)
+      return builder.build()
+    }
+    const [first, second] = [next("one"), next("two")]
+    expect([first, second].map((batch) => batch.columns[0]!.value(0))).toEqual(["one", "two"])
+    first.release()
+    first.release()
+    const [third, fourth] = [next("three"), next("four")]
+    expect([second, third, fourth].map((batch) => batch.columns[0]!.value(0))).toEqual(["two", "three", "four"])
+  })
 })
+
+/** Fields with another delimiter and quote, of which two texts are null. */
+const otherDialect = ((): Batch => {
+  const lines = ["a,b;1;'';NULL\n", "'say \"x\"';;'line\nbreak';z\n", "'it''s';-5;;'NULL'\n"]
+  const buffer = Buffer.from(lines.join(""))
+  const ends = Array.from(buffer.toString("latin1").matchAll(/'(?:[^']|'')*'|(?<end>[;\n])/g)).filter((match) => match.groups!.end)
+  const rows: CsvRows = {
+    format: "csv",
+    buffer,
+    offsets: Uint32Array.from([0, ...ends.map((match) => match.index + 1)]),
+    columns: 4,
+    crlf: false,
+    quotes: true,
+    delimiter: 59,
+    quote: 39,
+    nulls: [Buffer.from("NULL"), new Uint8Array()],
+  }
+  const schema = schemaOf(["string", "integer", "string", "string"])
+  const columns = schema.columns.map(({ name, type }, field) => new TextColumn(rows, field, name, type))
+  return new Batch({ schema, columns, rowCount: 3, byteSize: 0 })
+})()

@@ -1,6 +1,6 @@
 /**
- * Rows as bytes, for steps that keep them: each field has a tag and then its text as it stood in the source, or its value in an exact
- * binary form. Nothing is decoded to be kept.
+ * Rows as bytes, for steps that keep them: the number of their layout, the CSV text of the source in one piece, and each other field with a
+ * tag and then its JSON token or its value in an exact binary form. Nothing is decoded to be kept.
  *
  * Columns may be added and types may widen from batch to batch, as everywhere; each row says which columns it was written with.
  */
@@ -12,8 +12,8 @@ import type { Value } from "../../model/Value.ts"
 import { decodeText, unquote } from "../../text/decode.ts"
 import { type CsvRows, isCsvNull, JsonKind, type JsonRows, TextColumn } from "../../text/TextRows.ts"
 import { asType, widenRowTypes } from "../derivedColumns.ts"
-import { PerSchema } from "../stage.ts"
 import type { ByteReader, ByteWriter } from "./byteWriter.ts"
+import { isSameText, type KeptText, textOf, textWriter } from "./keptText.ts"
 
 /** What stands before a field. From `shortText` on the tag holds the length of the text. */
 export const Tag = {
@@ -40,13 +40,17 @@ export const Tag = {
 
 const LONGEST_SHORT = 255 - Tag.shortText
 
-/** Writes one field of a row. */
-type PutField = (out: ByteWriter, row: number) => void
+/** Writes one field of a row, or several. */
+export type PutField = (out: ByteWriter, row: number) => void
 
 /** Columns that some rows were written with, seen from the columns that all have in the end. */
-interface Layout {
-  readonly schema: BatchSchema
+export interface Layout {
   readonly id: number
+  readonly schema: BatchSchema
+  /** The columns that are kept as CSV text. */
+  readonly text: KeptText | undefined
+  /** Whether fields of it may be quoted. */
+  quotes: boolean
 }
 
 /** The columns and types of all rows that a step has seen could not be brought together. */
@@ -57,13 +61,11 @@ export class LayoutError extends Error {
 /** The columns of all rows that one step keeps. */
 export class RowForm {
   private readonly layouts: Array<Layout> = []
-  private readonly known: PerSchema<Layout>
   private merged: BatchSchema | undefined
 
   /** `planned` is the schema that was known before a row came. */
   constructor(planned: BatchSchema | undefined) {
     this.merged = planned
-    this.known = new PerSchema((schema) => this.add(schema))
   }
 
   /** The columns of what comes out; undefined while none has come in. */
@@ -71,25 +73,35 @@ export class RowForm {
     return this.merged
   }
 
-  layout(id: number): BatchSchema {
-    return this.layouts[id]!.schema
+  layout(id: number): Layout {
+    return this.layouts[id]!
+  }
+
+  /** The one layout with text that all rows have, those aside that have no columns; undefined where there are others. */
+  get onlyText(): (Layout & { readonly text: KeptText }) | undefined {
+    const [layout, ...others] = this.layouts.filter(({ schema }) => schema.columns.length > 0)
+    if (layout?.text === undefined || others.length > 0 || !isSameColumns(layout.schema, this.merged!)) return undefined
+    return this.layouts.length === 1 || layout.text.nulls.length > 0 ? (layout as Layout & { readonly text: KeptText }) : undefined
   }
 
   /** The writer for the rows of one batch, which appends a row. Throws `LayoutError` where its columns do not fit those before. */
   writer(batch: Batch): PutField {
-    const { id } = this.known.get(batch.schema)
-    const fields = batch.columns.map((column, i) => putField(column, batch.schema.columns[i]!.type))
+    const found = textOf(batch)
+    const layout = this.layoutOf(batch.schema, found?.text)
+    layout.quotes ||= found?.rows.quotes ?? false
+    const isTagged = (_: unknown, i: number): boolean => (found?.text.places[i] ?? -1) < 0
+    const tagged = batch.columns.map((column, i) => putField(column, batch.schema.columns[i]!.type)).filter(isTagged)
+    const fields = found === undefined ? tagged : [textWriter(found), ...tagged]
     return (out, row) => {
-      out.varint(id)
+      out.varint(layout.id)
       for (let i = 0; i < fields.length; i++) fields[i]!(out, row)
     }
   }
 
-  private add(schema: BatchSchema): Layout {
-    // A schema that was forgotten by the cache is still known here.
-    const same = this.layouts.find((layout) => isSameSchema(layout.schema, schema))
+  private layoutOf(schema: BatchSchema, text: KeptText | undefined): Layout {
+    const same = this.layouts.find((layout) => isSameSchema(layout.schema, schema) && isSameText(layout.text, text))
     if (same !== undefined) return same
-    const layout = { schema, id: this.layouts.length }
+    const layout = { id: this.layouts.length, schema, text, quotes: false }
     const next = this.merged === undefined ? schema : mergeSchemas(this.merged, schema)
     if (this.merged === undefined || !isSameSchema(this.merged, next)) this.merged = next
     this.layouts.push(layout)
@@ -97,7 +109,13 @@ export class RowForm {
   }
 }
 
-const mergeSchemas = (before: BatchSchema, next: BatchSchema): BatchSchema => {
+/** Whether names and types are the same. */
+const isSameColumns = (a: BatchSchema, b: BatchSchema): boolean =>
+  a.columns.length === b.columns.length &&
+  a.columns.every(({ name, type }, i) => name === b.columns[i]!.name && type === b.columns[i]!.type)
+
+/** The columns of both; throws `LayoutError` where their types cannot meet. */
+export const mergeSchemas = (before: BatchSchema, next: BatchSchema): BatchSchema => {
   const kept = before.columns.map((column): ColumnSchema => {
     const other = next.columns[columnIndex(next, column.name)]
     if (other === undefined) return { ...column, nullable: true }
@@ -113,7 +131,8 @@ const commonType = ({ name, type }: ColumnSchema, other: ColumnType): ColumnType
   return common
 }
 
-const putField = (column: Column, type: ColumnType): PutField => {
+/** Writes a field with its tag. */
+export const putField = (column: Column, type: ColumnType): PutField => {
   if (!(column instanceof TextColumn) || column.type !== type) return (out, row) => putValue(out, column.value(row))
   return column.rows.format === "csv" ? putCsv(column, column.rows) : putJson(column, column.rows)
 }
@@ -277,6 +296,15 @@ const readBytes = (reader: ByteReader, tag: number): Value => {
       throw new RangeError(`a kept row has a field with the unknown tag ${tag}`)
   }
 }
+
+/** Whether the tag is one of text. */
+export const isText = (tag: number): boolean => tag === Tag.text || tag >= Tag.shortText
+
+/** Whether the tag is one of a JSON token. */
+export const isToken = (tag: number): boolean => tag >= Tag.json && tag < Tag.json + 16
+
+/** The length of the text or token behind its tag. */
+export const lengthOf = (reader: ByteReader, tag: number): number => (tag >= Tag.shortText ? tag - Tag.shortText : reader.varint())
 
 /** Goes past the value behind a tag that is neither text nor a JSON token. */
 export const skipValue = (reader: ByteReader, tag: number): void => {

@@ -32,6 +32,8 @@ export class SpillFile {
   private readonly reading: ReadHandle
   private readonly writing: WriteHandle
   private size = 0
+  /** The last of the reads that were asked for: a handle takes one at a time. */
+  private lastRead: Promise<unknown> = Promise.resolve()
 
   private constructor(options: SpillOptions, reading: ReadHandle, writing: WriteHandle) {
     this.options = options
@@ -75,8 +77,16 @@ export class SpillFile {
     return { start, end: this.size }
   }
 
-  /** Fills `buffer` from its start with what stands at `place`, and gives how much there was. */
-  async read(buffer: Uint8Array, place: number): Promise<number> {
+  /** Fills `buffer` from its start with what stands at `place`, and gives how much there was. Reads come in turn. */
+  read(buffer: Uint8Array, place: number): Promise<number> {
+    const count = this.lastRead.then(() => this.fill(buffer, place))
+    this.lastRead = count.catch(() => {
+      // Whoever asked for it hears of the failure; it is none of the next one.
+    })
+    return count
+  }
+
+  private async fill(buffer: Uint8Array, place: number): Promise<number> {
     let filled = 0
     try {
       while (filled < buffer.length) {

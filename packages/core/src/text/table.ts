@@ -1,6 +1,8 @@
 /** Aligned tables for people. */
 import { cut, pad, padStart, textWidth, visible } from "./width.ts"
 
+export { cut, pad, textWidth, visible }
+
 export interface TableColumn {
   readonly title: string
   /** A second line under the title. */

@@ -1,0 +1,89 @@
+/**
+ * The rows of a `COPY … TO STDOUT`, taken from the socket before the client sees them: it would make an object and a buffer of each, for
+ * the
+ * garbage collector. All other messages go on to the client.
+ *
+ * Messages are a byte that says what they are, their length with itself in four bytes, and the rest:
+ * https://www.postgresql.org/docs/current/protocol-message-formats.html
+ */
+import type { PgConnection } from "./driver.ts"
+
+/** Takes the bytes of rows as they come. */
+export interface RowTaker {
+  /** A row of this many bytes begins. */
+  readonly beginRow: (length: number) => void
+  /** A part of it, which is used again afterwards. */
+  readonly addBytes: (bytes: Uint8Array, from: number, to: number) => void
+}
+
+const COPY_DATA = 0x64
+const HEADER_BYTES = 5
+
+type Listener = (data: Uint8Array) => void
+
+export class CopyRows {
+  private readonly stream: PgConnection["stream"]
+  private readonly taker: RowTaker
+  private readonly listeners: ReadonlyArray<Listener>
+  /** The beginning of a message that is not all there. */
+  private rest: Uint8Array = new Uint8Array(0)
+  /** Bytes of the row at hand that have not come. */
+  private missing = 0
+  private isOver = false
+
+  /** Nothing may be on its way: what comes next begins a message. */
+  constructor({ stream }: PgConnection, taker: RowTaker) {
+    this.stream = stream
+    this.taker = taker
+    this.listeners = stream.listeners("data")
+    stream.on("data", this.onData)
+    for (const listener of this.listeners) stream.removeListener("data", listener)
+  }
+
+  /** From now on the client sees all. */
+  end(): void {
+    if (this.isOver) return
+    this.isOver = true
+    for (const listener of this.listeners) this.stream.on("data", listener)
+    this.stream.removeListener("data", this.onData)
+  }
+
+  private readonly onData = (data: Uint8Array): void => {
+    const bytes = this.rest.length === 0 ? data : Buffer.concat([this.rest, data])
+    this.rest = bytes.subarray(this.take(bytes))
+    // What follows the end of the copy is the client's.
+    if (this.isOver && this.rest.length > 0) this.pass(this.rest)
+  }
+
+  /** Gives how many bytes are done with. */
+  private take(bytes: Uint8Array): number {
+    let at = 0
+    while (!this.isOver) {
+      if (this.missing > 0) {
+        const to = Math.min(bytes.length, at + this.missing)
+        this.taker.addBytes(bytes, at, to)
+        this.missing -= to - at
+        at = to
+        if (this.missing > 0) return at
+      }
+      if (at + HEADER_BYTES > bytes.length) return at
+      const length = ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) - 4
+      if (bytes[at] === COPY_DATA) {
+        this.taker.beginRow(length)
+        this.missing = length
+        at += HEADER_BYTES
+        continue
+      }
+      const end = at + HEADER_BYTES + length
+      if (end > bytes.length) return at
+      const message = bytes.subarray(at, end)
+      at = end
+      this.pass(message)
+    }
+    return at
+  }
+
+  private pass(message: Uint8Array): void {
+    for (const listener of this.listeners) listener(message)
+  }
+}

@@ -1,0 +1,102 @@
+/** Rows of CSV as `COPY` reads them. */
+import type { Batch } from "@deltaflow/core"
+
+const QUOTE = 34
+const LF = 10
+
+/** Which row of its source stands in which line of what was sent, as far as the server may still have something to say of it. */
+export class SentRows {
+  /** Sent in all. */
+  bytes = 0
+  private lines = 0
+  private readonly pieces: Array<Piece> = []
+
+  add(batch: Batch, bytes: Uint8Array): void {
+    const lines = linesOf(bytes)
+    const { firstRow, length } = batch
+    const isWhole = length > 0 && batch.physicalRow(length - 1) - batch.physicalRow(0) === length - 1
+    this.pieces.push({
+      line: this.lines,
+      lines,
+      end: this.bytes + bytes.length,
+      // Only where a text has lines of its own must they be looked for.
+      bytes: lines === length ? undefined : bytes,
+      first: firstRow + (length > 0 ? batch.physicalRow(0) : 0),
+      rows: isWhole ? undefined : Int32Array.from({ length }, (_, i) => firstRow + batch.physicalRow(i)),
+    })
+    this.lines += lines
+    this.bytes += bytes.length
+    while (this.pieces[0]!.end < this.bytes - ON_THE_WAY) this.pieces.shift()
+  }
+
+  /** The number of the row, of which the server names a line. It counts from 1, and those within quotes too. */
+  rowAt(line: number): number {
+    const piece = this.pieces.findLast((one) => one.line < line) ?? this.pieces[0]!
+    const within = Math.min(line - piece.line, piece.lines)
+    const index = piece.bytes === undefined ? within - 1 : rowAtLine(piece.bytes, within)
+    return piece.rows === undefined ? piece.first + index : piece.rows[Math.min(index, piece.rows.length - 1)]!
+  }
+}
+
+interface Piece {
+  /** Lines before it, and its own. */
+  readonly line: number
+  readonly lines: number
+  /** Bytes sent up to its end. */
+  readonly end: number
+  readonly bytes: Uint8Array | undefined
+  readonly first: number
+  /** Undefined where they follow each other. */
+  readonly rows: Int32Array | undefined
+}
+
+/** Bytes that may be between this process and the server's reading of them. */
+const ON_THE_WAY = 16 * 1024 * 1024
+
+const linesOf = (bytes: Uint8Array): number => {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let lines = 0
+  for (let at = text.indexOf(LF); at >= 0; at = text.indexOf(LF, at + 1)) lines++
+  return lines
+}
+
+const rowAtLine = (bytes: Uint8Array, line: number): number => {
+  let row = 0
+  let seen = 1
+  let isQuoted = false
+  for (let at = 0; at < bytes.length && seen < line; at++) {
+    const byte = bytes[at]
+    // A doubled quote goes out and in again.
+    if (byte === QUOTE) isQuoted = !isQuoted
+    else if (byte === LF) {
+      seen++
+      if (!isQuoted) row++
+    }
+  }
+  return row
+}
+
+const END_MARK = Buffer.from("\\.\n")
+
+/**
+ * Servers before version 18 take a line with `\.` alone for the end of all rows, which can only be the row of a single column. In quotes it
+ * is a text.
+ */
+export const quoteEndMark = (bytes: Uint8Array, columns: number): Uint8Array => {
+  if (columns > 1) return bytes
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (!text.includes(END_MARK)) return bytes
+  const parts: Array<Uint8Array> = []
+  let from = 0
+  let isQuoted = false
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === QUOTE) isQuoted = !isQuoted
+    const isStart = !isQuoted && (at === 0 || text[at - 1] === LF)
+    if (!isStart || !text.subarray(at, at + END_MARK.length).equals(END_MARK)) continue
+    parts.push(text.subarray(from, at), QUOTED_MARK)
+    from = at + END_MARK.length
+  }
+  return Buffer.concat([...parts, text.subarray(from)])
+}
+
+const QUOTED_MARK = Buffer.from('"\\."\n')

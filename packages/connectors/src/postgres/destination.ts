@@ -1,0 +1,117 @@
+import { type Checkpoint, type Destination, DestinationError, type Load, type PluginContext } from "@deltaflow/core"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { PgHost } from "./driver.ts"
+import { writeFailure } from "./failures.ts"
+import { CHECKPOINTS, PostgresLoad } from "./load.ts"
+import { type ConnectionConfig, connectionFields } from "./options.ts"
+import { quoteTable } from "./quote.ts"
+import { Session } from "./session.ts"
+
+const tableFields = {
+  schema: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "The schema of the table. Default: public." })),
+  table: Schema.NonEmptyString.annotate({ description: "The table to write." }),
+  create: Schema.optionalKey(
+    Schema.Boolean.annotate({ description: "Whether to make the table from the rows' columns where it is not there. Default: true." }),
+  ),
+}
+
+export const PostgresDestinationConfig = Schema.Struct({ ...connectionFields, ...tableFields })
+
+const { connection: _, ...otherFields } = connectionFields
+const HostedConfig = Schema.Struct({ ...otherFields, ...tableFields })
+
+type Config = ConnectionConfig & { readonly schema?: string; readonly table: string; readonly create?: boolean }
+
+const makeDestination = <C extends Config>(config: Destination<C>["config"], host: PgHost | undefined): Destination<C> => {
+  const openSession = (context: PluginContext & { readonly config: C }) =>
+    Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () => Session.open({ config: context.config, context, host, Failure: DestinationError }),
+        catch: (cause) => writeFailure({ name: context.name, server: undefined }, cause),
+      }),
+      (session) => Effect.promise(() => closeSession(session, context)),
+    )
+  return {
+    kind: "destination",
+    type: "postgres",
+    summary: "A table of PostgreSQL",
+    config,
+    delivery: "transactional",
+    writeModes: ["append", "replace", "upsert", "merge", "scd2"],
+    takesChanges: true,
+    checkpoint: (context) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const session = yield* openSession(context)
+          return yield* Effect.tryPromise({
+            try: () => readCheckpoint(session, context),
+            catch: (cause) => writeFailure(session.place(context.name, tableOf(context.config)), cause),
+          })
+        }),
+      ),
+    open: (request) =>
+      Effect.gen(function* () {
+        const session = yield* openSession(request)
+        const load = new PostgresLoad(session, request)
+        const attempt = <A>(run: () => Promise<A>) =>
+          Effect.tryPromise({ try: run, catch: (cause) => writeFailure(session.place(request.name, tableOf(request.config)), cause) })
+        yield* attempt(() => load.open())
+        return {
+          label: request.config.table,
+          commitsEarly: request.writeMode !== "replace" && request.changes?.absence !== true,
+          releases: true,
+          write: (batch) => attempt(() => load.write(batch)),
+          commit: (checkpoint, final, rows = { areAll: false }) => attempt(() => load.commit(checkpoint, final, rows)),
+        } satisfies Load
+      }),
+  }
+}
+
+/**
+ * A table of PostgreSQL, by the package `pg`.
+ *
+ * Delivery: exactly once; rows and checkpoint commit in one transaction, in the table `_deltaflow_checkpoints` of the same schema. Order:
+ * as
+ * they come. Readers see the old rows until the commit, in every mode. Deletes: not seen.
+ */
+export const postgresDestination: Destination<typeof PostgresDestinationConfig.Type> = makeDestination(
+  Schema.toStandardSchemaV1(PostgresDestinationConfig),
+  undefined,
+)
+
+/** The same over a pool or a client of the host's, which is never closed: definitions then name no `connection`. */
+export const postgresDestinationOver = (host: PgHost): Destination<typeof HostedConfig.Type> =>
+  makeDestination(Schema.toStandardSchemaV1(HostedConfig), host)
+
+const tableOf = ({ schema = "public", table }: Config): string => `${schema}.${table}`
+
+/** What cannot be cleaned up is told and left: the run has ended by now, one way or the other. */
+const closeSession = async (session: Session, { name, log }: PluginContext): Promise<void> => {
+  const problem = await session.close()
+  if (problem !== undefined) log.warn(writeFailure(session.place(name), problem).message)
+}
+
+const readCheckpoint = async (
+  session: Session,
+  { config, pipeline, name }: PluginContext & { readonly config: Config },
+): Promise<Checkpoint | undefined> => {
+  const schema = config.schema ?? "public"
+  const [known] = await session.query(
+    "SELECT 1 FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = $2",
+    [schema, CHECKPOINTS],
+  )
+  if (known === undefined) return undefined
+  const [row] = await session.query(
+    `SELECT run_id, cursors, epoch, batch_id FROM ${quoteTable(schema, CHECKPOINTS)} WHERE pipeline = $1 AND destination = $2`,
+    [pipeline, name],
+  )
+  if (row === undefined) return undefined
+  return {
+    pipeline,
+    runId: row["run_id"]!,
+    cursors: JSON.parse(row["cursors"]!) as Record<string, string>,
+    epoch: Number(row["epoch"]),
+    batchId: Number(row["batch_id"]),
+  }
+}

@@ -1,0 +1,2 @@
+export { postgresDestination, PostgresDestinationConfig, postgresDestinationOver } from "./destination.ts"
+export { postgresSource, PostgresSourceConfig, postgresSourceOver } from "./source.ts"
