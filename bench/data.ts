@@ -6,10 +6,12 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
+import { inputColumns } from "./columns.ts"
+import { type Answer, answers, collectors, money } from "./answers.ts"
 import { Digest, type DigestValue } from "./digest.ts"
 
 /** Raised whenever a row or an answer changes, so that files of another version are made again. */
-const version = 1
+const version = 2
 
 export interface Order {
   readonly id: number
@@ -25,22 +27,6 @@ export interface Order {
   readonly note: string
 }
 
-export const inputColumns = [
-  "id",
-  "customer_id",
-  "first_name",
-  "last_name",
-  "email",
-  "status",
-  "amount",
-  "currency",
-  "country",
-  "created_at",
-  "note",
-] as const
-
-export const addedColumns = ["full_name", "year", "amount_cents"] as const
-
 export interface DataSet {
   readonly version: number
   readonly rows: number
@@ -48,10 +34,7 @@ export interface DataSet {
   readonly ndjson: string
   readonly csvBytes: number
   readonly ndjsonBytes: number
-  /** Rows that pass the filter, with the added columns. */
-  readonly enriched: DigestValue
-  /** Rows that pass the filter, with the input columns alone. */
-  readonly filtered: DigestValue
+  readonly answers: Readonly<Record<Answer, DigestValue>>
 }
 
 /** Gives the data set of that size, and makes it first where the folder does not hold it. */
@@ -63,7 +46,7 @@ export function dataSet(folder: string, rows: number): DataSet {
   if (known !== undefined) return known
   mkdirSync(folder, { recursive: true })
   rmSync(manifest, { force: true })
-  const answers = writeFiles(csv, ndjson, rows)
+  const digests = writeFiles(csv, ndjson, rows)
   const set: DataSet = {
     version,
     rows,
@@ -71,7 +54,7 @@ export function dataSet(folder: string, rows: number): DataSet {
     ndjson,
     csvBytes: statSync(csv).size,
     ndjsonBytes: statSync(ndjson).size,
-    ...answers,
+    answers: digests,
   }
   // The manifest comes last and whole: without it the files are made again.
   writeFileSync(`${manifest}.part`, JSON.stringify(set, undefined, 2))
@@ -87,22 +70,23 @@ function existing(manifest: string, csv: string, ndjson: string): DataSet | unde
   return whole ? { ...set, csv, ndjson } : undefined
 }
 
-function writeFiles(csvPath: string, ndjsonPath: string, rows: number): Pick<DataSet, "enriched" | "filtered"> {
+function writeFiles(csvPath: string, ndjsonPath: string, rows: number): DataSet["answers"] {
   const csv = new TextFile(csvPath)
   const ndjson = new TextFile(ndjsonPath)
-  const enriched = new Digest()
-  const filtered = new Digest()
+  const sums = answers.map((answer) => ({ answer, collector: collectors[answer](), digest: new Digest() }))
   csv.write(`${inputColumns.join(",")}\n`)
   for (const order of orders(rows)) {
     csv.write(csvLine(order))
     ndjson.write(ndjsonLine(order))
-    if (!isWanted(order)) continue
-    enriched.add(enrichedValues(order))
-    filtered.add(filteredValues(order))
+    for (const { collector, digest } of sums) {
+      const values = collector.take(order)
+      if (values !== undefined) digest.add(values)
+    }
   }
   csv.close()
   ndjson.close()
-  return { enriched: enriched.value(), filtered: filtered.value() }
+  for (const { collector, digest } of sums) for (const values of collector.rest()) digest.add(values)
+  return Object.fromEntries(sums.map(({ answer, digest }) => [answer, digest.value()])) as Record<Answer, DigestValue>
 }
 
 class TextFile {
@@ -129,33 +113,9 @@ class TextFile {
   }
 }
 
-/** The filter of the jobs: `status = 'paid' AND amount > 50`. */
-export const isWanted = (order: Order): boolean => order.status === "paid" && order.amountCents > 5000
-
-export const filteredValues = (order: Order): Array<string> => [
-  String(order.id),
-  String(order.customerId),
-  order.firstName,
-  order.lastName,
-  order.email,
-  order.status,
-  amountText(order),
-  order.currency,
-  order.country,
-  order.createdAt,
-  order.note,
-]
-
-export const enrichedValues = (order: Order): Array<string> => [
-  ...filteredValues(order),
-  `${order.firstName} ${order.lastName}`,
-  order.createdAt.slice(0, 4),
-  String(order.amountCents),
-]
-
 export function csvLine(order: Order): string {
   return (
-    `${order.id},${order.customerId},${order.firstName},${order.lastName},${order.email},${order.status},${amountText(order)},` +
+    `${order.id},${order.customerId},${order.firstName},${order.lastName},${order.email},${order.status},${money(order.amountCents)},` +
     `${order.currency},${order.country},${order.createdAt},${quoted(order.note)}\n`
   )
 }
@@ -163,17 +123,12 @@ export function csvLine(order: Order): string {
 export function ndjsonLine(order: Order): string {
   return (
     `{"id":${order.id},"customer_id":${order.customerId},"first_name":"${order.firstName}","last_name":"${order.lastName}",` +
-    `"email":"${order.email}","status":"${order.status}","amount":${amountText(order)},"currency":"${order.currency}",` +
+    `"email":"${order.email}","status":"${order.status}","amount":${money(order.amountCents)},"currency":"${order.currency}",` +
     `"country":"${order.country}","created_at":"${order.createdAt}","note":${JSON.stringify(order.note)}}\n`
   )
 }
 
 const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
-
-function amountText({ amountCents }: Order): string {
-  const cents = amountCents % 100
-  return `${(amountCents - cents) / 100}.${cents < 10 ? "0" : ""}${cents}`
-}
 
 /** The rows, in order. */
 export function* orders(rows: number): Generator<Order> {

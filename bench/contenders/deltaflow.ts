@@ -4,7 +4,7 @@ import { createEngine } from "@deltaflow/core"
 import { csvDestination, csvSource } from "@deltaflow/connectors/csv"
 import { ndjsonDestination, ndjsonSource } from "@deltaflow/connectors/ndjson"
 import { contender, type Task } from "./contender.ts"
-import { filter, map } from "./steps.ts"
+import { filter, group, latest, map, tenSteps } from "./steps.ts"
 
 const rowFunction = {
   type: "custom",
@@ -13,8 +13,10 @@ const rowFunction = {
 } as const
 
 const pipelines = {
-  j1: { source: "csv", transforms: [filter, map], destination: "ndjson" },
+  j1: { source: "csv", transforms: process.env.BENCH_STEPS === "ten" ? tenSteps : [filter, map], destination: "ndjson" },
   "j1-opaque": { source: "csv", transforms: [rowFunction], destination: "ndjson" },
+  j2: { source: "csv", transforms: [filter, group], destination: "ndjson" },
+  j3: { source: "csv", transforms: [latest], destination: "ndjson" },
   j4: { source: "ndjson", transforms: [filter], destination: "csv" },
 } as const
 
@@ -36,4 +38,4 @@ async function run({ job, input, output, threads }: Task): Promise<void> {
   )
 }
 
-await contender({ j1: run, "j1-opaque": run, j4: run })
+await contender({ j1: run, "j1-opaque": run, j2: run, j3: run, j4: run })

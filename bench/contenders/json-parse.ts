@@ -1,6 +1,6 @@
 /** J4 as a loop over lines with `JSON.parse`, streamed. */
 import { createReadStream } from "node:fs"
-import { inputColumns } from "../data.ts"
+import { inputColumns } from "../columns.ts"
 import { contender, type Task } from "./contender.ts"
 import { TextWriter } from "./order.ts"
 

@@ -19,7 +19,7 @@ import type * as Expressions from "../../packages/core/src/expression/load.ts"
 import type { ColumnSchema } from "../../packages/core/src/model/ColumnType.ts"
 import type * as Segment from "../../packages/core/src/transform/Segment.ts"
 import type { CompiledSteps, RowStep } from "../../packages/core/src/transform/Step.ts"
-import { inputColumns } from "../data.ts"
+import { inputColumns } from "../columns.ts"
 import { contender, type Task } from "./contender.ts"
 import { filter, map } from "./steps.ts"
 

@@ -19,7 +19,7 @@ interface Point {
 
 export async function measureGrowth(options: Options, entries: ReadonlyArray<Entry>): Promise<ReadonlyArray<Budget> | string> {
   const own = entries.filter(({ contender, problem }) => contender.id === "deltaflow" && problem === undefined)
-  if (own.length === 0) return "no job ran with Deltaflow; choose j1, j1-opaque or j4 as well"
+  if (own.length === 0) return "no job ran with Deltaflow; choose one that it runs, such as j1, as well"
   const sizes = [options.rows / 10, options.rows, ...(options.growthLarge ? [options.rows * 10] : [])].map(Math.ceil)
   const budgets: Array<Budget> = []
   for (const entry of own) budgets.push(...judged(entry, await pointsOf(entry, sizes, options.folder)))

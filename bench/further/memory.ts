@@ -14,7 +14,7 @@ const smallNursery = "--max-semi-space-size=4"
 
 export async function measureMemory({ folder, rows }: Options, entries: ReadonlyArray<Entry>): Promise<ReadonlyArray<Budget> | string> {
   const own = entries.filter(({ contender, problem }) => contender.id.startsWith("deltaflow") && problem === undefined)
-  if (own.length === 0) return "no job ran with Deltaflow; choose j1, j1-opaque or j4 as well"
+  if (own.length === 0) return "no job ran with Deltaflow; choose one that it runs, such as j1, as well"
   const budgets: Array<Budget> = []
   for (const entry of own) {
     if (entry.runs.length === 0) await run(entry, dataSet(folder, rows), folder)

@@ -50,11 +50,12 @@ const own = (
   threads: number,
   version: () => Presence,
   flags?: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {},
 ): Contender => ({
   id,
   name,
   exact: true,
-  command: node(script, threads, {}, flags),
+  command: node(script, threads, env, flags),
   version,
 })
 
@@ -81,6 +82,7 @@ const handWritten = (): Presence => ({ installed: "" })
 export const contenders: ReadonlyArray<Contender> = [
   own("deltaflow", "Deltaflow", "deltaflow", 1, productVersion),
   own("deltaflow-2", "Deltaflow, 2 workers", "deltaflow", 2, productVersion),
+  own("deltaflow-ten", "Deltaflow, the same in ten steps", "deltaflow", 1, productVersion, [], { BENCH_STEPS: "ten" }),
   // It needs parts of the core that the built package does not show, so it takes the sources, whose code is the same.
   own("loop", "Deltaflow's parts without the engine", "loop", 1, productVersion, ["--conditions=source"]),
   own("limit", "byte loop by hand", "limit", 1, handWritten),

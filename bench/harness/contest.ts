@@ -50,7 +50,7 @@ export async function enter(job: Job, set: DataSet, contender: Contender, folder
   try {
     await measure(contender.command({ job: job.id, input: set[job.input], output }))
     const order = check(output, set, job.answer, contender.exact)
-    say(`${job.id}: ${contender.name}: ${set[job.answer].rows} rows, ${order}`)
+    say(`${job.id}: ${contender.name}: ${set.answers[job.answer].rows} rows, ${order}`)
     return { ...entry, orderKept: order === "in order" }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

@@ -1,11 +1,13 @@
 /** The jobs, and which contests each of them is for. The figures to reach are ratios of wall time, the median of the pairs. */
-import type { Answer } from "./check.ts"
+import type { Answer } from "../answers.ts"
 
 export interface Contest {
   readonly a: string
   readonly b: string
   /** Must be met. */
   readonly held?: number
+  /** The ratio of the peaks of memory that must be met too. */
+  readonly heldMemory?: number
   /** Past what was shown to be possible: the distance is the result. */
   readonly stretch?: number
 }
@@ -33,6 +35,7 @@ export const jobs: ReadonlyArray<Job> = [
       { a: "deltaflow-2", b: "polars", stretch: 1.5 },
       { a: "deltaflow", b: "limit", stretch: 1.5 },
       { a: "deltaflow", b: "loop", stretch: 1.05 },
+      { a: "deltaflow-ten", b: "deltaflow", held: 1.3 },
       { a: "deltaflow-2", b: "deltaflow" },
       { a: "deltaflow", b: "papaparse" },
       { a: "deltaflow", b: "csv-parse" },
@@ -54,6 +57,40 @@ export const jobs: ReadonlyArray<Job> = [
       { a: "deltaflow-2", b: "deltaflow" },
       { a: "deltaflow", b: "papaparse" },
       { a: "deltaflow", b: "csv-parse" },
+    ],
+  },
+  {
+    id: "j2",
+    title: "CSV, filter, group by two columns, NDJSON",
+    input: "csv",
+    answer: "grouped",
+    contests: [
+      { a: "deltaflow", b: "duckdb-2", held: 2 },
+      { a: "deltaflow-2", b: "duckdb-2", stretch: 1 },
+      { a: "deltaflow", b: "duckdb-1" },
+      { a: "deltaflow", b: "polars" },
+      { a: "deltaflow", b: "udsv" },
+      { a: "deltaflow", b: "limit" },
+      { a: "deltaflow-2", b: "deltaflow" },
+      { a: "limit", b: "duckdb-2" },
+      { a: "limit", b: "polars" },
+    ],
+  },
+  {
+    id: "j3",
+    title: "CSV, the latest row of each customer, NDJSON",
+    input: "csv",
+    answer: "latest",
+    contests: [
+      { a: "deltaflow", b: "duckdb-2", held: 2, heldMemory: 0.5, stretch: 1.3 },
+      { a: "deltaflow-2", b: "duckdb-2" },
+      { a: "deltaflow", b: "duckdb-1" },
+      { a: "deltaflow", b: "polars" },
+      { a: "deltaflow", b: "udsv" },
+      { a: "deltaflow", b: "limit" },
+      { a: "deltaflow-2", b: "deltaflow" },
+      { a: "limit", b: "duckdb-2" },
+      { a: "limit", b: "polars" },
     ],
   },
   {

@@ -25,6 +25,8 @@ export interface Usage {
   /** Not a number where the system does not tell. */
   readonly cpuSeconds: number
   readonly peakMegabytes: number
+  /** What was written to disk beside the output, where the contender tells. */
+  readonly spilledMegabytes?: number | undefined
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -67,11 +69,11 @@ function timed(command: Command): Pick<Command, "file" | "args"> {
 /** Where `/usr/bin/time` puts its figures. */
 const lastLine = (errors: string): string => (canTime ? errors.trimEnd().split("\n").at(-1)! : "")
 
-function figures(report: string): Pick<Usage, "cpuSeconds" | "peakMegabytes"> {
+function figures(report: string): Omit<Usage, "wallSeconds"> {
   if (report === "") return { cpuSeconds: Number.NaN, peakMegabytes: Number.NaN }
   const found = JSON.parse(report) as Record<string, number>
   return found.user === undefined
-    ? { cpuSeconds: found.cpuSeconds!, peakMegabytes: found.peakMegabytes! }
+    ? { cpuSeconds: found.cpuSeconds!, peakMegabytes: found.peakMegabytes!, spilledMegabytes: found.spilledMegabytes }
     : { cpuSeconds: found.user + found.system!, peakMegabytes: found.kilobytes! / 1024 }
 }
 

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util"
 import { fileURLToPath } from "node:url"
+import { databaseJobs } from "../further/postgres.ts"
 import { contenders } from "./contenders.ts"
 import { jobs } from "./jobs.ts"
 
@@ -10,11 +11,12 @@ export interface Options {
   /** Contenders to keep; all when empty. */
   readonly only: ReadonlyArray<string>
   readonly growthLarge: boolean
+  readonly sortLarge: boolean
   readonly folder: string
   readonly write: boolean
 }
 
-const further = ["start", "plugin", "memory", "growth"]
+const further = [...databaseJobs, "expressions", "start", "plugin", "memory", "growth", "sort"]
 const known = [...jobs.map(({ id }) => id), ...further]
 
 const everything = { jobs: known.join(), rows: "2000000", only: "" }
@@ -26,6 +28,7 @@ export const usage = `pnpm bench [options]
   --pairs N        pairs of runs in each contest; default 5
   --only LIST      keep the contests between these contenders
   --growth-large   growth up to 20,000,000 rows; needs 8 GB of disk
+  --sort-large     sort 20,000,000 rows too; needs 15 GB of disk
   --folder PATH    where inputs and outputs lie; default bench/.data
   --write          write RESULTS.md; the default when nothing is left out
 
@@ -41,6 +44,7 @@ export function optionsOf(args: ReadonlyArray<string>): Options | undefined {
       pairs: { type: "string", default: "5" },
       only: { type: "string", default: everything.only },
       "growth-large": { type: "boolean", default: false },
+      "sort-large": { type: "boolean", default: false },
       folder: { type: "string", default: fileURLToPath(new URL("../.data", import.meta.url)) },
       write: { type: "boolean" },
       help: { type: "boolean", default: false },
@@ -57,6 +61,7 @@ export function optionsOf(args: ReadonlyArray<string>): Options | undefined {
       contenders.map(({ id }) => id),
     ),
     growthLarge: values["growth-large"],
+    sortLarge: values["sort-large"],
     folder: values.folder,
     // A page of some jobs or of few rows is not to take the place of the whole one.
     write: values.write ?? (values.jobs === everything.jobs && values.rows === everything.rows && values.only === everything.only),

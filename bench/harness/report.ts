@@ -1,6 +1,9 @@
 /** Turns what was measured into one Markdown page, which is also what the terminal shows. */
 import { availableParallelism } from "node:os"
 import type { DataSet } from "../data.ts"
+import type { ExpressionFigures } from "../further/expressions.ts"
+import type { DatabaseContest } from "../further/postgres.ts"
+import { type SortFigures, sortLimit } from "../further/sort.ts"
 import { contenderOf } from "./contenders.ts"
 import type { Entry, Outcome } from "./contest.ts"
 import { ratios, spread, type Spread } from "./statistics.ts"
@@ -18,12 +21,15 @@ export interface Findings {
   readonly set: DataSet
   readonly entries: ReadonlyArray<Entry>
   readonly outcomes: ReadonlyArray<Outcome>
+  readonly expressions: ReadonlyArray<ExpressionFigures>
+  readonly sorts: ReadonlyArray<SortFigures>
+  readonly databases: ReadonlyArray<DatabaseContest>
   readonly budgets: ReadonlyArray<Budget>
   readonly notRun: ReadonlyArray<string>
   readonly failed: ReadonlyArray<string>
 }
 
-export function page({ set, entries, outcomes, budgets, notRun, failed }: Findings): string {
+export function page({ set, entries, outcomes, expressions, sorts, databases, budgets, notRun, failed }: Findings): string {
   const inputs = `${grouped(set.rows)} rows: CSV of ${megabytes(set.csvBytes)}, NDJSON of ${megabytes(set.ndjsonBytes)}`
   const machine = `${availableParallelism()} CPUs, Node ${process.versions.node}`
   return [
@@ -36,7 +42,22 @@ Below 1, A is faster or needs less.`,
       ["job", "A", "against B", "wall A/B", "CPU A/B", "memory A/B", "pairs", "held", "stretch", "verdict"],
       outcomes.map(contestRow),
     ),
+    databaseSection(databases),
     section("Budgets", ["what", "measured", "held", "stretch", "verdict"], budgets.map(budgetRow)),
+    section(
+      "Expressions over columns, against the same loop by hand",
+      ["type and what", "expression", "ns a row", "by hand", "ratio", "held", "verdict"],
+      expressions.map(({ name, expression, perRow, byHand, ratio, held, met }) => [
+        name,
+        `\`${expression.replaceAll("|", "\\|")}\``,
+        perRow,
+        byHand,
+        ratio,
+        held,
+        met,
+      ]),
+    ),
+    sortSection(sorts),
     section(
       "Single contenders, for orientation",
       ["job", "contender", "wall s", "CPU s", "peak MB", "runs", "version"],
@@ -50,34 +71,96 @@ Below 1, A is faster or needs less.`,
     .concat("\n")
 }
 
+const databaseTitle = "With PostgreSQL, fsync on"
+
+const databaseSection = (contests: ReadonlyArray<DatabaseContest>): string =>
+  section(
+    databaseTitle,
+    ["job", "A", "against B", "wall A/B", "seconds A / B", "pairs", "held", "stretch", "verdict", "A's memory (≤ 150 MB)"],
+    contests.map(({ job, a, b, wall, seconds, pairs, held, stretch, met, memory }) => [
+      job,
+      a,
+      b,
+      range(wall),
+      seconds,
+      String(pairs),
+      limit(held),
+      limit(stretch),
+      met,
+      memory,
+    ]),
+  )
+
+const sortTitle = `A sort within ${sortLimit} MB`
+
+/** CSV to CSV, by time and number. */
+const sortSection = (sorts: ReadonlyArray<SortFigures>): string =>
+  section(
+    sortTitle,
+    [
+      "rows",
+      "contender",
+      "limit MB",
+      "wall s",
+      "CPU s",
+      "peak MB",
+      "spilled MB",
+      "Deltaflow's wall",
+      "and CPU, against it",
+      "runs",
+      "result",
+    ],
+    sorts.map(({ rows, name, limit: megabytesHeld, usages, wall, cpu, result }) => [
+      grouped(rows),
+      name,
+      String(megabytesHeld),
+      usages.length === 0 ? "" : range(spread(usages.map((one) => one.wallSeconds))),
+      usages.length === 0 ? "" : range(spread(usages.map((one) => one.cpuSeconds))),
+      usages.length === 0 ? "" : spread(usages.map((one) => one.peakMegabytes)).most.toFixed(0),
+      usages.length === 0 ? "" : spread(usages.map((one) => one.spilledMegabytes ?? 0)).median.toFixed(0),
+      wall === undefined ? "" : `${range(wall)} ×`,
+      cpu === undefined ? "" : `${range(cpu)} ×`,
+      String(usages.length),
+      result,
+    ]),
+  )
+
+/** The page with another section about sorts, which takes longer than all else. */
+export const withSorts = (before: string, sorts: ReadonlyArray<SortFigures>): string => withSection(before, sortTitle, sortSection(sorts))
+
+/** The page with another section about PostgreSQL. */
+export const withDatabases = (before: string, contests: ReadonlyArray<DatabaseContest>): string =>
+  withSection(before, databaseTitle, databaseSection(contests))
+
+const withSection = (before: string, title: string, section_: string): string => {
+  const text = `${section_}\n`
+  const from = before.indexOf(`## ${title}`)
+  if (from < 0) return `${before}\n${text}`
+  const to = before.indexOf("\n## ", from)
+  return before.slice(0, from) + text + (to < 0 ? "" : before.slice(to))
+}
+
 const isRun = ({ runs }: Entry): boolean => runs.length > 0
 
 function contestRow({ job, contest, a, b }: Outcome): Array<string> {
-  const wall = ratios(
-    a.map((one) => one.wallSeconds),
-    b.map((one) => one.wallSeconds),
-  )
+  const [wall, cpu, memory] = (["wallSeconds", "cpuSeconds", "peakMegabytes"] as const).map((figure) =>
+    ratios(
+      a.map((one) => one[figure]),
+      b.map((one) => one[figure]),
+    ),
+  ) as [Spread, Spread, Spread]
+  const { held, heldMemory, stretch } = contest
   return [
     job.id,
     contenderOf(contest.a).name,
     contenderOf(contest.b).name,
     range(wall),
-    range(
-      ratios(
-        a.map((one) => one.cpuSeconds),
-        b.map((one) => one.cpuSeconds),
-      ),
-    ),
-    range(
-      ratios(
-        a.map((one) => one.peakMegabytes),
-        b.map((one) => one.peakMegabytes),
-      ),
-    ),
+    range(cpu),
+    range(memory),
     String(a.length),
-    limit(contest.held),
-    limit(contest.stretch),
-    verdict(wall.median, contest.held, contest.stretch),
+    heldMemory === undefined ? limit(held) : `${limit(held)}, memory ${limit(heldMemory)}`,
+    limit(stretch),
+    verdict(wall.median, held, stretch) + (heldMemory === undefined ? "" : `; memory ${verdict(memory.median, heldMemory, undefined)}`),
   ]
 }
 

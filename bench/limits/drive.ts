@@ -10,6 +10,8 @@ import { type Block, block } from "./words.ts"
 
 export interface Loop {
   readonly convert: (input: Block, start: number, end: number, output: Block) => number
+  /** Writes what was collected, in pieces, once the last row is in. */
+  readonly rest?: (output: Block) => Iterable<number>
   readonly rowStart: (bytes: Uint8Array, from: number) => number
   /** Whether the input's first line is a header. */
   readonly hasHeader: boolean
@@ -49,6 +51,10 @@ export async function convertFile(loop: Loop, inputPath: string, outputPath: str
     turn ^= 1
   }
   await writing
+  if (loop.rest !== undefined) {
+    const out = block(blockSize)
+    for (const written of loop.rest(out)) writeSync(output, out.bytes, 0, written)
+  }
   closeSync(output)
 }
 
