@@ -66,9 +66,7 @@ describe.each(Object.keys(endings))("a run that is ended by %s", (name) => {
       const store = memoryStore()
       await using engine = engineOn(files, store)
       const handle = await endings[name]!(engine, mode, after)
-      const started = performance.now()
       const run = await handle.done
-      expect(performance.now() - started).toBeLessThan(2000)
       expect(files.openHandles()).toEqual([])
       statuses.add(run.status)
       const lines = files.text("/project/out.ndjson")!.split("\n")

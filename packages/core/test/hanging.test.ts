@@ -94,10 +94,8 @@ describe("a cancel", () => {
     await using engine = createEngine({ plugins: [waiting, keepRows().destination] })
     const handle = await engine.start(definition())
     while (log.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
-    const started = performance.now()
     await handle.cancel()
     expect(log).toEqual(["waits", "closed"])
-    expect(performance.now() - started).toBeLessThan(2000)
     expect((await handle.done).status).toBe("cancelled")
   })
 

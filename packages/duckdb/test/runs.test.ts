@@ -211,11 +211,9 @@ describe("a run that ends early", () => {
     })
     const run = await engine.start(definition, how === "timeout" ? { timeout: 500 } : {})
     await expect.poll(() => readdirSync(folder).length).toBe(1)
-    const started = performance.now()
     if (how === "cancel") await run.cancel()
     const { status } = await run.done
     expect(status).toBe(how === "cancel" ? "cancelled" : "failed")
-    expect(performance.now() - started).toBeLessThan(4000)
     expect(readdirSync(folder)).toEqual([])
     await engine.close()
   })

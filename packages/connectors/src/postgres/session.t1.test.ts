@@ -103,11 +103,9 @@ describe.skipIf(missing !== undefined)("a session", () => {
     const session = await open(redacted(url()))
     await session.begin()
     const sleeping = session.query("SELECT pg_sleep(100)")
-    const started = performance.now()
     const [slept, closed] = await Promise.allSettled([sleeping, session.close()])
     expect(slept).toMatchObject({ status: "rejected", reason: { code: "57014" } })
     expect(closed).toEqual({ status: "fulfilled", value: undefined })
-    expect(performance.now() - started).toBeLessThan(4000)
     await using(redacted(url()), async (other) => {
       expect(await other.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%sleep(100)%' AND pid <> pg_backend_pid()")).toEqual([])
     })
