@@ -31,7 +31,7 @@ test(
     const count = (GIGABYTES * 1e9) / ROW_BYTES
     await writeRows(path.join(root, "small.csv"), 1000)
     await writeRows(path.join(root, "large.csv"), count)
-    const script = path.join(import.meta.dirname, "slowSink.ts")
+    const script = path.join(import.meta.dirname, "slowDestination.ts")
     // The nursery that V8 lets grow beside its heap says how much garbage there was, not what the run holds.
     const flags = ["--max-old-space-size=256", "--max-semi-space-size=4", "--conditions=source", "--disable-warning=ExperimentalWarning"]
     const child = spawn(process.execPath, [...flags, script, root, "small.csv", "large.csv", String(ROW_BYTES)], {
