@@ -5,6 +5,7 @@ import {
   type Checkpoint,
   type ColumnSchema,
   DestinationError,
+  mayCommit,
   isSameSchema,
   type LoadRequest,
   ValueError,
@@ -37,6 +38,8 @@ export class DuckdbLoad {
   private readonly connection: DuckDBConnection
   private readonly request: LoadRequest<{ readonly table: string }>
   private waiting: Array<Waiting> = []
+  /** What this load has committed last. */
+  private known: Checkpoint | undefined
   private made = 0
   private isReplaced = false
 
@@ -101,6 +104,7 @@ export class DuckdbLoad {
       for (const waiting of this.waiting) await this.take(waiting)
       await this.saveCheckpoint(checkpoint)
       await connection.run("COMMIT")
+      this.known = checkpoint
     } catch (cause) {
       await this.rollback()
       throw cause
@@ -208,20 +212,28 @@ export class DuckdbLoad {
     await connection.run(
       `CREATE TABLE IF NOT EXISTS main.${CHECKPOINTS} (pipeline VARCHAR, destination VARCHAR, run_id VARCHAR, cursors VARCHAR, epoch BIGINT, batch_id BIGINT, PRIMARY KEY (pipeline, destination))`,
     )
-    const place = { pipeline: checkpoint.pipeline, destination: request.name, epoch: BigInt(checkpoint.epoch) }
-    const later = await connection.runAndReadAll(
-      `SELECT 1 FROM main.${CHECKPOINTS} WHERE pipeline = $pipeline AND destination = $destination AND epoch > $epoch`,
+    const place = { pipeline: checkpoint.pipeline, destination: request.name }
+    const found = await connection.runAndReadAll(
+      `SELECT run_id, epoch, batch_id FROM main.${CHECKPOINTS} WHERE pipeline = $pipeline AND destination = $destination`,
       place,
     )
-    if (later.getRows().length > 0) {
+    const [there] = found.getRows().map(([runId, epoch, batchId]) => ({
+      ...checkpoint,
+      runId: String(runId),
+      epoch: Number(epoch),
+      batchId: Number(batchId),
+    }))
+    if (!mayCommit(checkpoint, there, this.known ?? request.checkpoint)) {
       throw new DestinationError({
         code: "LEASE_LOST",
-        message: `${checkpoint.pipeline} / ${request.name}: a later run has committed to this table, so this one may not.`,
+        message: `${checkpoint.pipeline} / ${request.name}: another run has committed to this table since this one began, so this one may not. Run it again: it goes on from there.`,
         path: [checkpoint.pipeline, request.name],
+        retryable: true,
       })
     }
     await connection.run(`INSERT OR REPLACE INTO main.${CHECKPOINTS} VALUES ($pipeline, $destination, $run, $cursors, $epoch, $batch)`, {
       ...place,
+      epoch: BigInt(checkpoint.epoch),
       run: checkpoint.runId,
       cursors: JSON.stringify(checkpoint.cursors),
       batch: BigInt(checkpoint.batchId),

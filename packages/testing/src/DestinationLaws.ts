@@ -61,7 +61,7 @@ export const destinationLaws = (options: DestinationLawsOptions): ReadonlyArray<
   const modes = destination.writeModes.filter((mode) => mode === "append" || mode === "replace" || mode === "upsert")
   const laws: ReadonlyArray<NamedCheck> = [
     ...modes.flatMap((mode) => modeLaws(options, mode)),
-    ...(destination.checkpoint === undefined ? [] : [checkpointLaw(options)]),
+    ...(destination.checkpoint === undefined ? [] : [checkpointLaw(options), ...fencingLaws(options)]),
     ["takes its config through JSON", () => inPlace(options, (place) => checkConfigJson(destination.config, place.config))],
   ]
   return laws.map(([title, check]) => ({ name: `${destination.type} destination: ${title}`, check }))
@@ -276,6 +276,40 @@ const checkpointLaw = (options: DestinationLawsOptions): NamedCheck => [
     }),
 ]
 
+/** Invariant 7. The rows stay those of the commits that counted. */
+const fencingLaws = (options: DestinationLawsOptions): ReadonlyArray<NamedCheck> => {
+  const mode = options.destination.writeModes[0]!
+  const refused = async (place: DestinationPlace, [first, second]: readonly [Loading, Loading], how: LoadOptions): Promise<void> => {
+    const exit = await loadExit(options, place, mode, second, { ...how, cursor: "2" })
+    assert.ok(Exit.isFailure(exit), "a commit was taken that had to be refused")
+    checkError(errorOf(exit.cause), DestinationError, place, options.destination.type)
+    assert.deepEqual((await checkpointOf(options, place))?.cursors, { rows: "1" })
+    await expectRows(options, place, mode, first.schema, first.rows)
+  }
+  return [
+    [
+      "refuses the commit of a run that was overtaken",
+      () =>
+        property(options, pairs(options), async (place, loadings) => {
+          await load(options, place, mode, loadings[0], { epoch: 9 })
+          await refused(place, loadings, { epoch: 8 })
+        }),
+    ],
+    [
+      "refuses a commit where another has come since the run began",
+      () =>
+        property(options, pairs(options), async (place, loadings) => {
+          await load(options, place, mode, loadings[0], { checkpoint: null })
+          await refused(place, loadings, { checkpoint: null })
+          const own = (await checkpointOf(options, place))!
+          await refused(place, loadings, { checkpoint: { ...own, batchId: own.batchId + 1 } })
+          await refused(place, loadings, { checkpoint: { ...own, runId: "another" } })
+          await load(options, place, mode, loadings[1], { checkpoint: own, cursor: "2" })
+        }),
+    ],
+  ]
+}
+
 const checkpointOf = async ({ destination }: DestinationLawsOptions, place: DestinationPlace): Promise<Checkpoint | undefined> => {
   const config: unknown = await decodeConfig(destination.config, place.config)
   return await Effect.runPromise(destination.checkpoint!({ ...contextFor(place), config }))
@@ -303,6 +337,10 @@ interface LoadOptions {
   readonly how?: "rows" | "slices" | "encoded"
   readonly commit?: boolean
   readonly cursor?: string
+  /** Default: one more than the last. */
+  readonly epoch?: number
+  /** What must stand beside the rows. Default: nobody asked. */
+  readonly checkpoint?: Checkpoint | null
   readonly plan?: FaultPlan
   readonly beforeCommit?: () => Promise<void>
 }
@@ -353,12 +391,13 @@ const loadExit = async (
     writeMode: mode,
     key: [KEY],
     schemaChanges: "evolve",
-    epoch: memory.runs,
+    epoch: how.epoch ?? memory.runs,
+    ...(how.checkpoint === undefined ? {} : { checkpoint: how.checkpoint }),
     state: memory.state,
     keepsState: true,
     fullRefresh: false,
   }
-  const run = { ...how, runId: context.runId, epoch: memory.runs }
+  const run = { ...how, runId: context.runId, epoch: how.epoch ?? memory.runs }
   await loadPromiseForm()
   const effect = Effect.scoped(Effect.flatMap(destination.open(request), (opened) => fill(opened, loading, run)))
   const exit = await withoutLeak(place, context.files, () => Effect.runPromiseExit(effect))

@@ -140,7 +140,7 @@ export const faultyFiles = (files: Files, given: FaultPlan | Faults = {}): Fault
   }
 }
 
-const STORE_CALLS: ReadonlyArray<Exclude<keyof Store, "close">> = [
+export const STORE_CALLS: ReadonlyArray<Exclude<keyof Store, "close">> = [
   "getRun",
   "listRuns",
   "listEvents",

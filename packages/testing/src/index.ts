@@ -39,3 +39,4 @@ export {
   testPipeline,
   type TestPipelineOptions,
 } from "./pipeline/index.ts"
+export { simulateFaults, type SimulationOptions } from "./simulation/simulate.ts"

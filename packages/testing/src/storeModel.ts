@@ -115,7 +115,8 @@ const checkpoint: fc.Arbitrary<StoredCheckpoint> = fc.record({
   cursors: fc.dictionary(text, text, { maxKeys: 2 }),
   cursorVersions: fc.dictionary(text, fc.integer({ min: 1, max: 3 }), { maxKeys: 2 }),
   fingerprints: fc.dictionary(text, text, { maxKeys: 2 }),
-  state: fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.parse(JSON.stringify(value)) as unknown),
+  // Read back, a whole number beyond 2^53 is a `bigint`.
+  state: fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.parse(JSON.stringify(value), safeNumber) as unknown),
   updatedAt: time,
 })
 
@@ -326,3 +327,6 @@ export class StoreModel {
 }
 
 export const modelPipelines: ReadonlyArray<string> = PIPELINES
+
+const safeNumber = (_: string, value: unknown): unknown =>
+  typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) ? 0 : value

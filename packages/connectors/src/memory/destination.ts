@@ -1,4 +1,12 @@
-import { type Checkpoint, defineDestination, type Destination, type Row } from "@deltaflow/core"
+import {
+  type Checkpoint,
+  defineDestination,
+  type Destination,
+  DestinationError,
+  type LoadRequest,
+  mayCommit,
+  type Row,
+} from "@deltaflow/core"
 import * as Schema from "effect/Schema"
 
 const MemoryDestinationConfig = Schema.Struct({
@@ -29,7 +37,7 @@ export const memoryDestination = (): MemoryDestination => {
     delivery: "transactional",
     writeModes: ["replace", "append"],
     checkpoint: async ({ config, pipeline }) => datasets.checkpoint(config.dataset ?? DEFAULT, pipeline),
-    open: ({ config, writeMode, pipeline }) => datasets.open(config.dataset ?? DEFAULT, pipeline, writeMode === "append"),
+    open: (request) => datasets.open(request.config.dataset ?? DEFAULT, request),
   })
   return {
     ...plugin,
@@ -59,7 +67,9 @@ class Datasets {
     return channel
   }
 
-  open(dataset: string, pipeline: string, append: boolean) {
+  open(dataset: string, { pipeline, name, writeMode, checkpoint: began }: LoadRequest<Config>) {
+    const append = writeMode === "append"
+    let behind = began
     const channel = this.channels.get(dataset)
     this.channels.delete(dataset)
     const base = append ? this.committed(dataset) : []
@@ -72,6 +82,14 @@ class Datasets {
         else for (const row of rows) pending.push(row)
       },
       commit: (checkpoint: Checkpoint) => {
+        if (!mayCommit(checkpoint, this.checkpoint(dataset, pipeline), behind))
+          throw new DestinationError({
+            code: "LEASE_LOST",
+            message: `${pipeline} / ${name}: another run has committed to ${dataset} since this one began, so this one may not. Run it again: it goes on from there.`,
+            path: [pipeline, name],
+            retryable: true,
+          })
+        behind = checkpoint
         if (channel === undefined) {
           const before = append ? this.committed(dataset) : base
           this.rows.set(dataset, before.concat(pending))

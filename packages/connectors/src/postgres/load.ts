@@ -55,6 +55,8 @@ export class PostgresLoad {
   private table: Table | undefined
   private layout: Layout | undefined
   private hasBegun = false
+  /** What this load has committed last. */
+  private known: Checkpoint | undefined
   private hasStage = false
   private hasKeys = false
   /** The last number of a staged row. */
@@ -151,6 +153,7 @@ export class PostgresLoad {
     if (final && rows.areAll && this.request.changes?.absence === true) await this.deleteAbsent()
     await this.saveCheckpoint(checkpoint)
     await this.session.commit()
+    this.known = checkpoint
     // The stage goes with its transaction.
     this.hasBegun = false
     this.hasStage = false
@@ -462,10 +465,13 @@ export class PostgresLoad {
         `CREATE TABLE IF NOT EXISTS ${table} (pipeline text, destination text, run_id text NOT NULL, cursors text NOT NULL, epoch bigint NOT NULL, batch_id bigint NOT NULL, committed_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (pipeline, destination))`,
       )
     }
+    const { known = request.checkpoint } = this
+    const isKnown =
+      known === null ? "false" : known === undefined ? "true" : "known.run_id = $7 AND known.epoch = $8 AND known.batch_id = $9"
     const saved = await session.execute(
       `INSERT INTO ${table} AS known VALUES ($1, $2, $3, $4, $5, $6, now()) ON CONFLICT (pipeline, destination) DO UPDATE SET
        run_id = excluded.run_id, cursors = excluded.cursors, epoch = excluded.epoch, batch_id = excluded.batch_id, committed_at = excluded.committed_at
-       WHERE known.epoch <= excluded.epoch`,
+       WHERE known.epoch <= excluded.epoch AND ${isKnown}`,
       [
         checkpoint.pipeline,
         request.name,
@@ -473,13 +479,15 @@ export class PostgresLoad {
         JSON.stringify(checkpoint.cursors),
         String(checkpoint.epoch),
         String(checkpoint.batchId),
+        ...(known === undefined || known === null ? [] : [known.runId, String(known.epoch), String(known.batchId)]),
       ],
     )
     if (saved > 0) return
     throw new DestinationError({
       code: "LEASE_LOST",
-      message: `${checkpoint.pipeline} / ${request.name}: a later run has committed to this table, so this one may not.`,
+      message: `${checkpoint.pipeline} / ${request.name}: another run has committed to this table since this one began, so this one may not. Run it again: it goes on from there.`,
       path: [checkpoint.pipeline, request.name],
+      retryable: true,
     })
   }
 

@@ -31,6 +31,8 @@ export class SqliteLoad {
   private readonly place: WriterPlace
   private columns: ReadonlyArray<ColumnSchema>
   private insert: StatementSync | undefined
+  /** What this load has committed last. */
+  private known: Checkpoint | undefined
   private inTransaction = false
   private isOpened = false
   /** Where all keys of the load are kept, to know at its end which are gone. */
@@ -88,20 +90,33 @@ export class SqliteLoad {
     database.exec(
       `CREATE TABLE IF NOT EXISTS ${CHECKPOINTS} (pipeline TEXT, destination TEXT, run_id TEXT, cursors TEXT, epoch INTEGER, batch_id INTEGER, PRIMARY KEY (pipeline, destination))`,
     )
+    const { known = request.checkpoint } = this
+    const isKnown = known === null ? "false" : known === undefined ? "true" : "run_id = ? AND epoch = ? AND batch_id = ?"
     const { changes } = database
       .prepare(
         `INSERT INTO ${CHECKPOINTS} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-         run_id = excluded.run_id, cursors = excluded.cursors, epoch = excluded.epoch, batch_id = excluded.batch_id WHERE epoch <= excluded.epoch`,
+         run_id = excluded.run_id, cursors = excluded.cursors, epoch = excluded.epoch, batch_id = excluded.batch_id
+         WHERE epoch <= excluded.epoch AND ${isKnown}`,
       )
-      .run(checkpoint.pipeline, request.name, checkpoint.runId, JSON.stringify(checkpoint.cursors), checkpoint.epoch, checkpoint.batchId)
+      .run(
+        checkpoint.pipeline,
+        request.name,
+        checkpoint.runId,
+        JSON.stringify(checkpoint.cursors),
+        checkpoint.epoch,
+        checkpoint.batchId,
+        ...(known === undefined || known === null ? [] : [known.runId, known.epoch, known.batchId]),
+      )
     if (Number(changes) === 0) {
       throw new DestinationError({
         code: "LEASE_LOST",
-        message: `${checkpoint.pipeline} / ${request.name}: a later run has committed to this table, so this one may not.`,
+        message: `${checkpoint.pipeline} / ${request.name}: another run has committed to this table since this one began, so this one may not. Run it again: it goes on from there.`,
         path: [checkpoint.pipeline, request.name],
+        retryable: true,
       })
     }
     database.exec("COMMIT")
+    this.known = checkpoint
     this.inTransaction = false
     if (this.place.isFirst) this.place.ended()
     return {}

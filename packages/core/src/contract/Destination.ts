@@ -34,6 +34,17 @@ export interface Checkpoint {
   readonly batchId: number
 }
 
+/**
+ * Invariant 7, for a destination that keeps its checkpoint beside its rows: whether a commit may take the place of the checkpoint that is
+ * there. `behind` is what must stand there: the load's own last commit, before it the request's `checkpoint`. To be asked in the
+ * transaction of the commit.
+ */
+export const mayCommit = (next: Checkpoint, there: Checkpoint | undefined, behind: Checkpoint | null | undefined): boolean => {
+  if (there === undefined) return true
+  if (behind === null || there.epoch > next.epoch) return false
+  return behind === undefined || (there.runId === behind.runId && there.epoch === behind.epoch && there.batchId === behind.batchId)
+}
+
 /** Which columns of the table take which columns of the rows; undefined for all of the rows' own, as they are called. */
 export type Assignments = ReadonlyArray<{ readonly column: string; readonly from: string }> | undefined
 
@@ -80,6 +91,13 @@ export interface LoadRequest<Config> extends PluginContext {
   readonly changes?: RowChanges | undefined
   readonly schemaChanges: "evolve" | "freeze" | "discard" | "fail"
   readonly epoch: number
+  /**
+   * What `checkpoint` gave when the run began; null for nothing. The first commit refuses where something else stands there by then, and
+   * each
+   * later one where its own last does not: a commit of a process that is gone may arrive late, and this run has not seen its rows. Absent
+   * where nobody asked, as for a dead letter.
+   */
+  readonly checkpoint?: Checkpoint | null
   /**
    * Whether a write that fails has to be told by that write, because the engine then looks for the row that is to blame. Where it is false,
    * a

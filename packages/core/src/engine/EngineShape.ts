@@ -20,7 +20,16 @@ import { memoryStore } from "../store/memory.ts"
 import { backfillName, overRange } from "./backfill.ts"
 import { EventHub } from "./Events.ts"
 import { maskError } from "./maskError.ts"
-import { closeOrphan, type Execution, executeRun, type Finished, leaseName, type RunEnvironment, type StopSwitch } from "./Execution.ts"
+import {
+  closeOrphan,
+  executeRun,
+  type Execution,
+  type Finished,
+  leaseName,
+  PENDING_MS,
+  type RunEnvironment,
+  type StopSwitch,
+} from "./Execution.ts"
 import { dryRun } from "./DryRun.ts"
 import { limitOpening } from "./limitTime.ts"
 import { limitedStore } from "./limitedStore.ts"
@@ -275,8 +284,8 @@ class EngineRuns {
         const lease = yield* this.store.getLease(leaseName(run.pipeline))
         // By the store's clock, and not by this process's, which may be another.
         const isAlive = lease?.owner === run.id
-        // A pending run may be about to take its lease.
-        const isYoung = run.status === "pending" && this.now() - run.createdAt < PENDING_MS
+        // A pending run may be about to take its lease. One from the future was made by a clock that is wrong.
+        const isYoung = run.status === "pending" && Math.abs(this.now() - run.createdAt) < PENDING_MS
         if (!isAlive && !isYoung) yield* closeOrphan({ store: this.store, now: this.now, publish: (event) => this.hub.publish(event) }, run)
       }
     })
@@ -408,8 +417,6 @@ const stateHeld = (pipeline: string): EngineError =>
     message: `${pipeline}: the pipeline runs now. Change its state when the run has ended.`,
     path: [pipeline],
   })
-
-const PENDING_MS = 60_000
 
 const toResult = ({ run, progress, error }: Finished): RunResult => ({ ...run, progress, failure: error })
 

@@ -65,6 +65,9 @@ export interface Finished {
 
 const LEASE_MS = 15_000
 
+/** How long a run may be about to take its lease, milliseconds. */
+export const PENDING_MS = 60_000
+
 /** Asks a run to stop at its next cursor. */
 export interface StopSwitch {
   stopping: boolean
@@ -79,7 +82,7 @@ export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effec
     const body = Effect.gen(function* () {
       const lease = yield* environment.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS)
       if (lease === undefined) return yield* Effect.fail(leaseHeld(pipeline.name))
-      const holder: LeaseHolder = { lease }
+      const holder: LeaseHolder = { lease, checkpoints: new Map() }
       yield* closeOrphans(execution)
       state.counters.begin("extract")
       const started = [runEvent(execution, "pipeline.started", {}), ...stageEvents(execution, state.stages.begun())]
@@ -118,6 +121,8 @@ export const leaseName = (pipeline: string): string => `pipeline:${pipeline}`
 
 interface LeaseHolder {
   lease: Lease
+  /** What stands beside the rows of each destination that keeps it there, as far as this run knows. */
+  readonly checkpoints: Map<string, Checkpoint | null>
 }
 
 const leaseHeld = (pipeline: string): EngineError =>
@@ -164,9 +169,10 @@ const withStageEvents = <A>(
   state: RunState,
   body: Effect.Effect<A, PipelineError>,
 ): Effect.Effect<A, PipelineError> => {
-  const started = performance.now()
+  const { now } = execution.environment
+  const started = now()
   const tell = Effect.gen(function* () {
-    const isDue = yield* state.stages.wait(paceOf(performance.now() - started))
+    const isDue = yield* state.stages.wait(paceOf(now() - started))
     const news = isDue ? [...state.stages.begun(), ...state.stages.moved()] : state.stages.begun()
     if (news.length === 0) return
     // What was told is stored and published as a whole, also when the body ends meanwhile.
@@ -196,8 +202,11 @@ const closeOrphans = (execution: Execution): Effect.Effect<void, StoreError> =>
     const { store } = execution.environment
     const { runs } = yield* store.listRuns({ pipeline: execution.pipeline.name, status: ["pending", "running"] })
     const mine = execution.run
+    // A pending run that is younger waits for this one's lease, unless it is from the future: then its clock is wrong.
+    const isLost = ({ status, createdAt }: Run): boolean =>
+      status === "running" || createdAt < mine.createdAt || createdAt > mine.createdAt + PENDING_MS
     yield* Effect.forEach(
-      runs.filter((run) => run.id !== mine.id && (run.status === "running" || run.createdAt < mine.createdAt)),
+      runs.filter((run) => run.id !== mine.id && isLost(run)),
       (run) => closeOrphan(execution.environment, run),
       { discard: true },
     )
@@ -388,6 +397,7 @@ const ownCheckpoint = (
     const own = yield* plugin
       .checkpoint({ ...context, pipeline: pipeline.name, runId: run.id, config })
       .pipe(limitOpening(pipeline.timeout, () => timeLimit(pipeline, destination, "did not say where it stands")))
+    holder.checkpoints.set(name, own ?? null)
     if (own !== undefined && own.epoch >= holder.lease.epoch) yield* raiseEpoch(execution, holder, own.epoch + 1)
     return own
   })
@@ -516,6 +526,7 @@ const onePass = (
           context,
           store: environment.store,
           lease: () => holder.lease,
+          checkpoints: holder.checkpoints,
           state,
           fullRefresh: options.fullRefresh ?? false,
           incremental: isIncremental(pipeline),

@@ -11,6 +11,7 @@ import type { BatchSchema } from "../model/ColumnType.ts"
 import { encodeCursor, type CursorValue } from "../model/Cursor.ts"
 import type { Plan } from "../pipeline/Plan.ts"
 import type { Memory } from "./Memory.ts"
+import { limitTime } from "./limitTime.ts"
 import type { OpenedSource } from "./Pass.ts"
 import { WORKER_BYTES, type WorkerStart } from "./Prepare.ts"
 import { isSide } from "../transform/Step.ts"
@@ -199,18 +200,15 @@ const fromBatches = ({ follows }: ExtractOptions, opened: OpenedSource, rows: Ro
 const withIdleLimit = <A>(opened: OpenedSource, stream: Stream.Stream<A, SourceError>): Stream.Stream<A, SourceError> => {
   const { timeout, name } = opened.source
   if (!Number.isFinite(timeout)) return stream
-  return Stream.timeoutOrElse(stream, {
-    duration: timeout,
-    orElse: () =>
-      Stream.fail(
-        new SourceError({
-          code: "STEP_TIMEOUT",
-          message: `${name}: the source gave no rows for ${timeout / 1000} s. Raise its timeout, or see what it waits for.`,
-          path: [name],
-          retryable: true,
-        }),
-      ),
-  })
+  const error = () =>
+    new SourceError({
+      code: "STEP_TIMEOUT",
+      message: `${name}: the source gave no rows for ${timeout / 1000} s. Raise its timeout, or see what it waits for.`,
+      path: [name],
+      retryable: true,
+    })
+  // Each pull by itself: the limit of a whole stream goes by the time of day, which may jump.
+  return Stream.transformPull(stream, (pull) => Effect.succeed(limitTime(timeout, error)(pull)))
 }
 
 const fromChunks = (

@@ -50,6 +50,8 @@ export interface LoadsOptions {
   readonly context: (name: string) => PluginContext
   readonly store: Store
   readonly lease: () => Lease
+  /** What stands beside the rows of each destination that keeps it there. Changed by commits. */
+  readonly checkpoints: Map<string, Checkpoint | null>
   readonly state: RunState
   readonly fullRefresh: boolean
   /** Whether cursors are kept, so that commits before the end mean something. */
@@ -160,6 +162,7 @@ class LoadsWriter {
     const { options } = this
     const index = options.pipeline.destinations.indexOf(destination)
     const { changes } = destination
+    const known = options.checkpoints.get(destination.name)
     const open = destination.plugin.open({
       ...options.context(destination.name),
       config: destination.config,
@@ -169,6 +172,7 @@ class LoadsWriter {
       changes: changes === undefined ? undefined : rowChanges(changes),
       schemaChanges: destination.schemaChanges,
       epoch: options.lease().epoch,
+      ...(known === undefined ? {} : { checkpoint: known }),
       isolatesRows: options.state.skipsRows,
       state: options.states.get(destination.name),
       fullRefresh: options.fullRefresh,
@@ -335,10 +339,12 @@ class LoadsWriter {
 
   private commitDue(): Effect.Effect<void, PipelineError> {
     const now = this.options.now()
+    // A clock that was set back would put the next commit off for as long.
+    const isTime = (last: number, interval: number): boolean => now - last >= interval || now < last
     const isDue = ({ load, destination, lastCommit, waiting, committed }: Opened): boolean =>
       load.commitsEarly &&
       committed < this.cursorNumber &&
-      (now - lastCommit >= destination.flushInterval || waiting >= destination.flushRows)
+      (isTime(lastCommit, destination.flushInterval) || waiting >= destination.flushRows)
     const due = this.loads.filter(isDue)
     if (due.length === 0) return Effect.void
     return Effect.gen({ self: this }, function* () {
@@ -396,6 +402,7 @@ class LoadsWriter {
       const result = yield* opened.load
         .commit(checkpoint, final, { areAll: this.areAll(opened) })
         .pipe(limitTime(options.pipeline.timeout, () => timeLimit(options.pipeline, opened.destination, "did not commit")))
+      if (options.checkpoints.has(opened.destination.name)) options.checkpoints.set(opened.destination.name, checkpoint)
       if (options.incremental || result.state !== undefined) {
         const saved = yield* options.store.saveCheckpoint(this.stored(opened, checkpoint, result.state), options.lease())
         if (!saved) return yield* Effect.fail(leaseLost(options.pipeline.name))

@@ -62,7 +62,7 @@ export const checkDeltaLaw = async (pipeline: PipelineInput | URL, options: Delt
   )
 }
 
-const logOf = ({ columns, rows }: DeltaLawSource, maxLength: number): fc.Arbitrary<ReadonlyArray<Row>> => {
+export const logOf = ({ columns, rows }: DeltaLawSource, maxLength: number): fc.Arbitrary<ReadonlyArray<Row>> => {
   const schema: BatchSchema = { columns: Object.entries(columns).map(([name, type]) => ({ name, type, nullable: true })) }
   return rows ?? rowsOf(schema, { maxLength })
 }

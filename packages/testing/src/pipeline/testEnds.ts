@@ -133,20 +133,20 @@ const cut = <A>(items: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyAr
 const testedModes: ReadonlyArray<WriteMode> = ["append", "replace", "upsert", "merge", "scd2"]
 
 /** The modes of the real destination, its default first; all of them where it is not known here. */
-const modesOf = (type: string, known: ReadonlyArray<Plugin>): ReadonlyArray<WriteMode> => {
+export const modesOf = (type: string, known: ReadonlyArray<Plugin>): ReadonlyArray<WriteMode> => {
   const plugin = known.find((other): other is Destination => other.kind === "destination" && other.type === type)
   return plugin === undefined ? testedModes : plugin.writeModes.filter((mode) => testedModes.includes(mode))
 }
 
 /** The types that stand in a list of the definition, each once. */
-const typesIn = (definition: unknown, list: "sources" | "destinations"): ReadonlyArray<string> => {
+export const typesIn = (definition: unknown, list: "sources" | "destinations"): ReadonlyArray<string> => {
   const entries = typeof definition === "object" && definition !== null ? (definition as Record<string, unknown>)[list] : undefined
   const types = Array.isArray(entries) ? entries.map((entry: unknown) => (entry as { readonly type?: unknown } | null)?.type) : []
   return [...new Set(types.filter((type) => typeof type === "string"))]
 }
 
 /** What a table holds after a run, by write mode and key. */
-class TableLoad {
+export class TableLoad {
   private readonly request: LoadRequest<unknown>
   private readonly before: TestRows
   private readonly rows: Array<Row>
