@@ -197,7 +197,7 @@ const withTimeout = <A>(execution: Execution, body: Effect.Effect<A, PipelineErr
 }
 
 /** Invariant 8: whoever holds the lease knows that no other run of this pipeline can still be alive. */
-const closeOrphans = (execution: Execution): Effect.Effect<void, StoreError> =>
+const closeOrphans = (execution: Execution): Effect.Effect<void, EngineError | StoreError> =>
   Effect.gen(function* () {
     const { store } = execution.environment
     const { runs } = yield* store.listRuns({ pipeline: execution.pipeline.name, status: ["pending", "running"] })
@@ -205,11 +205,12 @@ const closeOrphans = (execution: Execution): Effect.Effect<void, StoreError> =>
     // A pending run that is younger waits for this one's lease, unless it is from the future: then its clock is wrong.
     const isLost = ({ status, createdAt }: Run): boolean =>
       status === "running" || createdAt < mine.createdAt || createdAt > mine.createdAt + PENDING_MS
-    yield* Effect.forEach(
-      runs.filter((run) => run.id !== mine.id && isLost(run)),
-      (run) => closeOrphan(execution.environment, run),
-      { discard: true },
-    )
+    const lost = runs.filter((run) => run.id !== mine.id && isLost(run))
+    if (lost.length === 0) return
+    // Who stood still since it took the lease may look at the run of who has it now.
+    const lease = yield* store.getLease(leaseName(mine.pipeline))
+    if (lease?.owner !== mine.id) return yield* Effect.fail(leaseLost(mine.pipeline))
+    yield* Effect.forEach(lost, (run) => closeOrphan(execution.environment, run), { discard: true })
   })
 
 /** Ends a run whose process is gone. */

@@ -78,6 +78,13 @@ export const openRemembering = (options: RememberingOptions): Effect.Effect<Reme
     const last = yield* Effect.forEach(places, (place) => store.lastStepVersion(place))
     const version = Math.max(known, ...last) + 1
     let shape = head?.shape ?? null
+    const runExit = Effect.runPromiseExitWith(yield* Effect.context<never>())
+    /** Rejects with the typed error itself. */
+    const toPromise = async <A>(effect: Effect.Effect<A, PipelineError>): Promise<A> => {
+      const exit = await runExit(effect)
+      if (Exit.isSuccess(exit)) return exit.value
+      throw Cause.squash(exit.cause)
+    }
     const save = (states: ReadonlyArray<StepState>): Effect.Effect<void, PipelineError> =>
       Effect.forEach(places, (place) => guarded(options, store.saveStepStates(place, version, states, lease())), { discard: true })
     const states: Remembered = {
@@ -110,13 +117,6 @@ const openVersion = (options: RememberingOptions, place: StepPlace, version: num
 
 const guarded = ({ pipeline }: RememberingOptions, write: ReturnType<Store["saveStepStates"]>): Effect.Effect<void, PipelineError> =>
   Effect.flatMap(write, (written) => (written ? Effect.void : Effect.fail(leaseLost(pipeline.name))))
-
-/** Rejects with the typed error itself. */
-const toPromise = async <A>(effect: Effect.Effect<A, PipelineError>): Promise<A> => {
-  const exit = await Effect.runPromiseExit(effect)
-  if (Exit.isSuccess(exit)) return exit.value
-  throw Cause.squash(exit.cause)
-}
 
 const hashOf = (key: Uint8Array): string => createHash("sha256").update(key).digest("base64url")
 

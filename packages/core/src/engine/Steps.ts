@@ -1,6 +1,6 @@
 /** Runs row-wise steps over one batch: what they give, which rows they refuse, how long they may take. */
 import * as Effect from "effect/Effect"
-import { EngineError, type PipelineError, SourceError, TransformError } from "../contract/Errors.ts"
+import { EngineError, type PipelineError, SourceError, StoreError, TransformError } from "../contract/Errors.ts"
 import type { Files } from "../contract/Files.ts"
 import type { SqlEngine } from "../contract/Sql.ts"
 import type { Batch } from "../model/Batch.ts"
@@ -99,6 +99,7 @@ const stepTimeout = (options: StepsOptions, batch: Batch): TransformError => {
 }
 
 export const transformFailure = (cause: unknown): PipelineError => {
-  if (cause instanceof TransformError || cause instanceof SourceError || cause instanceof EngineError) return cause
+  if (cause instanceof TransformError || cause instanceof SourceError || cause instanceof EngineError || cause instanceof StoreError)
+    return cause
   throw cause
 }

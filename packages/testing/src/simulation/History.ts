@@ -1,6 +1,6 @@
 /** One history: processes that run a pipeline, in a world where everything goes wrong for a while, and then nothing any more. */
 import type { DecodedPipeline, Destination, Files, Plugin, Run, Store } from "@deltaflow/core"
-import { Engine, ProjectFiles, StateStore } from "@deltaflow/core/effect"
+import { Engine, ProjectFiles, type RunResult, type StartedRun, StateStore } from "@deltaflow/core/effect"
 import { memoryStore } from "@deltaflow/core/store/memory"
 import { TEST_DEAD_LETTER } from "@deltaflow/core/testing"
 import * as Cause from "effect/Cause"
@@ -41,8 +41,8 @@ interface Outside {
 /** One run that somebody asked a process for. */
 interface Asked {
   readonly process: Process
-  readonly fiber: Fiber.Fiber<unknown, unknown>
-  exit: Exit.Exit<Run, unknown> | undefined
+  started: StartedRun | undefined
+  exit: Exit.Exit<RunResult, unknown> | undefined
 }
 
 interface Host {
@@ -56,7 +56,7 @@ interface Host {
 }
 
 /** Chances of what happens between the steps of processes. */
-const ACTIONS = { rows: 6, run: 8, wait: 6, kill: 3, power: 1, freeze: 4, thaw: 5, clock: 2, start: 3, end: 2, cancel: 2 }
+const ACTIONS = { rows: 6, run: 8, wait: 6, kill: 3, power: 1, freeze: 4, thaw: 5, clock: 2, start: 3, end: 2, cancel: 2, stop: 3 }
 
 const MOST_PROCESSES = 3
 
@@ -193,12 +193,15 @@ export class History {
           fiber?.interruptUnsafe()
         }
         return
-      case "cancel": {
-        const going = this.asked.filter(({ process, exit }) => process.isRunning && exit === undefined)
+      case "cancel":
+      case "stop": {
+        const going = this.asked.filter(({ process, started, exit }) => process.isRunning && started !== undefined && exit === undefined)
         if (going.length === 0) return
-        const { process, fiber } = chance.pick(going)
-        world.tell(`a run of ${process.name} is cancelled`)
-        return fiber.interruptUnsafe()
+        const { process, started } = chance.pick(going)
+        const isCancelled = chance.oneIn(2)
+        world.tell(`a run of ${process.name} is ${isCancelled ? "cancelled" : "asked to stop"}`)
+        this.fork(process, isCancelled ? started!.cancel : started!.stop)
+        return
       }
     }
   }
@@ -288,11 +291,15 @@ export class History {
 
   private ask({ process, engine, pipeline }: Host): Asked {
     this.world.tell(`${process.name} is asked for a run`)
-    const fiber = this.fork(process, engine!.run(pipeline, { workers: 1 }))
-    const asked: Asked = { process, fiber, exit: undefined }
-    fiber.addObserver((exit) => {
+    const asked: Asked = { process, started: undefined, exit: undefined }
+    const run = Effect.flatMap(engine!.start(pipeline, { workers: 1 }), (started) => {
+      asked.started = started
+      return started.done
+    })
+    this.fork(process, run).addObserver((exit) => {
       asked.exit = exit
-      this.world.tell(`a run of ${process.name} has ended: ${Exit.isSuccess(exit) ? "success" : describe(Cause.squash(exit.cause))}`)
+      const failure = failureOf(exit)
+      this.world.tell(`a run of ${process.name} has ended: ${failure === undefined ? "success" : describe(failure)}`)
     })
     this.asked.push(asked)
     return asked
@@ -303,7 +310,7 @@ export class History {
     const asked = this.ask(host)
     await this.settle()
     if (asked.exit === undefined) return "the run does not end"
-    return Exit.isSuccess(asked.exit) ? undefined : Cause.squash(asked.exit.cause)
+    return failureOf(asked.exit)
   }
 
   private async end(host: Host): Promise<void> {
@@ -349,6 +356,11 @@ class TableMap extends Map<string, Table> {
     }
     return table
   }
+}
+
+const failureOf = (exit: Exit.Exit<RunResult, unknown>): unknown => {
+  if (Exit.isFailure(exit)) return Cause.squash(exit.cause)
+  return exit.value.status === "success" ? undefined : (exit.value.failure ?? exit.value.status)
 }
 
 const nameOf = (definition: unknown): string => (definition as { readonly name: string }).name

@@ -1,5 +1,5 @@
 /** The store and the files of a simulated process: each call goes through the world. */
-import { type Files, type ReadHandle, type Store, StoreError, type WriteHandle } from "@deltaflow/core"
+import { type Files, type Lease, type ReadHandle, type Run, type Store, StoreError, type WriteHandle } from "@deltaflow/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
@@ -23,17 +23,36 @@ export const outcomeOf = <A, E>(effect: Effect.Effect<A, E>): Outcome<A> => {
 }
 
 export const simulatedStore = (world: World, process: Process, store: Store): Store => {
+  const owners: Owners = new Map()
   const called =
     (name: Exclude<keyof Store, "close">) =>
     (...given: ReadonlyArray<unknown>): Effect.Effect<unknown, StoreError> =>
       Effect.suspend(() => {
         const method = store[name] as (...given: ReadonlyArray<unknown>) => Effect.Effect<unknown, StoreError>
-        const call = { what: `store ${name}`, isRemote: true, perform: () => outcomeOf(method(...given)) }
+        const perform = () => {
+          if (name === "updateRun") noteClosed(world, store, owners, given)
+          const outcome = outcomeOf(method(...given))
+          if (outcome.ok && (name === "getLease" || name === "acquireLease"))
+            owners.set(String(given[0]), (outcome.value as Lease | undefined)?.owner)
+          return outcome
+        }
+        const call = { what: `store ${name}`, isRemote: true, perform }
         const message = `store: ${name} failed, as the simulation wanted. Nothing to do.`
         return asEffect(world, process, call, () => new StoreError({ code: "STORE_FAILED", message }))
       })
   const calls = Object.fromEntries(STORE_CALLS.map((name) => [name, called(name)])) as unknown as Store
   return { ...calls, close: () => Effect.void }
+}
+
+/** Who was seen to hold a lease, by a process that has looked. */
+type Owners = Map<string, string | undefined>
+
+/** Only a run that holds no lease, by the store's clock, may be taken for one that was lost. */
+const noteClosed = (world: World, store: Store, owners: Owners, [id, change]: ReadonlyArray<unknown>): void => {
+  if ((change as Partial<Run>).error?.code !== "RUN_INTERRUPTED") return
+  const run = outcomeOf(store.getRun(id as string))
+  if (!run.ok || run.value === undefined || run.value.completedAt !== null) return
+  if (owners.get(`pipeline:${run.value.pipeline}`) === id) world.violate(`${String(id)} was closed by who saw that it holds its lease`)
 }
 
 /** Handles that a process has open, by path. */
