@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs"
 import { defineConfig } from "vitest/config"
+import { seededBugPlugin } from "./packages/testing/test/seededBugs.ts"
 
 const root = import.meta.dirname
 
@@ -7,6 +8,10 @@ const root = import.meta.dirname
 const conditions = ["source", "node", "module"]
 const resolve = { conditions }
 const ssr = { resolve: { conditions } }
+
+/** A bug that the sources have while a suite shows that it finds it. */
+const bug = process.env["DELTAFLOW_SEEDED_BUG"]
+const plugins = bug === undefined ? [] : [seededBugPlugin(bug, root)]
 
 const foldersOf = (parent: string) =>
   existsSync(`${root}/${parent}`)
@@ -16,6 +21,7 @@ const foldersOf = (parent: string) =>
     : []
 
 const quick = (name: string, folder: string) => ({
+  plugins,
   resolve,
   ssr,
   test: {
@@ -30,6 +36,7 @@ const quick = (name: string, folder: string) => ({
 
 /** The large suites: minutes, not seconds. `pnpm verify` runs them, `npm test` does not. */
 const large = {
+  plugins,
   resolve,
   ssr,
   test: {
@@ -49,6 +56,8 @@ export default defineConfig({
   test: {
     // Vitest alone would leave one processor free, which is half of a small machine.
     maxWorkers: "100%",
+    // Sources with a bug must not be found by another run.
+    fsModuleCache: bug === undefined,
     ...(results === undefined
       ? {}
       : { reporters: ["default", ["json", { outputFile: `${results}/vitest-${process.pid}-${Date.now()}.json` }]] }),

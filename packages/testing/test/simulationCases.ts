@@ -29,7 +29,13 @@ const cases = {
     { forgets: true },
   ],
   "two sources into two tables": [
-    { sources: [log("a"), log("b")], destinations: [table("out"), table("latest", upsert("id"))] },
+    {
+      sources: [log("a"), log("b")],
+      destinations: [
+        table("out", { write_mode: "append", flush_interval: 0 }),
+        table("latest", { ...upsert("id"), flush_interval: "10s" }),
+      ],
+    },
     { forgets: true },
   ],
   "a step that remembers": [

@@ -177,14 +177,10 @@ export class History {
         if (frozen.length > 0) chance.pick(frozen).process.thaw()
         return
       }
-      case "clock": {
-        if (alive.length === 0) return
-        const { process } = chance.pick(alive)
-        process.skew += (chance.oneIn(2) ? 1 : -1) * chance.pick([1000, 60_000, 3_600_000, DAY_MS, 365 * DAY_MS])
-        return world.tell(`the clock of ${process.name} is off by ${process.skew / 1000} s`)
-      }
+      case "clock":
+        return alive.length === 0 ? undefined : this.setClock(chance.pick(alive).process)
       case "start":
-        if (alive.length < MOST_PROCESSES) await this.start()
+        if (alive.length < MOST_PROCESSES) await this.start(chance.oneIn(3))
         return
       case "end":
         if (running.length > 1) {
@@ -244,10 +240,17 @@ export class History {
     }
   }
 
-  private async start(): Promise<Host> {
+  private setClock(process: Process): void {
+    const { chance } = this.world
+    process.skew += (chance.oneIn(2) ? 1 : -1) * chance.pick([1000, 60_000, 3_600_000, DAY_MS, 365 * DAY_MS])
+    this.world.tell(`the clock of ${process.name} is off by ${process.skew / 1000} s`)
+  }
+
+  private async start(hasWrongClock = false): Promise<Host> {
     const { world, store, disk, origins, tables } = this.outside
     const process = new Process(world, `process ${++this.processCount}`)
     world.tell(`${process.name} starts`)
+    if (hasWrongClock) this.setClock(process)
     const open = new Set<string>()
     const handles: OpenHandles = new Map()
     const held = (source: string): number => this.held(source)

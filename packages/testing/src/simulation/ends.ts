@@ -95,9 +95,11 @@ export const simulatedSource = ({ world, process, origins, held, open }: EndsOpt
       yield* opened(open, `source ${name}`)
       const start = (cursor as { readonly at: number } | undefined)?.at ?? 0
       const end = yield* call("open", () => ({ ok: true, value: origin.rows.length }))
-      const starts = Array.from({ length: Math.ceil((end - start) / batchSize) }, (_, i) => start + i * batchSize)
+      // Small batches, so that something may happen between any two of them.
+      const size = Math.min(batchSize, 1 + world.chance.below(6))
+      const starts = Array.from({ length: Math.ceil((end - start) / size) }, (_, i) => start + i * size)
       const batch = (from: number): SourceBatch => {
-        const to = Math.min(end, from + batchSize)
+        const to = Math.min(end, from + size)
         return {
           // What was forgotten is gone for ever, whoever asks.
           batch: Batch.fromRows(origin.rows.slice(Math.max(from, origin.forgotten), to), schema, from - start + 1),
@@ -161,6 +163,8 @@ export const simulatedDestination = (
             code: "STEP_TIMEOUT",
             message: `${name}: ${what} failed, as the simulation wanted. Nothing to do.`,
             path: [name],
+            // A write that may have left rows in the load must not be repeated within it.
+            retryable: !what.startsWith("write"),
           }),
       )
   return {
