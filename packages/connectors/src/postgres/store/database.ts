@@ -1,7 +1,7 @@
 /** The database of the store: transactions on connections of a pool, and its tables brought to the newest version. */
 import { StoreError } from "@deltaflow/core"
 import { loadPool, type PgClient, type PgPool } from "../driver.ts"
-import { storeFailure } from "../failures.ts"
+import { isServerError, storeFailure } from "../failures.ts"
 import { quoteName } from "../quote.ts"
 import { serverOf } from "../session.ts"
 import type { Settings } from "../settings.ts"
@@ -151,14 +151,38 @@ const runScript = async (query: Query, sql: string): Promise<void> => {
   await query(sql, [])
 }
 
+/** Connections of a pool that may have broken while nobody used them, and not have been noticed. */
+const MOST_BROKEN = 10
+
+/** A connection with a transaction that has begun. Where one is found broken then, nothing was done yet, and the next one is taken. */
+const begun = async (pool: PgPool, begin: string): Promise<PgClient> => {
+  for (let broken = 0; ; broken++) {
+    const client = await pool.connect()
+    // A connection that breaks is told by the statement that needs it; without a listener it would end the process.
+    client.on("error", ignore)
+    try {
+      await queryOf(client)(begin, [])
+      return client
+    } catch (cause) {
+      giveBack(client, false)
+      if (broken === MOST_BROKEN || !isLost(cause)) throw cause
+    }
+  }
+}
+
+/** No answer of the server, or that it ends the connection. */
+const isLost = (cause: unknown): boolean => !isServerError(cause) || cause.code.startsWith("57P")
+
+const giveBack = (client: PgClient, isSound: boolean): void => {
+  client.removeListener("error", ignore)
+  client.release?.(!isSound)
+}
+
 const inTransaction = async <A>(pool: PgPool, begin: string, use: (query: Query) => Promise<A>): Promise<A> => {
-  const client = await pool.connect()
-  // A connection that breaks is told by the statement that needs it; without a listener it would end the process.
-  client.on("error", ignore)
+  const client = await begun(pool, begin)
   const query = queryOf(client)
   let isSound = false
   try {
-    await query(begin, [])
     const result = await use(query)
     await query("COMMIT", [])
     isSound = true
@@ -170,8 +194,7 @@ const inTransaction = async <A>(pool: PgPool, begin: string, use: (query: Query)
     )
     throw cause
   } finally {
-    client.removeListener("error", ignore)
-    client.release?.(!isSound)
+    giveBack(client, isSound)
   }
 }
 
