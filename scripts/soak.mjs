@@ -10,6 +10,7 @@ const suites = [
   { file: "packages/testing/test/simulation.t1.test.ts", env: { DELTAFLOW_SEED: first, DELTAFLOW_SEEDS: "200000" } },
   { file: "packages/connectors/test/simulation.test.ts", project: "connectors", env: { DELTAFLOW_SEED: first, DELTAFLOW_SEEDS: "20000" } },
   { file: "packages/core/src/expression/postgres.t1.test.ts", env: { DELTAFLOW_PAIRS: "1000000" } },
+  { file: "packages/connectors/test/processes.t1.test.ts", env: { DELTAFLOW_CYCLES: "42" } },
   { file: "packages/connectors/test/bounded-memory.t1.test.ts", env: { DELTAFLOW_GIGABYTES: "10" } },
 ]
 
