@@ -108,14 +108,14 @@ prototype.query = function (...given) {
   if (text === "COMMIT" && isHere("before the commit")) return stand("before the commit").then(() => query.apply(this, given))
   return query.apply(this, given)
 }
-const { exec, prepare } = DatabaseSync.prototype
+const sqlite = Object.getOwnPropertyDescriptors(DatabaseSync.prototype)
 DatabaseSync.prototype.prepare = function (...given) {
   if (given[0].includes("INTO _deltaflow_checkpoints") && isHere("behind the rows")) standSync("behind the rows")
-  return prepare.apply(this, given)
+  return sqlite.prepare.value!.apply(this, given)
 }
 DatabaseSync.prototype.exec = function (sql) {
   if (sql === "COMMIT" && this.location()?.endsWith("out.db") === true && isHere("before the commit")) standSync("before the commit")
-  exec.call(this, sql)
+  sqlite.exec.value!.call(this, sql)
 }
 
 const definition: PipelineDefinition = {
