@@ -27,6 +27,9 @@ type Config = ConnectionConfig & { readonly schema?: string; readonly table: str
 /** Any number, the same for all who make the table of checkpoints. */
 const CHECKPOINTS_LOCK = "4919413205427832"
 
+/** SQLSTATE of `ON CONFLICT DO UPDATE` where one statement has two rows for one key. */
+const AFFECTED_TWICE = "21000"
+
 /** Rows that wait in a table of the session, in the order in which they came. */
 const STAGE = "pg_temp._deltaflow_rows"
 
@@ -55,6 +58,8 @@ export class PostgresLoad {
   private table: Table | undefined
   private layout: Layout | undefined
   private hasBegun = false
+  /** Whether rows with the same key have come between two commits. */
+  private hasTwice = false
   /** What this load has committed last. */
   private known: Checkpoint | undefined
   private hasStage = false
@@ -363,19 +368,30 @@ export class PostgresLoad {
     const values = layout.columns.map(({ name }, i) => (layout.casts.has(name) ? `c${i}::${layout.casts.get(name)}` : `c${i}`))
     const into = `INSERT INTO ${this.target} (${names.join(", ")})`
     if (request.writeMode !== "upsert") {
-      await session.query(`${into} SELECT ${values.join(", ")} FROM ${STAGE} ORDER BY n; DELETE FROM ${STAGE}`)
+      await session.query(`${into} SELECT ${values.join(", ")} FROM ${STAGE} ORDER BY n; TRUNCATE ${STAGE}`)
       return
     }
     const places = request.key.map((name) => `c${layout.columns.findIndex((column) => column.name === name)}`).join(", ")
-    const [twice] = await session.query(`SELECT 1 FROM ${STAGE} GROUP BY ${places} HAVING count(*) > 1 LIMIT 1`)
     // In the order in which they came, so that a new table lies as the source did.
     const latest = `(SELECT DISTINCT ON (${places}) * FROM ${STAGE} ORDER BY ${places}, n DESC) AS latest ORDER BY n`
     const others = names.filter((_, i) => !request.key.includes(layout.columns[i]!.name))
     const action = others.length === 0 ? "NOTHING" : `UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(", ")}`
     const key = request.key.map(quoteName).join(", ")
-    await session.query(
-      `${into} SELECT ${values.join(", ")} FROM ${twice === undefined ? STAGE : latest} ON CONFLICT (${key}) DO ${action}; DELETE FROM ${STAGE}`,
-    )
+    const insert = (from: string): string =>
+      `${into} SELECT ${values.join(", ")} FROM ${from} ON CONFLICT (${key}) DO ${action}; TRUNCATE ${STAGE}`
+    if (!this.hasTwice) {
+      // Looking for keys that come twice costs a good part of the insert, which finds them by itself.
+      await session.query("SAVEPOINT deltaflow_upsert")
+      try {
+        await session.query(`${insert(STAGE)}; RELEASE deltaflow_upsert`)
+        return
+      } catch (cause) {
+        if (!isServerError(cause) || cause.code !== AFFECTED_TWICE) throw cause
+        await session.query("ROLLBACK TO deltaflow_upsert; RELEASE deltaflow_upsert")
+        this.hasTwice = true
+      }
+    }
+    await session.query(insert(latest))
   }
 
   /** Does what the staged rows say. */
@@ -402,7 +418,7 @@ export class PostgresLoad {
     if (changes.absence) await this.keepKeys(staged)
     if (changes.history === undefined) await this.changeRows(staged)
     else for (const sql of this.historySql(staged)) await session.query(sql)
-    await session.query(`DELETE FROM ${STAGE}`)
+    await session.query(`TRUNCATE ${STAGE}`)
   }
 
   private async changeRows(staged: Staged): Promise<void> {
