@@ -300,6 +300,33 @@ describe.skipIf(missing !== undefined)("the destination postgres", () => {
     expect(await sql(`SELECT count(*)::int AS n FROM ${table}`)).toEqual([{ n: 57 }])
   })
 
+  it("adds a column again that was dropped between runs, or says so, and loses no row", async () => {
+    const table = newTable()
+    await into([{ id: 1, note: "a" }], { table, write_mode: "append" })
+    await sql(`ALTER TABLE ${table} DROP COLUMN note`)
+    const strict = into([{ id: 2, note: "b" }], { table, write_mode: "append", schema_changes: "fail" })
+    await expect(strict).rejects.toMatchObject({ code: "SCHEMA_CHANGED", message: expect.stringContaining("note") })
+    await into([{ id: 2, note: "b" }], { table, write_mode: "append" })
+    expect(await sql(`SELECT id, note FROM ${table} ORDER BY id`)).toEqual([
+      { id: "1", note: null },
+      { id: "2", note: "b" },
+    ])
+  })
+
+  it("refuses a value that the column's type does not hold, by row and column, and changes nothing", async () => {
+    const table = newTable()
+    await sql(`CREATE TABLE ${table} (id int)`)
+    const dates = newTable()
+    await sql(`CREATE TABLE ${dates} (id int, at date)`)
+    const wrong = [1, 2, 3].map((id) => ({ id, at: id === 2 ? "soon" : "2026-01-01" }))
+    const asDates = into(wrong, { table: dates, write_mode: "append" })
+    await expect(asDates).rejects.toMatchObject({ message: expect.stringMatching(/row 2, column at: .*soon/) })
+    expect(await sql(`SELECT * FROM ${dates}`)).toEqual([])
+    const large = into([{ id: 1 }, { id: 3_000_000_000 }], { table, write_mode: "append" })
+    await expect(large).rejects.toMatchObject({ message: expect.stringMatching(/row 2, column id: /) })
+    expect(await sql(`SELECT * FROM ${table}`)).toEqual([])
+  })
+
   it("does with new columns what schema_changes says", async () => {
     const load = async (policy: string) => {
       const table = newTable()

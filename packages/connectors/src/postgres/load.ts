@@ -6,6 +6,7 @@ import {
   type ColumnSchema,
   type CommittedRows,
   DestinationError,
+  formatValue,
   type LoadRequest,
 } from "@deltaflow/core"
 import { EncodeError, makeCsvEncoder, type TextEncode } from "@deltaflow/core/text"
@@ -325,12 +326,32 @@ export class PostgresLoad {
       return [`WHEN ${isOther} THEN ${i}`]
     })
     const numbered = `SELECT row_number() OVER (ORDER BY n) AS i, CASE ${cases.join(" ")} END AS wrong FROM ${STAGE} WHERE n > $1`
-    const [found] = await session.query(`SELECT i, wrong FROM (${numbered}) AS rows WHERE wrong IS NOT NULL ORDER BY i LIMIT 1`, [
-      this.staged,
-    ])
+    let found: Readonly<Record<string, unknown>> | undefined
+    try {
+      ;[found] = await session.query(`SELECT i, wrong FROM (${numbered}) AS rows WHERE wrong IS NOT NULL ORDER BY i LIMIT 1`, [this.staged])
+    } catch (cause) {
+      throw this.castError(cause, batch, casts)
+    }
     if (found !== undefined) throw this.lossError(batch, columns[Number(found["wrong"])]!, Number(found["i"]) - 1, casts)
     const [last] = await session.query(`SELECT currval(pg_get_serial_sequence('${STAGE}', 'n')) AS last`)
     this.staged = last!["last"]!
+  }
+
+  /** The row whose value the server cannot cast, which it tells by the value alone. */
+  private castError(cause: unknown, batch: Batch, casts: Layout["casts"]): unknown {
+    const said = isServerError(cause) && cause.code.startsWith("22") ? /"(.*)"/s.exec(cause.message)?.[1] : undefined
+    if (said === undefined) return cause
+    for (let i = 0; i < batch.length; i++) {
+      const physical = batch.physicalRow(i)
+      for (const [at, { name, type }] of batch.schema.columns.entries()) {
+        const value = casts.has(name) ? batch.columns[at]!.value(physical) : null
+        if (value === null || formatValue(value, type) !== said) continue
+        const row = batch.firstRow + physical
+        const message = `row ${row}, column ${name}: ${(cause as ServerError).message}.`
+        return this.error("DESTINATION_FAILED", message, { row, column: name, cause })
+      }
+    }
+    return cause
   }
 
   private lossError(batch: Batch, column: ColumnSchema, index: number, casts: Layout["casts"]): DestinationError {
