@@ -13,6 +13,8 @@ const ssr = { resolve: { conditions } }
 const bug = process.env["DELTAFLOW_SEEDED_BUG"]
 const plugins = bug === undefined ? [] : [seededBugPlugin(bug, root)]
 
+const setupFiles = [`${root}/packages/testing/test/propertySeed.ts`]
+
 const foldersOf = (parent: string) =>
   existsSync(`${root}/${parent}`)
     ? readdirSync(`${root}/${parent}`, { withFileTypes: true })
@@ -31,6 +33,7 @@ const quick = (name: string, folder: string) => ({
     exclude: ["**/*.t1.test.ts", "**/node_modules/**", "**/dist/**"],
     testTimeout: 120_000,
     hookTimeout: 30_000,
+    setupFiles,
   },
 })
 
@@ -46,6 +49,7 @@ const large = {
     exclude: ["**/node_modules/**", "**/dist/**"],
     testTimeout: 600_000,
     hookTimeout: 120_000,
+    setupFiles,
   },
 }
 

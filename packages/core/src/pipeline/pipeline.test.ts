@@ -37,7 +37,8 @@ const step: fc.Arbitrary<StepDefinition> = fc.oneof(
   fc.record({
     type: fc.constant("custom"),
     module: fc.constant("./a.ts"),
-    config: record(fc.jsonValue()),
+    // `${` would begin a variable.
+    config: record(fc.jsonValue().filter((value) => !JSON.stringify(value).includes("${"))),
     columns: record(fc.constant("date")),
   }),
   fc.record({ type: fc.constant("anonymize"), columns: texts }),
