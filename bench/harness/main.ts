@@ -27,11 +27,11 @@ export async function main(args: ReadonlyArray<string>): Promise<number> {
 }
 
 /** The section about sorts alone, or that about databases, takes its place in the page that is there. */
-function write({ jobs: chosen }: Options, text: string, { sorts, databases }: Further): void {
+function write({ jobs: chosen }: Options, text: string, { sorts, databases, increments }: Further): void {
   const file = new URL("../RESULTS.md", import.meta.url)
   const before = readFileSync(file, "utf8")
   if (chosen.join() === "sort") writeFileSync(file, withSorts(before, sorts))
-  else if (chosen.every((job) => databaseJobs.includes(job))) writeFileSync(file, withDatabases(before, databases))
+  else if (chosen.every((job) => databaseJobs.includes(job))) writeFileSync(file, withDatabases(before, databases, increments))
   else writeFileSync(file, text)
 }
 
@@ -63,13 +63,14 @@ interface Further {
   expressions: ReadonlyArray<ExpressionFigures>
   sorts: ReadonlyArray<SortFigures>
   databases: ReadonlyArray<DatabaseContest>
+  increments: ReadonlyArray<Budget>
   readonly budgets: Array<Budget>
   readonly notRun: Array<string>
   readonly failed: Array<string>
 }
 
 async function runFurther(options: Options, entries: ReadonlyArray<Entry>): Promise<Further> {
-  const found: Further = { expressions: [], sorts: [], databases: [], budgets: [], notRun: [], failed: [] }
+  const found: Further = { expressions: [], sorts: [], databases: [], increments: [], budgets: [], notRun: [], failed: [] }
   try {
     if (options.jobs.includes("expressions")) found.expressions = measureExpressions()
   } catch (error) {
@@ -86,7 +87,7 @@ async function runFurther(options: Options, entries: ReadonlyArray<Entry>): Prom
       if (typeof result === "string") found.notRun.push(`PostgreSQL: ${result}`)
       else {
         found.databases = result.contests
-        found.budgets.push(...result.budgets)
+        found.increments = result.budgets
         found.failed.push(...result.failed)
       }
     }

@@ -24,12 +24,13 @@ export interface Findings {
   readonly expressions: ReadonlyArray<ExpressionFigures>
   readonly sorts: ReadonlyArray<SortFigures>
   readonly databases: ReadonlyArray<DatabaseContest>
+  readonly increments: ReadonlyArray<Budget>
   readonly budgets: ReadonlyArray<Budget>
   readonly notRun: ReadonlyArray<string>
   readonly failed: ReadonlyArray<string>
 }
 
-export function page({ set, entries, outcomes, expressions, sorts, databases, budgets, notRun, failed }: Findings): string {
+export function page({ set, entries, outcomes, expressions, sorts, databases, increments, budgets, notRun, failed }: Findings): string {
   const inputs = `${grouped(set.rows)} rows: CSV of ${megabytes(set.csvBytes)}, NDJSON of ${megabytes(set.ndjsonBytes)}`
   const machine = `${availableParallelism()} CPUs, Node ${process.versions.node}`
   return [
@@ -43,7 +44,8 @@ Below 1, A is faster or needs less.`,
       outcomes.map(contestRow),
     ),
     databaseSection(databases),
-    section("Budgets", ["what", "measured", "held", "stretch", "verdict"], budgets.map(budgetRow)),
+    incrementSection(increments),
+    section("Budgets", budgetHead, budgets.map(budgetRow)),
     section(
       "Expressions over columns, against the same loop by hand",
       ["type and what", "expression", "ns a row", "by hand", "ratio", "held", "verdict"],
@@ -91,6 +93,12 @@ const databaseSection = (contests: ReadonlyArray<DatabaseContest>): string =>
     ]),
   )
 
+const budgetHead = ["what", "measured", "held", "stretch", "verdict"]
+
+const incrementTitle = "Increments of a table that grows"
+
+const incrementSection = (increments: ReadonlyArray<Budget>): string => section(incrementTitle, budgetHead, increments.map(budgetRow))
+
 const sortTitle = `A sort within ${sortLimit} MB`
 
 /** CSV to CSV, by time and number. */
@@ -128,9 +136,11 @@ const sortSection = (sorts: ReadonlyArray<SortFigures>): string =>
 /** The page with another section about sorts, which takes longer than all else. */
 export const withSorts = (before: string, sorts: ReadonlyArray<SortFigures>): string => withSection(before, sortTitle, sortSection(sorts))
 
-/** The page with another section about PostgreSQL. */
-export const withDatabases = (before: string, contests: ReadonlyArray<DatabaseContest>): string =>
-  withSection(before, databaseTitle, databaseSection(contests))
+/** The page with other sections about PostgreSQL. */
+export const withDatabases = (before: string, contests: ReadonlyArray<DatabaseContest>, increments: ReadonlyArray<Budget>): string => {
+  const after = contests.length === 0 ? before : withSection(before, databaseTitle, databaseSection(contests))
+  return increments.length === 0 ? after : withSection(after, incrementTitle, incrementSection(increments))
+}
 
 const withSection = (before: string, title: string, section_: string): string => {
   const text = `${section_}\n`
