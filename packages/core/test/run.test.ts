@@ -5,7 +5,9 @@ import {
   defineTransform,
   DestinationError,
   type PipelineDefinition,
+  type Row,
   RunError,
+  type RunHandle,
   SourceError,
 } from "../src/index.ts"
 import { memoryStore } from "../src/store/memory.ts"
@@ -100,7 +102,8 @@ describe("a run", () => {
   })
 
   it("ends as cancelled when its signal aborts, with everything closed", async () => {
-    const kept = keepRows({ onWrite: () => new Promise((resolve) => setTimeout(resolve, 5)) })
+    const controller = new AbortController()
+    const kept = keepRows({ onWrite: () => controller.abort() })
     let closed = false
     const endless = defineSource({
       type: "rows",
@@ -113,9 +116,7 @@ describe("a run", () => {
       },
     })
     await using engine = createEngine({ plugins: [endless, kept.destination] })
-    const controller = new AbortController()
     const handle = await engine.start(definition(), { signal: controller.signal })
-    setTimeout(() => controller.abort(), 30)
     const run = await handle.done
     expect(run).toMatchObject({ status: "cancelled", error: { code: "RUN_CANCELLED" } })
     expect(closed).toBe(true)
@@ -253,10 +254,14 @@ describe("an incremental run", () => {
   })
 
   it("stops gracefully at a cursor, and goes on from there", async () => {
-    const kept = keepRows({ commitsEarly: true, onWrite: () => new Promise((resolve) => setTimeout(resolve, 5)) })
+    const started = Promise.withResolvers<RunHandle>()
+    const stopAt100 = async (rows: ReadonlyArray<Row>) => {
+      if (rows.some(({ id }) => id === 100)) void (await started.promise).stop()
+    }
+    const kept = keepRows({ commitsEarly: true, onWrite: stopAt100 })
     await using engine = createEngine({ plugins: [rowsSource(numbers(500)), kept.destination] })
     const handle = await engine.start(incremental)
-    setTimeout(() => void handle.stop(), 40)
+    started.resolve(handle)
     const stopped = await handle.done
     expect(stopped.status).toBe("cancelled")
     expect(stopped.rowsLoaded).toBeLessThan(500)

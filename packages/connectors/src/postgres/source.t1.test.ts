@@ -267,7 +267,9 @@ describe.skipIf(missing !== undefined)("the source postgres", async () => {
       transforms: [{ type: "custom", module: new URL("../../test/waits.mjs", import.meta.url).pathname, export: "wait" }],
       destinations: [{ type: "memory" }],
     })
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    await vi.waitFor(async () =>
+      expect(await sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%moving%' AND pid <> pg_backend_pid()")).toHaveLength(1),
+    )
     await sql("UPDATE moving SET text = 'b'; INSERT INTO moving VALUES (0, 'c')")
     await started.done
     const seen = new Set(output.rows().map((row) => row["text"]))
