@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest"
 import {
+  type Checkpoint,
   createEngine,
+  defineDestination,
   defineSource,
   defineTransform,
   DestinationError,
@@ -9,6 +11,7 @@ import {
   RunError,
   type RunHandle,
   SourceError,
+  type Store,
 } from "../src/index.ts"
 import { memoryStore } from "../src/store/memory.ts"
 import { keepRows, rowsSource } from "./memoryPlugins.ts"
@@ -251,6 +254,50 @@ describe("an incremental run", () => {
       message: expect.stringContaining("was stored by a newer version of the source `rows`, as 2, and this one knows 1. Update it."),
     })
     expect(kept.rows).toEqual(numbers(6))
+  })
+
+  it("knows what the cursors beside the rows were made by, also with a store that is behind or another one", async () => {
+    let beside: Checkpoint | undefined
+    const rows: Array<Row> = []
+    const destination = defineDestination({
+      type: "keep",
+      writeModes: ["append"],
+      checkpoint: async () => beside,
+      open: () => ({
+        write: (written) => void rows.push(...written),
+        commit: (checkpoint) => void (beside = checkpoint),
+      }),
+    })
+    const run = async (count: number, traits: object, options: { readonly store?: Store; readonly source?: object } = {}) => {
+      const source = defineSource<unknown, { readonly after: number; readonly unit?: "rows" }>({
+        type: "rows",
+        ...traits,
+        async *read({ cursor }) {
+          const next = numbers(count).slice(cursor?.after ?? 0)
+          if (next.length > 0) yield { rows: next, cursor: { after: count, ...("cursorVersion" in traits ? { unit: "rows" } : {}) } }
+        },
+      })
+      await using engine = createEngine({ plugins: [source, destination], store: options.store ?? memoryStore() })
+      const written = { ...incremental.sources[0]!, ...options.source }
+      return await engine.run({ ...incremental, sources: [written] }, options.source === undefined ? {} : { fullRefresh: true })
+    }
+    const migrated: Array<unknown> = []
+    const second = { cursorVersion: 2, migrateCursor: (cursor: object) => (migrated.push(cursor), { ...cursor, unit: "rows" }) }
+    await run(2, {})
+    await expect(run(3, { cursorVersion: 2 })).rejects.toThrow("was stored as version 1, the source `rows` has 2")
+    const behind = memoryStore()
+    await run(3, second, { store: behind })
+    expect(migrated).toEqual([{ after: 2 }])
+    await run(4, second)
+    // This store still has the cursor of the run before, and the destination has a later one.
+    await run(5, second, { store: behind })
+    expect(migrated).toHaveLength(1)
+    await expect(run(6, {})).rejects.toThrow("was stored by a newer version of the source `rows`, as 2, and this one knows 1.")
+    expect(rows).toEqual(numbers(5))
+    await run(6, second, { source: { table: "another" } })
+    await expect(run(7, second)).rejects.toMatchObject({ code: "DEFINITION_CHANGED" })
+    await expect(run(7, second, { store: behind })).rejects.toMatchObject({ code: "DEFINITION_CHANGED" })
+    expect(rows).toHaveLength(11)
   })
 
   it("stops gracefully at a cursor, and goes on from there", async () => {

@@ -19,6 +19,7 @@ import { CLOSE_MS, limitOpening, timeLimit } from "./limitTime.ts"
 import { backoffDelay, leaseLost, makeLoads } from "./Loads.ts"
 import type { RunOptions, RunProgress } from "./Options.ts"
 import { type OpenedSource, openSources, runPass } from "./Pass.ts"
+import { type Origins, readOrigins, withoutOrigins, withOrigins } from "./origins.ts"
 import { preparePlan, prepareWorkers } from "./Prepare.ts"
 import { openRemembering, STEPS, withoutSteps } from "./Remembering.ts"
 import { isIncremental, type ResolvedDestination, type ResolvedPipeline } from "./Resolved.ts"
@@ -376,11 +377,15 @@ const checkpointOf = (
     const mine = stored.find((checkpoint) => checkpoint.destination === destination.name)
     // Invariant 2: what stands beside the rows is true, whatever the store says.
     const own = yield* ownCheckpoint(execution, holder, destination, startedAt)
-    if (mine !== undefined) yield* sameDefinition(pipeline, mine)
     // A reset of the state is stored with a higher epoch than what the destination has.
     const isReset = mine !== undefined && own !== undefined && mine.epoch > own.epoch
-    const cursors = destination.plugin.checkpoint === undefined || isReset ? (mine?.cursors ?? {}) : (own?.cursors ?? {})
-    return mine === undefined ? cursors : yield* migrated(pipeline, cursors, mine)
+    const isOwn = destination.plugin.checkpoint !== undefined && !isReset
+    const cursors = isOwn ? own?.cursors : mine?.cursors
+    if (cursors === undefined) return {}
+    const origins = (isOwn ? readOrigins(cursors) : undefined) ?? mine
+    if (origins === undefined) return cursors
+    yield* sameDefinition(pipeline, origins)
+    return yield* migrated(pipeline, withoutOrigins(cursors), origins)
   })
 
 /** What the destination keeps beside its rows. From then on the run has a higher epoch, so that it may commit. */
@@ -411,9 +416,9 @@ const raiseEpoch = (execution: Execution, holder: LeaseHolder, epoch: number): E
     holder.lease = raised
   })
 
-const sameDefinition = (pipeline: ResolvedPipeline, checkpoint: StoredCheckpoint): Effect.Effect<void, PipelineError> => {
+const sameDefinition = (pipeline: ResolvedPipeline, origins: Origins): Effect.Effect<void, PipelineError> => {
   const changed = pipeline.sources.find((source) => {
-    const known = checkpoint.fingerprints[source.name]
+    const known = origins.fingerprints[source.name]
     return known !== undefined && known !== source.fingerprint
   })
   if (changed === undefined) return Effect.void
@@ -431,13 +436,13 @@ const sameDefinition = (pipeline: ResolvedPipeline, checkpoint: StoredCheckpoint
 const migrated = (
   pipeline: ResolvedPipeline,
   cursors: Readonly<Record<string, string>>,
-  checkpoint: StoredCheckpoint,
+  origins: Origins,
 ): Effect.Effect<Readonly<Record<string, string>>, PipelineError> =>
   Effect.gen(function* () {
     const now: Record<string, string> = {}
     for (const [name, cursor] of Object.entries(cursors)) {
       const source = pipeline.sources.find((one) => one.name === name)
-      const version = checkpoint.cursorVersions[name] ?? 1
+      const version = origins.cursorVersions[name] ?? 1
       const known = source?.plugin.cursorVersion ?? 1
       now[name] = source === undefined || version === known ? cursor : yield* migratedCursor(pipeline, source, cursor, version, known)
     }
@@ -522,7 +527,10 @@ const onePass = (
         const loads = yield* makeLoads({
           pipeline,
           destinations: group.destinations,
-          cursors: { ...withoutSteps(group.cursors), ...(remembering === undefined ? {} : { [STEPS]: remembering.version }) },
+          cursors: {
+            ...withOrigins(withoutSteps(group.cursors), pipeline),
+            ...(remembering === undefined ? {} : { [STEPS]: remembering.version }),
+          },
           states: new Map(stored.map((checkpoint) => [checkpoint.destination, checkpoint.state])),
           context,
           store: environment.store,

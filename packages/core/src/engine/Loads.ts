@@ -13,6 +13,7 @@ import type { RowFailure } from "../transform/Step.ts"
 import { ChangedRows, type ChangesSpec, rowChanges, storedSchema } from "./Changes.ts"
 import { DeadLetter } from "./DeadLetter.ts"
 import { limitOpening, limitTime, timeLimit } from "./limitTime.ts"
+import { originsOf, withoutOrigins } from "./origins.ts"
 import type { ErrorHandling, ResolvedDestination, ResolvedPipeline } from "./Resolved.ts"
 import type { Reached, RunState } from "./RunState.ts"
 import { withOwnScope } from "./scopedForRun.ts"
@@ -434,9 +435,8 @@ class LoadsWriter {
       runId: checkpoint.runId,
       epoch: checkpoint.epoch,
       batchId: checkpoint.batchId,
-      cursors: this.options.incremental ? checkpoint.cursors : {},
-      cursorVersions: Object.fromEntries(sources.map((source) => [source.name, source.plugin.cursorVersion ?? 1])),
-      fingerprints: Object.fromEntries(sources.map((source) => [source.name, source.fingerprint])),
+      cursors: this.options.incremental ? withoutOrigins(checkpoint.cursors) : {},
+      ...originsOf(sources),
       state: state ?? null,
       updatedAt: this.options.now(),
     }
