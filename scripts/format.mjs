@@ -21,21 +21,41 @@ const fill = (text, first, next) => {
   return [...lines, line]
 }
 
-/** @param {string} line @returns {string[]} */
-const wrapLine = (line) => {
+/** What begins something of its own within a comment: a blank line, an item, a tag, a table, an example. */
+const BEGINS = /^(\s|$|-|\d+\.|@|\||```|\*)/
+
+/**
+ * @param {string} line @param {string | undefined} next @returns {{ lines: string[], taken: boolean }} whether the next line went into the
+ * last
+ */
+const wrapLine = (line, next) => {
   const [, margin = "", text = ""] = /^(\s*)\/\*\* (.*) \*\/$/.exec(line) ?? []
-  if (text !== "") return [`${margin}/**`, ...fill(text, `${margin} * `, `${margin} * `), `${margin} */`]
+  if (text !== "") return { lines: [`${margin}/**`, ...fill(text, `${margin} * `, `${margin} * `), `${margin} */`], taken: false }
   const [, prefix, bullet = "", body] = /^(\s*(?:\/\/|\*) )(- )?(.*)$/.exec(line) ?? []
-  if (prefix === undefined || body === undefined) return [line]
-  return fill(body, prefix + bullet, prefix + " ".repeat(bullet.length))
+  if (prefix === undefined || body === undefined) return { lines: [line], taken: false }
+  const indent = prefix + " ".repeat(bullet.length)
+  const lines = fill(body, prefix + bullet, indent)
+  const rest = next?.startsWith(indent) === true ? next.slice(indent.length) : ""
+  if (lines.length < 2 || BEGINS.test(rest) || /https?:\/\//.test(rest)) return { lines, taken: false }
+  return { lines: lines.with(-1, `${lines.at(-1)} ${rest}`), taken: true }
 }
 
-/** @param {string} text */
-export const wrapComments = (text) =>
-  text
-    .split("\n")
-    .flatMap((line) => (line.length > width && !/https?:\/\//.test(line) ? wrapLine(line) : [line]))
-    .join("\n")
+/** What is too much for one line goes on in the next one of its paragraph. @param {string} text */
+export const wrapComments = (text) => {
+  const lines = text.split("\n")
+  const wrapped = []
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i] ?? ""
+    if (line.length <= width || /https?:\/\//.test(line)) {
+      wrapped.push(line)
+      continue
+    }
+    const parts = wrapLine(line, lines[i + 1])
+    if (parts.taken) lines[i + 1] = parts.lines.pop() ?? ""
+    wrapped.push(...parts.lines)
+  }
+  return wrapped.join("\n")
+}
 
 /** @param {ReadonlyArray<string>} paths */
 const sourcesIn = (paths) =>

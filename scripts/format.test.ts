@@ -34,3 +34,21 @@ it.each([`const text = "${words(60)}"`, `// see https://example.org/${"x".repeat
     expect(wrapComments(line)).toBe(line)
   },
 )
+
+it("lets what is too much for a line go on in the next one of its paragraph", () => {
+  const wrapped = wrapComments(` * ${words(30)}\n * the end`)
+  expect(wrapped.split("\n")).toEqual([` * ${words(27)}`, ` * ${words(3)} the end`])
+  const item = wrapComments(` * - ${words(30)}\n *   the end`)
+  expect(item.split("\n")).toEqual([` * - ${words(27)}`, ` *   ${words(3)} the end`])
+})
+
+it.each(["", "- an item", "  an item's end", "@returns it", "| a | b |", "```ts", "1. first"])(
+  "does not go on in a line of its own: %s",
+  (next) => {
+    expect(
+      wrapComments(` * ${words(30)}\n * ${next}`)
+        .split("\n")
+        .at(-1),
+    ).toBe(` * ${next}`)
+  },
+)

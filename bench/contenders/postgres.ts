@@ -1,7 +1,6 @@
 /**
  * Jobs with PostgreSQL: Deltaflow with nothing but its defaults, and by hand what people write in its place. `BENCH_URL` says where the
- * server
- * is; `input` is a file or a table, `output` the other.
+ * server is; `input` is a file or a table, `output` the other.
  */
 import { createWriteStream } from "node:fs"
 import { once } from "node:events"

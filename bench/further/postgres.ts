@@ -1,7 +1,6 @@
 /**
  * Jobs with PostgreSQL, against `psql` and what people write by hand, on a server of its own with fsync on. Each contender's table or file
- * is
- * looked at before it is timed.
+ * is looked at before it is timed.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"

@@ -1,7 +1,6 @@
 /**
  * One run, as a process of its own that a test kills or freezes. At the point it is told it prints `at POINT` and stands still: for ever,
- * or,
- * with `waits`, until it is told to go on. Ends with what became of the run, as JSON.
+ * or, with `waits`, until it is told to go on. Ends with what became of the run, as JSON.
  *
  * The sources, the store and the database's driver are wrapped here; what is tested has no switch.
  */

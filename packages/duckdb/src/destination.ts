@@ -27,8 +27,7 @@ type Config = typeof DuckdbDestinationConfig.Type
  * A table of a DuckDB file.
  *
  * Delivery: exactly once; rows and checkpoint commit in one transaction, in the table `_deltaflow_checkpoints`. Order: as they come.
- * Nothing
- * else can have the file open meanwhile: that is DuckDB's rule. Deletes: not seen.
+ * Nothing else can have the file open meanwhile: that is DuckDB's rule. Deletes: not seen.
  */
 export const duckdbDestination: Destination<Config> = {
   kind: "destination",

@@ -1,7 +1,6 @@
 /**
  * Folders for rows of queries that do not fit into memory. Each holds a small database file, which its process keeps locked: one that can
- * be
- * locked by another belongs to a process that is gone.
+ * be locked by another belongs to a process that is gone.
  */
 import { randomUUID } from "node:crypto"
 import { mkdir, readdir, rm, stat } from "node:fs/promises"

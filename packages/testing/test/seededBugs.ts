@@ -1,7 +1,6 @@
 /**
  * Bugs that are put into the sources while a suite runs, to see that it finds them. Each stands for a promise; the shipped code has no
- * switch
- * for any.
+ * switch for any.
  */
 
 export interface Edit {

@@ -30,8 +30,7 @@ export type CsvDestinationConfig = typeof CsvDestinationConfig.Type
 
 /**
  * Delivery: idempotent. `replace` writes beside the file and renames at the end; `append` adds to it, and the next run cuts off what a
- * crash left. Into
- * standard output at least once. Order: kept. Deletes: not there.
+ * crash left. Into standard output at least once. Order: kept. Deletes: not there.
  */
 export const csvDestination: Destination<CsvDestinationConfig> = {
   kind: "destination",

@@ -51,8 +51,7 @@ export type CsvSourceConfig = typeof CsvSourceConfig.Type
 
 /**
  * Delivery: exactly once into a destination that can. Order: by file name, then as the rows stand. Deletes: not seen. With `incremental`,
- * only new
- * files and what was added to the end of known ones is read.
+ * only new files and what was added to the end of known ones is read.
  */
 export const makeCsvSource = (sizes?: TextSourceSizes): Source<CsvSourceConfig> => ({
   kind: "source",

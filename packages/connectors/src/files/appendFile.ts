@@ -2,8 +2,7 @@
  * Adds to the end of a file so that a crash leaves no half of a row.
  *
  * While a run adds, a journal beside the file holds the length that the file had before. A run that finds a journal knows that the run
- * before
- * ended badly, and cuts the file back: to the length that the engine's store has for that run's last commit, else to the one in the
+ * before ended badly, and cuts the file back: to the length that the engine's store has for that run's last commit, else to the one in the
  * journal.
  */
 import { basename, dirname, join } from "node:path"

@@ -88,8 +88,7 @@ export interface Owner {
 
 /**
  * Writes beside the target and renames at the final commit. Until then, and after a failure, the target is as it was. Leftovers of earlier
- * runs
- * of the same pipeline are removed.
+ * runs of the same pipeline are removed.
  */
 export const replaceFile = async (files: Files, target: string, compression: Compression, owner: Owner): Promise<OutputFile> => {
   const folder = dirname(target)

@@ -263,8 +263,7 @@ class TextRead {
 
   /**
    * Where a file that was read before goes on. Its last row may have had no line end then: if that comes now, it is passed; if the row
-   * itself
-   * goes on, what was read of it was not all, and the file is read again.
+   * itself goes on, what was read of it was not all, and the file is read again.
    */
   private async continued(start: FileStart): Promise<FileStart> {
     const text = await this.inputs.openText(start.file, start.bytes - 1)

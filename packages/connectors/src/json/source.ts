@@ -36,8 +36,7 @@ export type JsonSourceConfig = typeof JsonSourceConfig.Type
 
 /**
  * Delivery: exactly once into a destination that can. Order: by file name, then as the rows stand. Deletes: not seen. With `incremental`,
- * only new
- * and changed files are read.
+ * only new and changed files are read.
  */
 export const makeJsonSource = (blockBytes = 1024 * 1024): Source<JsonSourceConfig> => ({
   kind: "source",

@@ -12,8 +12,7 @@ export type NdjsonSourceConfig = typeof NdjsonSourceConfig.Type
 
 /**
  * Delivery: exactly once into a destination that can. Order: by file name, then as the rows stand. Deletes: not seen. With `incremental`,
- * only new
- * files and what was added to the end of known ones is read.
+ * only new files and what was added to the end of known ones is read.
  */
 export const makeNdjsonSource = (sizes?: TextSourceSizes): Source<NdjsonSourceConfig> => ({
   kind: "source",

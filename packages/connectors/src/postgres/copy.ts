@@ -66,8 +66,7 @@ export class CopyIn extends Statement {
 
   /**
    * Hands whole rows over, which are referred to until the server has them. Waits while more than a little is on the way; what is wrong
-   * with
-   * them `done` tells.
+   * with them `done` tells.
    */
   async write(bytes: Uint8Array): Promise<void> {
     await this.begun

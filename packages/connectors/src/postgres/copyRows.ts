@@ -1,7 +1,6 @@
 /**
  * The rows of a `COPY … TO STDOUT`, taken from the socket before the client sees them: it would make an object and a buffer of each, for
- * the
- * garbage collector. All other messages go on to the client.
+ * the garbage collector. All other messages go on to the client.
  *
  * Messages are a byte that says what they are, their length with itself in four bytes, and the rest:
  * https://www.postgresql.org/docs/current/protocol-message-formats.html

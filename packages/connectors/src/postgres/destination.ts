@@ -72,8 +72,7 @@ const makeDestination = <C extends Config>(config: Destination<C>["config"], hos
  * A table of PostgreSQL, by the package `pg`.
  *
  * Delivery: exactly once; rows and checkpoint commit in one transaction, in the table `_deltaflow_checkpoints` of the same schema. Order:
- * as
- * they come. Readers see the old rows until the commit, in every mode. Deletes: not seen.
+ * as they come. Readers see the old rows until the commit, in every mode. Deletes: not seen.
  */
 export const postgresDestination: Destination<typeof PostgresDestinationConfig.Type> = makeDestination(
   Schema.toStandardSchemaV1(PostgresDestinationConfig),

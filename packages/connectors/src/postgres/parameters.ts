@@ -27,8 +27,7 @@ export interface LastRun {
  * The query over settings. The server says which type it wants in each place, as it would for a bound value.
  *
  * Where increments go by a column, `:last_run` is a little before its last value: a query that says `>` still gives the rows that share
- * this
- * value, of which those that were given before are left out afterwards.
+ * this value, of which those that were given before are left out afterwards.
  */
 export const withSettings = async (
   session: Session,

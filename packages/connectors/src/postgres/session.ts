@@ -2,8 +2,7 @@
  * One connection to PostgreSQL for the time of a load or of a reading: ours, or one that the host brought.
  *
  * What a statement needs of the session (time zone, forms of dates, timeouts) is set within the transaction, so that a connection of the
- * host's,
- * or one behind a pooler, is left as it was.
+ * host's, or one behind a pooler, is left as it was.
  */
 import { connect, type Socket } from "node:net"
 import type { DeltaflowError, ErrorFields, PluginContext } from "@deltaflow/core"

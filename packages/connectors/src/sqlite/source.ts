@@ -147,8 +147,7 @@ const runtimeParameters = (_statement: StatementSync, request: SourceRequest<Con
 
 /**
  * Where increments go by a column, `:last_run` is a little before its last value: a query that says `>` still gives the rows that share
- * this
- * value, of which those that were given before are left out afterwards.
+ * this value, of which those that were given before are left out afterwards.
  */
 const lastRun = ({ incremental, cursor }: SourceRequest<Config>): { readonly last_run?: SqliteValue } => {
   if (incremental?.column === undefined) return {}

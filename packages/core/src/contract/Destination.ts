@@ -93,15 +93,13 @@ export interface LoadRequest<Config> extends PluginContext {
   readonly epoch: number
   /**
    * What `checkpoint` gave when the run began; null for nothing. The first commit refuses where something else stands there by then, and
-   * each
-   * later one where its own last does not: a commit of a process that is gone may arrive late, and this run has not seen its rows. Absent
-   * where nobody asked, as for a dead letter.
+   * each later one where its own last does not: a commit of a process that is gone may arrive late, and this run has not seen its rows.
+   * Absent where nobody asked, as for a dead letter.
    */
   readonly checkpoint?: Checkpoint | null
   /**
    * Whether a write that fails has to be told by that write, because the engine then looks for the row that is to blame. Where it is false,
-   * a
-   * later call may tell it, and nothing of the load counts any more. Default true.
+   * a later call may tell it, and nothing of the load counts any more. Default true.
    */
   readonly isolatesRows?: boolean
   /** What the last commit of this destination gave back as `state`, where the engine's store kept it. */

@@ -124,8 +124,7 @@ export interface SourceReader {
   readonly isPartial?: boolean
   /**
    * Says that everything up to the cursor is durable in all destinations, so that the source may forget it. Called after their commits,
-   * with
-   * cursors that never go back; a failure ends the run, whose rows stay.
+   * with cursors that never go back; a failure ends the run, whose rows stay.
    */
   readonly acknowledge?: (cursor: CursorValue) => Effect.Effect<void, SourceError>
   /** How far behind the rows are that were read last, as far as the source knows. Asked often. */

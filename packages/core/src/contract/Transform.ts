@@ -52,8 +52,7 @@ export interface StateFunctions<Config = unknown, State = unknown> {
   readonly setup: (context: SetupContext<Config>) => State | PromiseLike<State>
   /**
    * Gives the last rows, after all rows have gone through; they come behind all others. Not called after a failure or a cancel. Until it
-   * has
-   * ended, nothing is committed.
+   * has ended, nothing is committed.
    */
   readonly finish?: (context: TransformContext<Config, State>) => FinishResult | Promise<FinishResult>
   /** Called once at the end of the run, however it ended, where `setup` had succeeded. The signal has aborted before. */

@@ -10,8 +10,7 @@ export interface TransformTraits<Config> {
   readonly config?: StandardSchema<any, Config>
   /**
    * Calls of an async `row` or `patch` that may be under way at once; results keep the order of the rows. Default 16, and 1 with `setup`.
-   * The
-   * key `concurrency` of a `custom` step goes over it.
+   * The key `concurrency` of a `custom` step goes over it.
    */
   readonly concurrency?: number
 }

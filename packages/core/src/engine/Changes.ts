@@ -1,7 +1,6 @@
 /**
  * What becomes of each row, for destinations that merge, keep history or delete: conditions and new values are computed here, in the
- * language
- * of all expressions, so that they mean the same for every database. See docs/decisions/0019-changes-of-rows.md.
+ * language of all expressions, so that they mean the same for every database. See docs/decisions/0019-changes-of-rows.md.
  */
 import type { RowChanges } from "../contract/Destination.ts"
 import { TransformError } from "../contract/Errors.ts"

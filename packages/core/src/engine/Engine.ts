@@ -106,8 +106,7 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Forgets the cursors of a pipeline, so that the next run reads all. With its definition its sources give back what they keep for it,
-   * such
-   * as a replication slot. Rejects while it runs.
+   * such as a replication slot. Rejects while it runs.
    */
   async resetState(pipeline: string, definition?: PipelineInput): Promise<void> {
     return await this.call((engine) => engine.resetState(pipeline, definition))

@@ -81,8 +81,7 @@ export interface EngineService {
   readonly getState: (pipeline: string) => Effect.Effect<ReadonlyArray<StoredCheckpoint>, StoreError>
   /**
    * Forgets the cursors of a pipeline, so that the next run reads all. With its definition its sources give back what they keep for it,
-   * such
-   * as a replication slot. Fails with `LEASE_HELD` while it runs.
+   * such as a replication slot. Fails with `LEASE_HELD` while it runs.
    */
   readonly resetState: (
     pipeline: string,

@@ -58,8 +58,8 @@ export interface RunRange {
 export interface RunOptions {
   /**
    * Reads a range of the cursor column again, beside the live cursor, which stays as it is: a backfill. The run has the name of the
-   * pipeline
-   * with `/backfill`. Rejects with `RANGE_REFUSED` where a destination neither upserts nor merges, or a source has no cursor column.
+   * pipeline with `/backfill`. Rejects with `RANGE_REFUSED` where a destination neither upserts nor merges, or a source has no cursor
+   * column.
    */
   readonly range?: RunRange
   /** Ignore cursors; they are replaced when the run succeeds. Default false. */

@@ -156,8 +156,7 @@ class Generator {
 
   /**
    * Reads all columns first: where none is null, which is nearly always, no part in between can be, and numbers stay unboxed. Else the
-   * parts
-   * are computed one by one, as one of them may be an error.
+   * parts are computed one by one, as one of them may be an error.
    */
   private flattened(columns: ReadonlyArray<number>, nodes: ReadonlyArray<Node>, absent: string, result: Result): string {
     const read = new Map(columns.map((index) => [index, this.emitter.local()]))

@@ -30,7 +30,6 @@ export const mayFail = (node: Node): boolean => !isSafe(node)
 
 /**
  * Whether the parts of an AND or OR may be left alone once one of them is null. PostgreSQL then goes on, for another part may decide, and
- * an error in
- * a later part counts; only the parts of a WHERE stop at the first that is not true.
+ * an error in a later part counts; only the parts of a WHERE stop at the first that is not true.
  */
 export const mayStopAtNull = (parts: ReadonlyArray<Node>): boolean => parts.slice(1).every(isSafe)

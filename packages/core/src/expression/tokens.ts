@@ -1,7 +1,6 @@
 /**
  * A quick look at the text before PostgreSQL's parser sees it: finds `:name` parameters outside of strings and comments, brackets that do
- * not
- * match, and text that nests so deeply that the parser would run out of stack.
+ * not match, and text that nests so deeply that the parser would run out of stack.
  */
 import type { ExpressionIssue } from "./Scope.ts"
 

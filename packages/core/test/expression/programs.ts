@@ -1,8 +1,7 @@
 /**
  * Random typed expressions, each written twice: as an author of a pipeline would write it, and as PostgreSQL gets it for comparison. The
- * second
- * keeps PostgreSQL from computing constants before it runs (`k` is a function that gives its argument), and casts what has 64 bits here
- * and 32 there.
+ * second keeps PostgreSQL from computing constants before it runs (`k` is a function that gives its argument), and casts what has 64 bits
+ * here and 32 there.
  */
 import fc from "fast-check"
 import { Decimal, whole } from "../../src/model/Decimal.ts"

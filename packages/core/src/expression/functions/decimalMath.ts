@@ -121,8 +121,7 @@ const lnWeight = (a: Decimal): number => {
 
 /**
  * The magnitude as a whole number times a power of ten, cut off behind so many digits of base 10,000, of which those at the end that are
- * zero
- * are left out: what numeric.c makes its estimates from.
+ * zero are left out: what numeric.c makes its estimates from.
  */
 const startOf = (a: Decimal, most: number): readonly [digits: number, tens: number] => {
   const text = String(a.coefficient).replace("-", "")

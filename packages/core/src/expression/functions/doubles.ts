@@ -10,8 +10,7 @@ const isInfinite = (a: number): boolean => a === Infinity || a === -Infinity
 
 /*
  * What nearly every row takes is kept short, so that the compiler puts it into the loop. The rest looks for what is an error in PostgreSQL:
- * a
- * result that is infinite, or zero, and should not be.
+ * a result that is infinite, or zero, and should not be.
  */
 
 const addDouble = (a: number, b: number): number => {

@@ -1,7 +1,6 @@
 /**
  * What generated code asks of a field's bytes without decoding it. Each function knows the one spelling that files are full of and says so
- * where
- * a field is spelled otherwise; the code then decodes the field, as it would have done at first.
+ * where a field is spelled otherwise; the code then decodes the field, as it would have done at first.
  */
 import { daysInMonth } from "../../model/Temporal.ts"
 import { wholeDecimal } from "./dateParts.ts"

@@ -116,8 +116,7 @@ export const toLocal = (micros: Whole, zone: Zone): Whole => shifted(micros, zon
 
 /**
  * The moment at which a clock in the zone shows this. Where clocks are set forward and no such moment exists, the time before the change
- * goes
- * on; where they are set back and two exist, it is the second.
+ * goes on; where they are set back and two exist, it is the second.
  */
 export const fromLocal = (local: Whole, zone: Zone): Whole => {
   const clock = milliseconds(local)

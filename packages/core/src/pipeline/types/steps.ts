@@ -1,8 +1,7 @@
 /**
  * Follows the columns of rows from step to step. For each step it gives the type that the step must have, so that the compiler's message
  * stands at the name that is wrong, and the columns behind it. What a step does to columns is in `transform/`; here is only what can be
- * told
- * from a definition that is written as literals.
+ * told from a definition that is written as literals.
  */
 import type { ColumnType } from "../../model/ColumnType.ts"
 import type { Decimal } from "../../model/Decimal.ts"
@@ -400,8 +399,7 @@ type Given<Row, C extends Columns> =
 
 /**
  * JavaScript's values say less than columns do: a number may be an integer or a double, and a text stays a date where the column of that
- * name
- * was one.
+ * name was one.
  */
 type TypeOfValue<Value, C extends Columns, Name> = [Value] extends [never]
   ? "unknown"

@@ -223,8 +223,7 @@ export class KeptRows {
 
   /**
    * The groups in the order in which their rows came, to be read one by one. All that was needed to find a group is let go: while rows go
-   * out,
-   * their way needs that memory.
+   * out, their way needs that memory.
    */
   finished(): Uint32Array {
     const order = this.inOrder()
