@@ -12,8 +12,9 @@ import {
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { loadDuckdb } from "./api.ts"
+import { readCheckpoint } from "./checkpoints.ts"
 import { readError } from "./failures.ts"
-import { CHECKPOINTS, DuckdbLoad } from "./load.ts"
+import { DuckdbLoad } from "./load.ts"
 import { FileInUseError, IN_USE, type OpenFile, openForWriting } from "./openFiles.ts"
 
 export const DuckdbDestinationConfig = Schema.Struct({
@@ -36,7 +37,7 @@ export const duckdbDestination: Destination<Config> = {
   config: Schema.toStandardSchemaV1(DuckdbDestinationConfig),
   delivery: "transactional",
   writeModes: ["append", "replace", "upsert"],
-  checkpoint: (context) => Effect.tryPromise({ try: () => readCheckpoint(context), catch: failed(context) }),
+  checkpoint: (context) => Effect.tryPromise({ try: () => checkpointIn(context), catch: failed(context) }),
   open: (request) =>
     Effect.gen(function* () {
       const opened = yield* Effect.acquireRelease(Effect.tryPromise({ try: () => openFile(request), catch: failed(request) }), (file) =>
@@ -60,30 +61,14 @@ const openFile = async (request: LoadRequest<Config>): Promise<OpenFile> => {
   return await openForWriting(file)
 }
 
-const readCheckpoint = async (context: PluginContext & { readonly config: Config }): Promise<Checkpoint | undefined> => {
+const checkpointIn = async (context: PluginContext & { readonly config: Config }): Promise<Checkpoint | undefined> => {
   const { files, projectRoot, config, allowOutside, pipeline, name } = context
   const file = await resolveInside(projectRoot, config.path, files, allowOutside)
   // What cannot be written is told when it is opened for that.
   if ((await files.stat(file))?.kind !== "file") return undefined
   const opened = await openForWriting(file)
   try {
-    const { connection } = opened
-    const known = await connection.runAndReadAll("SELECT 1 FROM duckdb_tables() WHERE table_name = $name", { name: CHECKPOINTS })
-    if (known.getRows().length === 0) return undefined
-    const found = await connection.runAndReadAll(
-      `SELECT run_id, cursors, epoch, batch_id FROM main.${CHECKPOINTS} WHERE pipeline = $pipeline AND destination = $name`,
-      { pipeline, name },
-    )
-    const [row] = found.getRows()
-    if (row === undefined) return undefined
-    const [runId, cursors, epoch, batchId] = row
-    return {
-      pipeline,
-      runId: String(runId),
-      cursors: JSON.parse(String(cursors)) as Record<string, string>,
-      epoch: Number(epoch),
-      batchId: Number(batchId),
-    }
+    return await readCheckpoint(opened.connection, pipeline, name)
   } finally {
     await opened.close()
   }

@@ -5,17 +5,15 @@ import {
   type Checkpoint,
   type ColumnSchema,
   DestinationError,
-  mayCommit,
   isSameSchema,
   type LoadRequest,
   ValueError,
 } from "@deltaflow/core"
 import type { DuckDBConnection } from "@duckdb/node-api"
 import { type Duckdb, quoteName } from "./api.ts"
+import { saveCheckpoint } from "./checkpoints.ts"
 import { readError } from "./failures.ts"
 import { ColumnsError, Table } from "./table.ts"
-
-export const CHECKPOINTS = "_deltaflow_checkpoints"
 
 /** Rows that wait, with the columns that they have. A row that lacks a column must not change it in an upsert. */
 interface Waiting {
@@ -102,7 +100,7 @@ export class DuckdbLoad {
     try {
       await this.replaceRows()
       for (const waiting of this.waiting) await this.take(waiting)
-      await this.saveCheckpoint(checkpoint)
+      await saveCheckpoint(connection, checkpoint, this.known ?? request.checkpoint, request.name)
       await connection.run("COMMIT")
       this.known = checkpoint
     } catch (cause) {
@@ -205,39 +203,6 @@ export class DuckdbLoad {
       if (readError(cause).exception_type === "Conversion") return false
       throw cause
     }
-  }
-
-  private async saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
-    const { connection, request } = this
-    await connection.run(
-      `CREATE TABLE IF NOT EXISTS main.${CHECKPOINTS} (pipeline VARCHAR, destination VARCHAR, run_id VARCHAR, cursors VARCHAR, epoch BIGINT, batch_id BIGINT, PRIMARY KEY (pipeline, destination))`,
-    )
-    const place = { pipeline: checkpoint.pipeline, destination: request.name }
-    const found = await connection.runAndReadAll(
-      `SELECT run_id, epoch, batch_id FROM main.${CHECKPOINTS} WHERE pipeline = $pipeline AND destination = $destination`,
-      place,
-    )
-    const [there] = found.getRows().map(([runId, epoch, batchId]) => ({
-      ...checkpoint,
-      runId: String(runId),
-      epoch: Number(epoch),
-      batchId: Number(batchId),
-    }))
-    if (!mayCommit(checkpoint, there, this.known ?? request.checkpoint)) {
-      throw new DestinationError({
-        code: "LEASE_LOST",
-        message: `${checkpoint.pipeline} / ${request.name}: another run has committed to this table since this one began, so this one may not. Run it again: it goes on from there.`,
-        path: [checkpoint.pipeline, request.name],
-        retryable: true,
-      })
-    }
-    await connection.run(`INSERT OR REPLACE INTO main.${CHECKPOINTS} VALUES ($pipeline, $destination, $run, $cursors, $epoch, $batch)`, {
-      ...place,
-      epoch: BigInt(checkpoint.epoch),
-      run: checkpoint.runId,
-      cursors: JSON.stringify(checkpoint.cursors),
-      batch: BigInt(checkpoint.batchId),
-    })
   }
 
   /** Undefined where there is no such table. */

@@ -4,13 +4,13 @@ import path from "node:path"
 import {
   type Batch,
   type Checkpoint,
+  commitRefusal,
   defineDestination,
   defineSource,
   defineTransform,
   type Destination,
   DestinationError,
   type Files,
-  mayCommit,
   type Row,
   type Source,
   SourceError,
@@ -322,8 +322,8 @@ describe("the laws of destinations", () => {
       open: ({ checkpoint: began }) => ({
         write: () => undefined,
         commit: (checkpoint) => {
-          if (!mayCommit(checkpoint, kept, began))
-            throw new DestinationError({ code: "LEASE_LOST", message: "hasty: another run has committed. Run again.", path: ["hasty"] })
+          const refusal = commitRefusal(checkpoint, kept, began, "hasty")
+          if (refusal !== undefined) throw refusal
           kept = checkpoint
         },
         close: (committed) => void (kept = committed || kept === undefined ? kept : { ...kept, cursors: { rows: "2" } }),

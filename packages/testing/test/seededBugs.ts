@@ -19,7 +19,6 @@ export interface SeededBug {
 }
 
 const LOADS = "packages/core/src/engine/Loads.ts"
-const SQLITE = "packages/connectors/src/sqlite/load.ts"
 
 const histories = (tests: string) => ({ project: "t1", file: "packages/testing/test/simulation.t1.test.ts", tests })
 const lawsOfConnectors = (tests: string) => ({ project: "connectors", file: "packages/connectors/test/laws.test.ts", tests })
@@ -38,16 +37,16 @@ export const seededBugs: ReadonlyArray<SeededBug> = [
   },
   {
     name: "no epoch",
-    edits: [{ file: SQLITE, find: "WHERE epoch <= excluded.epoch AND ${isKnown}`", replace: "WHERE true`" }],
+    edits: [{ file: "packages/connectors/src/sqlite/checkpoints.ts", find: "  if (refusal !== undefined) throw refusal\n", replace: "" }],
     suite: lawsOfConnectors("sqlite.*refuses the commit of a run that was overtaken"),
   },
   {
     name: "state outside of the transaction",
     edits: [
       {
-        file: SQLITE,
-        find: "    const { known = request.checkpoint } = this\n",
-        replace: '    database.exec("COMMIT; BEGIN IMMEDIATE")\n    const { known = request.checkpoint } = this\n',
+        file: "packages/connectors/src/sqlite/load.ts",
+        find: "    saveCheckpoint(database,",
+        replace: '    database.exec("COMMIT; BEGIN IMMEDIATE")\n    saveCheckpoint(database,',
       },
     ],
     suite: lawsOfConnectors("sqlite.*refuses the commit of a run that was overtaken"),

@@ -1,12 +1,4 @@
-import {
-  type Checkpoint,
-  defineDestination,
-  type Destination,
-  DestinationError,
-  type LoadRequest,
-  mayCommit,
-  type Row,
-} from "@deltaflow/core"
+import { type Checkpoint, commitRefusal, defineDestination, type Destination, type LoadRequest, type Row } from "@deltaflow/core"
 import * as Schema from "effect/Schema"
 
 const MemoryDestinationConfig = Schema.Struct({
@@ -82,13 +74,8 @@ class Datasets {
         else for (const row of rows) pending.push(row)
       },
       commit: (checkpoint: Checkpoint) => {
-        if (!mayCommit(checkpoint, this.checkpoint(dataset, pipeline), behind))
-          throw new DestinationError({
-            code: "LEASE_LOST",
-            message: `${pipeline} / ${name}: another run has committed to ${dataset} since this one began, so this one may not. Run it again: it goes on from there.`,
-            path: [pipeline, name],
-            retryable: true,
-          })
+        const refusal = commitRefusal(checkpoint, this.checkpoint(dataset, pipeline), behind, name, dataset)
+        if (refusal !== undefined) throw refusal
         behind = checkpoint
         if (channel === undefined) {
           const before = append ? this.committed(dataset) : base

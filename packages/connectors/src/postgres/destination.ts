@@ -1,11 +1,11 @@
-import { type Checkpoint, type Destination, DestinationError, type Load, type PluginContext } from "@deltaflow/core"
+import { type Destination, DestinationError, type Load, type PluginContext } from "@deltaflow/core"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { readCheckpoint } from "./checkpoints.ts"
 import type { PgHost } from "./driver.ts"
 import { writeFailure } from "./failures.ts"
-import { CHECKPOINTS, PostgresLoad } from "./load.ts"
+import { PostgresLoad } from "./load.ts"
 import { type ConnectionConfig, connectionFields } from "./options.ts"
-import { quoteTable } from "./quote.ts"
 import { Session } from "./session.ts"
 
 const tableFields = {
@@ -45,7 +45,7 @@ const makeDestination = <C extends Config>(config: Destination<C>["config"], hos
         Effect.gen(function* () {
           const session = yield* openSession(context)
           return yield* Effect.tryPromise({
-            try: () => readCheckpoint(session, context),
+            try: () => readCheckpoint(session, context.config.schema ?? "public", context.pipeline, context.name),
             catch: (cause) => writeFailure(session.place(context.name, tableOf(context.config)), cause),
           })
         }),
@@ -89,28 +89,4 @@ const tableOf = ({ schema = "public", table }: Config): string => `${schema}.${t
 const closeSession = async (session: Session, { name, log }: PluginContext): Promise<void> => {
   const problem = await session.close()
   if (problem !== undefined) log.warn(writeFailure(session.place(name), problem).message)
-}
-
-const readCheckpoint = async (
-  session: Session,
-  { config, pipeline, name }: PluginContext & { readonly config: Config },
-): Promise<Checkpoint | undefined> => {
-  const schema = config.schema ?? "public"
-  const [known] = await session.query(
-    "SELECT 1 FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = $2",
-    [schema, CHECKPOINTS],
-  )
-  if (known === undefined) return undefined
-  const [row] = await session.query(
-    `SELECT run_id, cursors, epoch, batch_id FROM ${quoteTable(schema, CHECKPOINTS)} WHERE pipeline = $1 AND destination = $2`,
-    [pipeline, name],
-  )
-  if (row === undefined) return undefined
-  return {
-    pipeline,
-    runId: row["run_id"]!,
-    cursors: JSON.parse(row["cursors"]!) as Record<string, string>,
-    epoch: Number(row["epoch"]),
-    batchId: Number(row["batch_id"]),
-  }
 }

@@ -13,6 +13,7 @@ import { EncodeError, makeCsvEncoder, type TextEncode } from "@deltaflow/core/te
 import { MISREAD } from "../files/failures.ts"
 import { fitBatch } from "../files/schemaChange.ts"
 import { absent, applyHistory, applyStep, NO_HISTORY, numberSteps, type Staged } from "../sql/changes.ts"
+import { saveCheckpoint } from "./checkpoints.ts"
 import { quoteEndMark, SentRows } from "./csvRows.ts"
 import { isServerError, type ServerError } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
@@ -21,12 +22,7 @@ import type { Session } from "./session.ts"
 import { type Table, tableNamed } from "./tables.ts"
 import { isDirect, sqlType, withArrayTexts } from "./types.ts"
 
-export const CHECKPOINTS = "_deltaflow_checkpoints"
-
 type Config = ConnectionConfig & { readonly schema?: string; readonly table: string; readonly create?: boolean }
-
-/** Any number, the same for all who make the table of checkpoints. */
-const CHECKPOINTS_LOCK = "4919413205427832"
 
 /** SQLSTATE of `ON CONFLICT DO UPDATE` where one statement has two rows for one key. */
 const AFFECTED_TWICE = "21000"
@@ -157,7 +153,7 @@ export class PostgresLoad {
     await this.replaceRows()
     await this.takeStaged()
     if (final && rows.areAll && this.request.changes?.absence === true) await this.deleteAbsent()
-    await this.saveCheckpoint(checkpoint)
+    await saveCheckpoint(this.session, this.schema, checkpoint, this.known ?? this.request.checkpoint, this.request.name)
     await this.session.commit()
     this.known = checkpoint
     // The stage goes with its transaction.
@@ -490,42 +486,6 @@ export class PostgresLoad {
     await session.query(
       `UPDATE ${this.target} AS t SET ${to} = greatest(${this.started}, t.${from}), ${current} = false WHERE t.${current} AND ${gone}`,
     )
-  }
-
-  private async saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
-    const { session, request, schema } = this
-    const table = quoteTable(schema, CHECKPOINTS)
-    if ((await tableNamed(session, schema, CHECKPOINTS)) === undefined) {
-      // Two who make it at once would get in each other's way.
-      await session.query("SELECT pg_advisory_xact_lock($1::bigint)", [CHECKPOINTS_LOCK])
-      await session.query(
-        `CREATE TABLE IF NOT EXISTS ${table} (pipeline text, destination text, run_id text NOT NULL, cursors text NOT NULL, epoch bigint NOT NULL, batch_id bigint NOT NULL, committed_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (pipeline, destination))`,
-      )
-    }
-    const { known = request.checkpoint } = this
-    const isKnown =
-      known === null ? "false" : known === undefined ? "true" : "known.run_id = $7 AND known.epoch = $8 AND known.batch_id = $9"
-    const saved = await session.execute(
-      `INSERT INTO ${table} AS known VALUES ($1, $2, $3, $4, $5, $6, now()) ON CONFLICT (pipeline, destination) DO UPDATE SET
-       run_id = excluded.run_id, cursors = excluded.cursors, epoch = excluded.epoch, batch_id = excluded.batch_id, committed_at = excluded.committed_at
-       WHERE known.epoch <= excluded.epoch AND ${isKnown}`,
-      [
-        checkpoint.pipeline,
-        request.name,
-        checkpoint.runId,
-        JSON.stringify(checkpoint.cursors),
-        String(checkpoint.epoch),
-        String(checkpoint.batchId),
-        ...(known === undefined || known === null ? [] : [known.runId, String(known.epoch), String(known.batchId)]),
-      ],
-    )
-    if (saved > 0) return
-    throw new DestinationError({
-      code: "LEASE_LOST",
-      message: `${checkpoint.pipeline} / ${request.name}: another run has committed to this table since this one began, so this one may not. Run it again: it goes on from there.`,
-      path: [checkpoint.pipeline, request.name],
-      retryable: true,
-    })
   }
 
   /** The columns of rows that are stored. */

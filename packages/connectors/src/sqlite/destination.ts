@@ -11,8 +11,9 @@ import {
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { writeFailure } from "../files/failures.ts"
+import { readCheckpoint } from "./checkpoints.ts"
 import { describeSqlite, isSqliteError, openDatabase, whenUnlocked } from "./database.ts"
-import { CHECKPOINTS, SqliteLoad } from "./load.ts"
+import { SqliteLoad } from "./load.ts"
 import { WriterPlace } from "./writers.ts"
 
 export const SqliteDestinationConfig = Schema.Struct({
@@ -36,7 +37,7 @@ export const sqliteDestination: Destination<Config> = {
   delivery: "transactional",
   writeModes: ["append", "replace", "upsert", "merge", "scd2"],
   takesChanges: true,
-  checkpoint: (context) => Effect.tryPromise({ try: () => readCheckpoint(context), catch: failed(context) }),
+  checkpoint: (context) => Effect.tryPromise({ try: () => checkpointIn(context), catch: failed(context) }),
   open: (request) =>
     Effect.gen(function* () {
       const opened = yield* Effect.acquireRelease(
@@ -100,29 +101,18 @@ const checkDatabase = async ({ files, config, name }: LoadRequest<Config>, absol
   throw new DestinationError({ code: "OUTPUT_NOT_WRITABLE", message, path: [name, "path"] })
 }
 
-const readCheckpoint = async (context: PluginContext & { readonly config: Config }): Promise<Checkpoint | undefined> => {
+const checkpointIn = async (context: PluginContext & { readonly config: Config }): Promise<Checkpoint | undefined> => {
   const { files, projectRoot, config } = context
   const absolute = await resolveInside(projectRoot, config.path, files, context.allowOutside)
   // What cannot be written is told when it is opened for that.
   if ((await files.stat(absolute))?.kind !== "file") return undefined
   const database = await openDatabase(context, config.path, "read")
   try {
-    const known = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(CHECKPOINTS)
-    if (known === undefined) return undefined
-    const row = database.prepare(`SELECT * FROM ${CHECKPOINTS} WHERE pipeline = ? AND destination = ?`).get(context.pipeline, context.name)
-    return row === undefined ? undefined : toCheckpoint(row)
+    return readCheckpoint(database, context.pipeline, context.name)
   } finally {
     database.close()
   }
 }
-
-const toCheckpoint = (row: Record<string, unknown>): Checkpoint => ({
-  pipeline: String(row["pipeline"]),
-  runId: String(row["run_id"]),
-  cursors: JSON.parse(String(row["cursors"])) as Record<string, string>,
-  epoch: Number(row["epoch"]),
-  batchId: Number(row["batch_id"]),
-})
 
 const failed =
   (context: PluginContext & { readonly config: Config }) =>

@@ -11,11 +11,10 @@ import {
 } from "@deltaflow/core"
 import { MISREAD } from "../files/failures.ts"
 import { absent, applyHistory, applyStep, NO_HISTORY, numberSteps, type Staged } from "../sql/changes.ts"
+import { saveCheckpoint } from "./checkpoints.ts"
 import { describeSqlite, quoteName, type SqliteValue, whenUnlocked } from "./database.ts"
 import { declaredType, toSqlite } from "./types.ts"
 import type { WriterPlace } from "./writers.ts"
-
-export const CHECKPOINTS = "_deltaflow_checkpoints"
 
 type Config = { readonly table: string }
 
@@ -87,34 +86,7 @@ export class SqliteLoad {
     this.asides = []
     if (final && rows.areAll && this.request.changes?.absence === true) this.deleteAbsent()
     const { database, request } = this
-    database.exec(
-      `CREATE TABLE IF NOT EXISTS ${CHECKPOINTS} (pipeline TEXT, destination TEXT, run_id TEXT, cursors TEXT, epoch INTEGER, batch_id INTEGER, PRIMARY KEY (pipeline, destination))`,
-    )
-    const { known = request.checkpoint } = this
-    const isKnown = known === null ? "false" : known === undefined ? "true" : "run_id = ? AND epoch = ? AND batch_id = ?"
-    const { changes } = database
-      .prepare(
-        `INSERT INTO ${CHECKPOINTS} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-         run_id = excluded.run_id, cursors = excluded.cursors, epoch = excluded.epoch, batch_id = excluded.batch_id
-         WHERE epoch <= excluded.epoch AND ${isKnown}`,
-      )
-      .run(
-        checkpoint.pipeline,
-        request.name,
-        checkpoint.runId,
-        JSON.stringify(checkpoint.cursors),
-        checkpoint.epoch,
-        checkpoint.batchId,
-        ...(known === undefined || known === null ? [] : [known.runId, known.epoch, known.batchId]),
-      )
-    if (Number(changes) === 0) {
-      throw new DestinationError({
-        code: "LEASE_LOST",
-        message: `${checkpoint.pipeline} / ${request.name}: another run has committed to this table since this one began, so this one may not. Run it again: it goes on from there.`,
-        path: [checkpoint.pipeline, request.name],
-        retryable: true,
-      })
-    }
+    saveCheckpoint(database, checkpoint, this.known ?? request.checkpoint, request.name)
     database.exec("COMMIT")
     this.known = checkpoint
     this.inTransaction = false

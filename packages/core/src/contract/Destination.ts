@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
-import type { DestinationError } from "./Errors.ts"
+import { DestinationError } from "./Errors.ts"
 import type { ModuleReference, PluginContext, StandardSchema } from "./Plugin.ts"
 
 export const writeModes = ["append", "replace", "upsert", "merge", "scd2"] as const
@@ -35,15 +35,32 @@ export interface Checkpoint {
 }
 
 /**
- * Invariant 7, for a destination that keeps its checkpoint beside its rows: whether a commit may take the place of the checkpoint that is
- * there. `behind` is what must stand there: the load's own last commit, before it the request's `checkpoint`. To be asked in the
- * transaction of the commit.
+ * Invariant 7, for a destination that keeps its checkpoint beside its rows: why a commit may not take the place of the checkpoint that is
+ * there, undefined where it may. `behind` is what must stand there: the load's own last commit, before it the request's `checkpoint`. To
+ * be asked in the transaction of the commit. `name` is the request's, `where` what the message calls the place.
  */
-export const mayCommit = (next: Checkpoint, there: Checkpoint | undefined, behind: Checkpoint | null | undefined): boolean => {
-  if (there === undefined) return true
-  if (behind === null || there.epoch > next.epoch) return false
-  return behind === undefined || (there.runId === behind.runId && there.epoch === behind.epoch && there.batchId === behind.batchId)
+export const commitRefusal = (
+  next: Checkpoint,
+  there: Checkpoint | undefined,
+  behind: Checkpoint | null | undefined,
+  name: string,
+  where?: string,
+): DestinationError | undefined => {
+  if (there === undefined) return undefined
+  const isBehind =
+    behind === undefined ||
+    (behind !== null && there.runId === behind.runId && there.epoch === behind.epoch && there.batchId === behind.batchId)
+  return isBehind && there.epoch <= next.epoch ? undefined : overtaken(next, name, where)
 }
+
+/** The refusal, for a destination that compares the two in a statement of its own. */
+export const overtaken = ({ pipeline }: Checkpoint, name: string, where = "this table"): DestinationError =>
+  new DestinationError({
+    code: "LEASE_LOST",
+    message: `${pipeline} / ${name}: another run has committed to ${where} since this one began, so this one may not. Run it again: it goes on from there.`,
+    path: [pipeline, name],
+    retryable: true,
+  })
 
 /** Which columns of the table take which columns of the rows; undefined for all of the rows' own, as they are called. */
 export type Assignments = ReadonlyArray<{ readonly column: string; readonly from: string }> | undefined

@@ -4,12 +4,12 @@ import {
   Batch,
   type BatchSchema,
   type Checkpoint,
+  commitRefusal,
   type Delivery,
   type Destination,
   DestinationError,
   type Load,
   type LoadRequest,
-  mayCommit,
   type Row,
   type Source,
   SourceError,
@@ -185,11 +185,11 @@ export const simulatedDestination = (
         yield* opened(open, `load ${request.name}`)
         yield* call("open", () => ({ ok: true, value: undefined }))
         let pending: Array<{ readonly rows: ReadonlyArray<Row>; readonly schema: BatchSchema }> = []
-        let wrote = false
         let known = request.checkpoint
+        const isWhole = request.writeMode === "replace" || request.changes?.absence === true
         const load: Load = {
           label: request.name,
-          commitsEarly: request.writeMode !== "replace" && request.changes?.absence !== true,
+          commitsEarly: !isWhole,
           write: (batch) => {
             const rows = batch.toRows()
             return call(`write ${rows.length} rows`, () => {
@@ -202,17 +202,15 @@ export const simulatedDestination = (
             // What is on its way is what was written until now.
             const rows = pending
             pending = []
-            const isFirst = !wrote
-            wrote = true
             const behind = known
             known = checkpoint
             return call(`commit ${JSON.stringify(positionsOf(checkpoint.cursors, origins))} of epoch ${checkpoint.epoch}`, () => {
               if (delivery === "transactional") {
-                const refused = refusal(request, table, checkpoint, behind)
-                if (refused !== undefined) return { ok: false, error: refused }
+                const error = commitRefusal(checkpoint, table.checkpoint, behind, request.name)
+                if (error !== undefined) return { ok: false, error }
                 noteCursors(world, request, table, checkpoint, origins)
               }
-              if (delivery !== "none" && (rows.length > 0 || (isFirst && request.writeMode === "replace"))) {
+              if (delivery !== "none" && (rows.length > 0 || isWhole)) {
                 const outcome = changed(request, table, rows, areAll)
                 if (!outcome.ok) return outcome
               }
@@ -224,22 +222,6 @@ export const simulatedDestination = (
         return load
       }),
   }
-}
-
-/** Invariant 7, as a database checks it within the transaction. `behind` is what must stand there. */
-const refusal = (
-  { name }: LoadRequest<unknown>,
-  { checkpoint }: Table,
-  next: Checkpoint,
-  behind: Checkpoint | null | undefined,
-): DestinationError | undefined => {
-  if (mayCommit(next, checkpoint, behind)) return undefined
-  return new DestinationError({
-    code: "LEASE_LOST",
-    message: `${name}: a run with epoch ${checkpoint?.epoch} has committed meanwhile. Nothing to do.`,
-    path: [name],
-    retryable: true,
-  })
 }
 
 /** Invariant 3. */
