@@ -41,7 +41,8 @@ const placeOf = (issue: Issue): string => {
 
 const codeOf = (error: unknown): string => (error instanceof DeltaflowError ? `[${error.code}]` : "")
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** The message of whatever was thrown: the same as the core's, which this must not wait for. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const hintOf = (error: unknown): string => (error instanceof DeltaflowError && error.hint !== undefined ? `\nhint: ${error.hint}` : "")
 

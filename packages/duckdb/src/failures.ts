@@ -1,5 +1,5 @@
 /** What DuckDB says is wrong, as problems of a query and as errors of a run. */
-import { type ErrorCode, type SqlProblem, TransformError } from "@deltaflow/core"
+import { type ErrorCode, messageOf, type SqlProblem, TransformError } from "@deltaflow/core"
 
 /** What `errors_as_json` gives. */
 interface DuckdbError {
@@ -11,7 +11,7 @@ interface DuckdbError {
 }
 
 export const readError = (cause: unknown): DuckdbError => {
-  const text = cause instanceof Error ? cause.message : String(cause)
+  const text = messageOf(cause)
   const start = text.indexOf("{")
   try {
     const parsed: unknown = JSON.parse(text.slice(Math.max(0, start)))

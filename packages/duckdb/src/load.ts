@@ -7,6 +7,7 @@ import {
   DestinationError,
   isSameSchema,
   type LoadRequest,
+  messageOf,
   ValueError,
 } from "@deltaflow/core"
 import type { DuckDBConnection } from "@duckdb/node-api"
@@ -237,7 +238,7 @@ export class DuckdbLoad {
   }
 
   private wrongValue(row: number, column: string, cause: unknown): DestinationError {
-    const message = cause instanceof Error ? cause.message : String(cause)
+    const message = messageOf(cause)
     const code = cause instanceof ValueError ? "VALUE_TYPE" : "VALUE_NOT_SUPPORTED"
     return this.error(code, `row ${row}, column ${column}: ${message}.`, { row, column, cause })
   }

@@ -1,7 +1,7 @@
 /** The tables of one query in a run, in a database of their own. */
 import { availableParallelism } from "node:os"
 import path from "node:path"
-import { type Batch, type BatchSchema, type OnBadRow, type SqlRequest, type SqlSession, TransformError } from "@deltaflow/core"
+import { type Batch, type BatchSchema, messageOf, type OnBadRow, type SqlRequest, type SqlSession, TransformError } from "@deltaflow/core"
 import type { DuckDBConnection, DuckDBInstance, DuckDBResult } from "@duckdb/node-api"
 import { connectClosed, type Duckdb, loadBindings, loadDuckdb, openClosedDatabase } from "./api.ts"
 import { queryProblem, runError } from "./failures.ts"
@@ -41,7 +41,7 @@ const asTransformError = (cause: unknown, place: string, folder: string): Transf
   if (cause instanceof ColumnsError) return new TransformError({ code: "SCHEMA_CHANGED", message: `${place}: ${cause.message}.`, cause })
   const code = (cause as NodeJS.ErrnoException | undefined)?.code
   if (typeof code !== "string" || cause instanceof TransformError) return runError(cause, place, folder)
-  const what = `rows cannot be kept in ${folder}: ${cause instanceof Error ? cause.message : String(cause)}. Choose another tempFolder.`
+  const what = `rows cannot be kept in ${folder}: ${messageOf(cause)}. Choose another tempFolder.`
   return new TransformError({ code: code === "ENOSPC" ? "DISK_FULL" : "SPILL_FAILED", message: `${place}: ${what}`, cause })
 }
 

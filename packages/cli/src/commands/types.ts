@@ -5,7 +5,7 @@ import { DeltaflowError, type Explanation, rowTypes, rowTypesHeader } from "@del
 import { type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
 import { lineDifference } from "../lineDifference.ts"
 import { lookedAtPipeline } from "../quickPipeline.ts"
-import { reportError } from "../report.ts"
+import { messageOf, reportError } from "../report.ts"
 import { chosenPipelines, openSession, withPlace } from "../session.ts"
 
 export const run: RunCommand = async (invocation) => {
@@ -103,7 +103,7 @@ const replaceFile = async (file: string, text: string): Promise<void> => {
     await rename(temporary, file)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw new UsageError(`--out ${file}: the file cannot be written: ${error instanceof Error ? error.message : String(error)}.`)
+    throw new UsageError(`--out ${file}: the file cannot be written: ${messageOf(error)}.`)
   }
 }
 

@@ -6,6 +6,7 @@ import { type Issue, PathError, type Project, resolveInside } from "@deltaflow/c
 import { nodeFiles } from "@deltaflow/core/node"
 import { type Check, type DoctorContext, fail, type Finding, ok, orOk, warn } from "./Check.ts"
 import { pipelinesOf } from "./places.ts"
+import { messageOf } from "../report.ts"
 
 export const projectChecks: ReadonlyArray<Check> = [
   {
@@ -190,7 +191,7 @@ const whyNotLoaded = async (
     return typeof loaded[name] === "function" ? undefined : `exports no function ${name}`
   } catch (error) {
     if (error instanceof PathError) return error.message
-    return `cannot be loaded: ${error instanceof Error ? error.message : String(error)}`
+    return `cannot be loaded: ${messageOf(error)}`
   }
 }
 

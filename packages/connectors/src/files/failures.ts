@@ -1,12 +1,10 @@
 /** Errors of files as ours: where, what happened, what to do. */
-import { DeltaflowError, type DecodeErrorFields, DestinationError, PathError, SourceError } from "@deltaflow/core"
+import { DeltaflowError, type DecodeErrorFields, DestinationError, messageOf, PathError, SourceError } from "@deltaflow/core"
 import { ArchiveError, EncodingError } from "@deltaflow/core/text"
 
 /** What the file system calls its failures, or nothing. */
 export const systemCode = (cause: unknown): string | undefined =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
-
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 /** Failures that may be gone at the next try. */
 const PASSING: ReadonlySet<string> = new Set(["EAGAIN", "EBUSY", "EMFILE", "ENFILE", "ETIMEDOUT", "ESTALE"])

@@ -1,5 +1,5 @@
 /** The values of one column, row by row, out of the pages of what it is stored in. */
-import { type ColumnType, type Row, setOwn, stringifyJson, toRowValue, type Value, ValueError } from "@deltaflow/core"
+import { type ColumnType, messageOf, type Row, setOwn, stringifyJson, toRowValue, type Value, ValueError } from "@deltaflow/core"
 import type { ChunkPages } from "./chunkPages.ts"
 import { type GroupNode, type Leaf, leavesOf, type ListNode, type Node } from "./fileColumns.ts"
 import type { Page } from "./page.ts"
@@ -20,7 +20,7 @@ export class ValueProblem extends Error {
   readonly row: number
 
   constructor(row: number, cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    super(messageOf(cause), { cause })
     this.row = row
   }
 }

@@ -5,6 +5,7 @@ import type { CompressionCodec } from "hyparquet"
 import { snappyUncompress } from "hyparquet/src/snappy.js"
 import { lz4Frames, lz4Uncompress } from "./lz4.ts"
 import { damaged, ParquetProblem } from "./problem.ts"
+import { messageOf } from "@deltaflow/core"
 
 const gunzipLater = promisify(gunzip)
 const brotliLater = promisify(brotliDecompress)
@@ -43,7 +44,7 @@ const uncompressed = async (codec: CompressionCodec, bytes: Uint8Array, length: 
     }
   } catch (cause) {
     if (cause instanceof ParquetProblem) throw cause
-    throw damaged(`a page is no ${codec.toLowerCase()} (${cause instanceof Error ? cause.message : String(cause)})`, cause)
+    throw damaged(`a page is no ${codec.toLowerCase()} (${messageOf(cause)})`, cause)
   }
 }
 

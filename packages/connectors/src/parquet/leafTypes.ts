@@ -1,6 +1,6 @@
 /** What the values of a stored column are in ours, and how to read them without losing anything. */
 import { isUtf8 } from "node:buffer"
-import { Decimal, Interval, type ScalarType, type Value, ValueError } from "@deltaflow/core"
+import { Decimal, Interval, messageOf, type ScalarType, type Value, ValueError } from "@deltaflow/core"
 import { decodeText } from "@deltaflow/core/text"
 import type { SchemaElement } from "hyparquet"
 import type { Lane, Spans } from "./lane.ts"
@@ -232,7 +232,7 @@ const JSON_TEXT: LeafType = {
     try {
       JSON.parse(value)
     } catch (cause) {
-      throw new ValueError("json", `the text is no JSON (${cause instanceof Error ? cause.message : String(cause)})`)
+      throw new ValueError("json", `the text is no JSON (${messageOf(cause)})`)
     }
     return value
   }),

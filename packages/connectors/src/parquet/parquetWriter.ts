@@ -1,5 +1,5 @@
 /** A Parquet file on its way: row groups as they fill up, and the footer at the end. */
-import { type Batch, isArrayType, type ReadHandle, type Value } from "@deltaflow/core"
+import { type Batch, isArrayType, messageOf, type ReadHandle, type Value } from "@deltaflow/core"
 import type { ColumnChunk, ColumnMetaData, RowGroup, SchemaElement } from "hyparquet"
 import { ByteWriter } from "hyparquet-writer/src/bytewriter.js"
 import { writeMetadata } from "hyparquet-writer/src/metadata.js"
@@ -250,7 +250,7 @@ export class ParquetWriter {
       const wide = values.map((value) => (value === null ? null : widened(value, chunk.column.type, column.type)))
       return [placesOf(wide, new Int32Array(group.rows), column)]
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
+      const reason = messageOf(cause)
       throw new ParquetProblem(
         "VALUE_NOT_SUPPORTED",
         `it became ${column.type} after other rows had been written, and among those ${reason}. Give the column one type before`,

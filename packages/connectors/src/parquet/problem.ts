@@ -1,5 +1,5 @@
 /** What is wrong with a Parquet file, or with a value in it, before source and file are named. */
-import { type ErrorCode, ValueError } from "@deltaflow/core"
+import { type ErrorCode, messageOf, ValueError } from "@deltaflow/core"
 
 export class ParquetProblem extends Error {
   override readonly name = "ParquetProblem"
@@ -29,7 +29,7 @@ export class RowProblem extends Error {
   readonly isMisread: boolean
 
   constructor(row: number, column: string, cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    super(messageOf(cause), { cause })
     this.row = row
     this.column = column
     this.isMisread = cause instanceof ValueError

@@ -3,7 +3,7 @@ import { dirname } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { setTimeout as pause } from "node:timers/promises"
 import type { ErrorCode, PluginContext } from "@deltaflow/core"
-import { resolveInside } from "@deltaflow/core"
+import { messageOf, resolveInside } from "@deltaflow/core"
 
 export type SqliteValue = null | number | bigint | string | Uint8Array
 
@@ -68,7 +68,7 @@ export interface SqliteFailure {
 }
 
 export const describeSqlite = (cause: unknown): SqliteFailure => {
-  const message = cause instanceof Error ? cause.message : String(cause)
+  const message = messageOf(cause)
   const errcode = isSqliteError(cause) ? Number(cause.errcode) : undefined
   // The lower byte is the primary code; the rest says more.
   const known = errcode === undefined ? undefined : codes.get(errcode & 0xff)

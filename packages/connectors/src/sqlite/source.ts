@@ -3,8 +3,9 @@ import {
   Batch,
   type BatchSchema,
   type ColumnSchema,
-  type PushedCondition,
+  messageOf,
   type Pushdown,
+  type PushedCondition,
   resolveInside,
   type Source,
   SourceError,
@@ -280,7 +281,7 @@ const addRow = (
     } catch (cause) {
       throw new SourceError({
         code: "VALUE_TYPE",
-        message: `${request.name}: row ${rowNumber}, column ${column.name}: ${cause instanceof Error ? cause.message : String(cause)}. Give the column's type under columns.`,
+        message: `${request.name}: row ${rowNumber}, column ${column.name}: ${messageOf(cause)}. Give the column's type under columns.`,
         path: [request.name],
         row: rowNumber,
         column: column.name,

@@ -7,7 +7,7 @@ import { defineDestination, defineSource, type RowsLoad } from "./defineEffect.t
 import type { Destination } from "./Destination.ts"
 import type { PluginContext } from "./Plugin.ts"
 import type { Source } from "./Source.ts"
-import { messageOf } from "./thrown.ts"
+import { messageOf } from "../model/messageOf.ts"
 import type { Yielded } from "./traits.ts"
 
 export const toSource = <Config, Cursor>({ read, ...traits }: SourceOptions<Config, Cursor>): Source<Config> =>

@@ -41,6 +41,7 @@ import { rememberingStep, withoutSteps } from "./Remembering.ts"
 import { type PipelineInput, readyPipeline, resolve, validationOf } from "./Resolve.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 /** The service, and what only the Promise API needs: listening that starts at the call, not at the first `next`. */
 export interface EngineShape extends EngineService {
@@ -404,7 +405,7 @@ const cursorOfStates = ({ name: pipeline, steps }: ResolvedPipeline, name: strin
 const wrongCursor = (pipeline: string, name: string, cause: unknown): EngineError =>
   new EngineError({
     code: "CURSOR_INVALID",
-    message: `${pipeline} / ${name}: the cursor is no JSON: ${cause instanceof Error ? cause.message : String(cause)}. Write it as \`state show\` prints it.`,
+    message: `${pipeline} / ${name}: the cursor is no JSON: ${messageOf(cause)}. Write it as \`state show\` prints it.`,
     path: [pipeline, name],
     cause,
   })

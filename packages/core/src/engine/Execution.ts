@@ -28,6 +28,7 @@ import type { SpillPlace } from "./Steps.ts"
 import { scopedForRun } from "./scopedForRun.ts"
 import { maskError } from "./maskError.ts"
 import { paceOf, type StageNews } from "./stageEvents.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 /** What the engine lends to a run. */
 export interface RunEnvironment {
@@ -481,7 +482,7 @@ const migratedCursor = (
     try: () => encodeCursor(migrateCursor(decodeCursor(cursor), version)),
     catch: (cause) =>
       wrong(
-        `its cursor of version ${version} could not be brought to ${known}: ${cause instanceof Error ? cause.message : String(cause)}. Use the source that stored it.`,
+        `its cursor of version ${version} could not be brought to ${known}: ${messageOf(cause)}. Use the source that stored it.`,
         cause,
       ),
   })
@@ -678,7 +679,7 @@ const failureOf = (exit: Exit.Exit<void, PipelineError>, stop: StopSwitch, pipel
   const defect = exit.cause.reasons.find((reason) => reason._tag === "Die")?.defect
   return new EngineError({
     code: "RUN_INTERRUPTED",
-    message: `${pipeline.name}: this is a bug in Deltaflow or in a plugin: ${defect instanceof Error ? defect.message : String(defect)}. Report it with the pipeline file and this message.`,
+    message: `${pipeline.name}: this is a bug in Deltaflow or in a plugin: ${messageOf(defect)}. Report it with the pipeline file and this message.`,
     path: [pipeline.name],
     cause: defect,
   })

@@ -17,6 +17,7 @@ import { WORKER_BYTES, type WorkerStart } from "./Prepare.ts"
 import { isSide } from "../transform/Step.ts"
 import type { RunState } from "./RunState.ts"
 import type { WorkerResult, Workers } from "./Workers.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 export interface ExtractOptions {
   readonly opened: ReadonlyArray<OpenedSource>
@@ -178,7 +179,7 @@ const encode = (opened: OpenedSource, cursor: CursorValue): Effect.Effect<string
     catch: (cause) =>
       new SourceError({
         code: "CURSOR_INVALID",
-        message: `${opened.source.name}: the source gave a cursor that cannot be stored: ${cause instanceof Error ? cause.message : String(cause)}`,
+        message: `${opened.source.name}: the source gave a cursor that cannot be stored: ${messageOf(cause)}`,
         path: [opened.source.name],
         cause,
       }),
@@ -346,7 +347,7 @@ export const loadModule = <F>(reference: ModuleReference): Effect.Effect<F, Engi
     catch: (cause) =>
       new EngineError({
         code: "MODULE_FAILED",
-        message: `${reference.url}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        message: `${reference.url}: ${messageOf(cause)}`,
         cause,
       }),
   })

@@ -17,6 +17,7 @@ import { originsOf, withoutOrigins } from "./origins.ts"
 import type { ErrorHandling, ResolvedDestination, ResolvedPipeline } from "./Resolved.ts"
 import type { Reached, RunState } from "./RunState.ts"
 import { withOwnScope } from "./scopedForRun.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 /** A row that was set aside, with the reason. */
 export interface Rejection {
@@ -506,7 +507,7 @@ const readableValue = (batch: Batch, column: number, physicalRow: number): unkno
   try {
     return batch.withColumns(schema, [batch.columns[column]!]).row(physicalRow)[schema.columns[0]!.name]
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }
 

@@ -14,6 +14,7 @@ import { placeInScalar } from "./placeInScalar.ts"
 import { type Origin, type Place, type Problem, toIssues } from "./problem.ts"
 import { LARGEST_TEXT, limit, readYaml } from "./yamlDocument.ts"
 import { findNode, rangeOf, toValue } from "./yamlValue.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 /** A text as data. */
 export interface PipelineText extends Origin {
@@ -63,7 +64,7 @@ const jsonProblems = (text: string, found: ReadonlyArray<Problem>): ReadonlyArra
     JSON.parse(text)
     return found
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
+    const message = messageOf(cause)
     const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length)
     return [
       {
@@ -191,7 +192,7 @@ export const readText = async (path: string, files: Pick<Files, "stat" | "openRe
       decodeText(await readBytes(path, files, stat.size)) ?? issue("WRONG_ENCODING", "the file is not text in UTF-8. Save it as UTF-8.")
     )
   } catch (cause) {
-    return issue("FILE_NOT_FOUND", `the file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`)
+    return issue("FILE_NOT_FOUND", `the file cannot be read: ${messageOf(cause)}.`)
   }
 }
 

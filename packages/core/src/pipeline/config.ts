@@ -12,6 +12,7 @@ import { decodeWithAsync, type Outcome } from "./schemaProblems.ts"
 import { collectingSecrets } from "./secret.ts"
 import { secretsOfConfig } from "./secretFields.ts"
 import type { Secrets } from "./Secrets.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 /** The part of a plugin that its config depends on. */
 export interface Configured {
@@ -49,7 +50,7 @@ const answerOf = async (plugin: Configured, value: unknown) => {
   try {
     return await plugin.config["~standard"].validate(value)
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
+    const message = messageOf(cause)
     return { issues: [{ message: `the config schema of ${plugin.type} threw: ${message}` }] }
   }
 }

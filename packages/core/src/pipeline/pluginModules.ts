@@ -5,6 +5,7 @@ import type { Plugin } from "./decodeConnectors.ts"
 import { isPlugin } from "../contract/isPlugin.ts"
 import { isMapping, type Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 /** Gives a module's exports. The path is absolute. */
 export type LoadModule = (path: string) => Promise<Readonly<Record<string, unknown>>>
@@ -59,7 +60,7 @@ const loadModule = async (modulePath: string, place: Path, host: ModuleHost): Pr
     const plugins = pluginsIn(await host.loadModule(absolute))
     return plugins.length > 0 ? plugins : failed("exports no plugin. Export what defineSource, defineDestination or defineTransform gives.")
   } catch (cause) {
-    return failed(`could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}`)
+    return failed(`could not be loaded: ${messageOf(cause)}`)
   }
 }
 

@@ -2,6 +2,7 @@
 import { didYouMean } from "../model/nearestName.ts"
 import type { Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 const FIELDS = ["minute", "hour", "day of month", "month", "day of week"]
 
@@ -20,7 +21,7 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
     parsed.next()
     return []
   } catch (cause) {
-    const reason = plainly(cause instanceof Error ? cause.message : String(cause))
+    const reason = plainly(messageOf(cause))
     return [
       {
         code: "INVALID_VALUE",

@@ -1,5 +1,6 @@
 /** What SQLite and the file system say, as a `StoreError` that says what to do. */
 import { type ErrorCode, StoreError } from "../contract/Errors.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 interface Advice {
   readonly code: ErrorCode
@@ -27,7 +28,7 @@ const adviceFor = (cause: unknown): Advice | undefined => {
 
 const unknownProblem = (cause: unknown): Advice => ({
   code: "STORE_FAILED",
-  what: `the store failed (${cause instanceof Error ? cause.message : String(cause)})`,
+  what: `the store failed (${messageOf(cause)})`,
   hint: "Try again; `deltaflow doctor` checks the file.",
 })
 

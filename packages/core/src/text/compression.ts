@@ -1,6 +1,7 @@
 /** Gzip and Zstandard, in and out, in pieces. */
 import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib"
 import type { Transform } from "node:stream"
+import { messageOf } from "../model/messageOf.ts"
 
 export const compressions = ["none", "gzip", "zstd"] as const
 
@@ -96,9 +97,7 @@ async function* member(input: Input, compression: Exclude<Compression, "none">):
     await feeding
   } catch (cause) {
     if (failure.read !== undefined) throw failure.read.cause
-    throw new ArchiveError(
-      `the ${compression} archive is damaged or ends early (${cause instanceof Error ? cause.message : String(cause)})`,
-    )
+    throw new ArchiveError(`the ${compression} archive is damaged or ends early (${messageOf(cause)})`)
   } finally {
     engine.destroy()
   }

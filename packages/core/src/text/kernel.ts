@@ -7,6 +7,7 @@ import { countByte, scanCsv, splitCsv } from "./kernelCsv.ts"
 import { scanJsonArray, scanNdjson } from "./kernelJson.ts"
 import type { TextKernel } from "./kernelTypes.ts"
 import { makeWasmKernel } from "./kernelWasm.ts"
+import { messageOf } from "../model/messageOf.ts"
 
 export type {
   CsvOptions,
@@ -37,7 +38,7 @@ export const chooseKernel = (make: () => TextKernel): KernelChoice => {
     return { kernel: make(), reason: undefined }
   } catch (cause) {
     // Hosts refuse in their own ways (policy, engine flags, age), and none of them is a fault: the other form does the same work.
-    return { kernel: javascriptKernel, reason: cause instanceof Error ? cause.message : String(cause) }
+    return { kernel: javascriptKernel, reason: messageOf(cause) }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Finds the functions of custom steps: exports of modules, loaded once, with their configs decoded. */
-import { messageOf } from "../contract/thrown.ts"
+import { messageOf } from "../model/messageOf.ts"
 import { TransformError } from "../contract/Errors.ts"
 import type { ModuleReference, StandardIssue } from "../contract/Plugin.ts"
 import { transformFunction, type TransformOptions } from "../contract/defineTransform.ts"

@@ -4,7 +4,8 @@
  * Whatever the function throws becomes an error that names the step and the row, and so does a result that is no row. A stateful step has
  * its state here, for one pass: set up before the first row, finished after the last one, closed at the end.
  */
-import { messageOf, isRetryable } from "../contract/thrown.ts"
+import { isRetryable } from "../contract/thrown.ts"
+import { messageOf } from "../model/messageOf.ts"
 import { TransformError } from "../contract/Errors.ts"
 import type { Log } from "../contract/Plugin.ts"
 import type { TransformContext } from "../contract/Transform.ts"

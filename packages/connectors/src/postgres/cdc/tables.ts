@@ -1,5 +1,5 @@
 /** The tables that are followed: what the publication sends of them, and whether the server can say which row has changed. */
-import { SourceError } from "@deltaflow/core"
+import { messageOf, SourceError } from "@deltaflow/core"
 import { columnOf, type SourceColumn, typeNames } from "../columns.ts"
 import type { PgRow } from "../driver.ts"
 import { quoteName, quoteTable } from "../quote.ts"
@@ -94,7 +94,7 @@ export const createPublication = async (session: Session, wanted: Wanted): Promi
   try {
     await session.query(createStatement(wanted.publication, list))
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause)
+    const said = messageOf(cause)
     throw new SourceError({
       code: "SOURCE_FAILED",
       message: `${wanted.source}: the publication ${wanted.publication} is not there and could not be made: ${said}. ${create(wanted)}`,

@@ -8,6 +8,7 @@ import { randomUUID } from "node:crypto"
 import path from "node:path"
 import { TransformError } from "../../contract/Errors.ts"
 import type { Files, ReadHandle, WriteHandle } from "../../contract/Files.ts"
+import { messageOf } from "../../model/messageOf.ts"
 
 export interface SpillOptions {
   readonly files: Files
@@ -147,6 +148,6 @@ const spillError = ({ folder, place }: SpillOptions, cause: unknown): TransformE
   const isFull = NO_ROOM.has((cause as NodeJS.ErrnoException).code)
   const what = isFull
     ? `no room is left in ${folder} for rows that do not fit into memory. Free some, choose another tempFolder, or raise buffer_memory.`
-    : `rows that do not fit into memory cannot be kept in ${folder}: ${cause instanceof Error ? cause.message : String(cause)}. Choose another tempFolder, or raise buffer_memory.`
+    : `rows that do not fit into memory cannot be kept in ${folder}: ${messageOf(cause)}. Choose another tempFolder, or raise buffer_memory.`
   return new TransformError({ code: isFull ? "DISK_FULL" : "SPILL_FAILED", message: `${place}: ${what}`, cause })
 }
