@@ -15,6 +15,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { type AppendedFile, appendFile, readAppendState, recoverAppend } from "./appendFile.ts"
 import { MISREAD, writeFailure } from "./failures.ts"
+import { FileCalls } from "./fileCalls.ts"
 import { compressionFor } from "./options.ts"
 import { type OutputFile, replaceFile } from "./outputFile.ts"
 import { findOutput } from "./outputPath.ts"
@@ -120,10 +121,10 @@ class TextLoad {
   private readonly layout: TextLayout
   private readonly file: OutputFile | AppendedFile
   private readonly isNew: boolean
+  private readonly calls: FileCalls
   private begun = false
   private hasRows = false
   private ended = false
-  private lastCall: Promise<unknown> = Promise.resolve()
   private known: BatchSchema
 
   constructor(request: LoadRequest<PathConfig>, target: Target, layout: TextLayout, file: OutputFile | AppendedFile, isNew: boolean) {
@@ -132,6 +133,7 @@ class TextLoad {
     this.layout = layout
     this.file = file
     this.isNew = isNew
+    this.calls = new FileCalls(target.label, request)
     this.known = request.schema
   }
 
@@ -143,37 +145,21 @@ class TextLoad {
       ...(path === undefined ? {} : { location: path }),
       commitsEarly: "state" in this.file,
       releases: true,
-      write: (batch) => this.attempt(() => this.write(batch)),
+      write: (batch) => this.calls.attempt(() => this.write(batch)),
       ...(encoder === undefined || transcode !== undefined
         ? {}
         : {
             encoded: {
               encoder,
-              write: (bytes: Uint8Array, _rows: number, schema: BatchSchema) => this.attempt(() => this.writeBytes(bytes, schema)),
+              write: (bytes: Uint8Array, _rows: number, schema: BatchSchema) => this.calls.attempt(() => this.writeBytes(bytes, schema)),
             },
           }),
-      commit: (_checkpoint, final) => this.attempt(() => this.commit(final)),
+      commit: (_checkpoint, final) => this.calls.attempt(() => this.commit(final)),
     }
   }
 
-  /** What cannot be cleaned up is told and left: the run has ended by now, one way or the other. */
-  async close(isSuccess: boolean): Promise<void> {
-    try {
-      // A run that is interrupted leaves a call that goes on; the file is not closed under it.
-      await Promise.allSettled([this.lastCall])
-      await this.file.close(isSuccess && this.ended)
-    } catch (cause) {
-      this.request.log.warn(writeFailure(this.target.label, this.request.name, cause).message)
-    }
-  }
-
-  private attempt<A>(run: () => Promise<A>): Effect.Effect<A, DestinationError> {
-    const call = () => {
-      const called = run()
-      this.lastCall = called
-      return called
-    }
-    return Effect.tryPromise({ try: call, catch: (cause) => writeFailure(this.target.label, this.request.name, cause) })
+  close(isSuccess: boolean): Promise<void> {
+    return this.calls.close(() => this.file.close(isSuccess && this.ended))
   }
 
   private async write(batch: Batch): Promise<void> {

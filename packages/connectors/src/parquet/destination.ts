@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { MISREAD, writeFailure } from "../files/failures.ts"
+import { FileCalls } from "../files/fileCalls.ts"
 import { type OutputFile, replaceFile } from "../files/outputFile.ts"
 import { findOutput, type OutputPath } from "../files/outputPath.ts"
 import { fitBatch } from "../files/schemaChange.ts"
@@ -44,14 +45,15 @@ class ParquetLoad {
   private readonly place: OutputPath
   private readonly file: OutputFile
   private readonly writer: ParquetWriter
+  private readonly calls: FileCalls
   private isEnded = false
-  private lastCall: Promise<unknown> = Promise.resolve()
 
   constructor(request: Request, place: OutputPath, file: OutputFile, writer: ParquetWriter) {
     this.request = request
     this.place = place
     this.file = file
     this.writer = writer
+    this.calls = new FileCalls(place.label, request)
   }
 
   toLoad(): Load {
@@ -60,29 +62,13 @@ class ParquetLoad {
       location: this.place.path,
       commitsEarly: false,
       releases: true,
-      write: (batch) => this.attempt(() => this.write(batch)),
-      commit: (_checkpoint, final) => this.attempt(() => this.commit(final)),
+      write: (batch) => this.calls.attempt(() => this.write(batch)),
+      commit: (_checkpoint, final) => this.calls.attempt(() => this.commit(final)),
     }
   }
 
-  /** What cannot be cleaned up is told and left: the run has ended by now, one way or the other. */
-  async close(isSuccess: boolean): Promise<void> {
-    try {
-      // A run that is interrupted leaves a call that goes on; the file is not closed under it.
-      await Promise.allSettled([this.lastCall])
-      await this.file.close(isSuccess && this.isEnded)
-    } catch (cause) {
-      this.request.log.warn(writeFailure(this.place.label, this.request.name, cause).message)
-    }
-  }
-
-  private attempt<A>(run: () => Promise<A>): Effect.Effect<A, DestinationError> {
-    const call = () => {
-      const called = run()
-      this.lastCall = called
-      return called
-    }
-    return Effect.tryPromise({ try: call, catch: (cause) => writeFailure(this.place.label, this.request.name, cause) })
+  close(isSuccess: boolean): Promise<void> {
+    return this.calls.close(() => this.file.close(isSuccess && this.isEnded))
   }
 
   private async write(batch: Batch): Promise<void> {

@@ -1,6 +1,7 @@
 /** Where increments of a PostgreSQL table or query stand: the last value of a column, and the rows that share it. */
 import { createHash } from "node:crypto"
 import { type Batch, type BatchSchema, type ColumnType, formatValue, SourceError, type SourceRequest, type Value } from "@deltaflow/core"
+import { checkCursorColumns } from "../sql/cursorColumns.ts"
 
 /** Stored between runs: only ever add optional fields. `value` is PostgreSQL's own text; `seen` tells apart the rows that share it. */
 export interface PostgresCursor {
@@ -11,38 +12,16 @@ export interface PostgresCursor {
   readonly times?: ReadonlyArray<number>
 }
 
-/** Without a column to go by, or with a key that is not there, rows would be given twice or left out in silence. */
-export const checkCursorColumns = (
-  { columns }: BatchSchema,
-  { name, incremental, config }: SourceRequest<{ readonly table?: string }>,
-): void => {
-  if (incremental === undefined) return
-  const { column, key = [] } = incremental
-  if (column === undefined) {
-    const message = `${name}: incremental reading of PostgreSQL goes by a column whose values grow. Name it: incremental: { column: … }.`
-    throw new SourceError({ code: "INVALID_VALUE", message, path: [name, "incremental", "column"] })
-  }
-  const missing = [column, ...key].find((wanted) => columns.every((found) => found.name !== wanted))
-  if (missing === undefined)
-    return checkLookback(
-      columns.find((found) => found.name === column)!,
-      name,
-      incremental.lookback,
-    )
-  const names = columns.map((found) => found.name).join(", ")
-  throw new SourceError({
-    code: "UNKNOWN_COLUMN",
-    message: `${name}: incremental names ${JSON.stringify(missing)}, which ${config.table ?? "the query"} does not have. It has ${names}.`,
-    path: [name, "incremental", missing === column ? "column" : "key"],
-    column: missing,
-  })
-}
-
-const checkLookback = ({ name: column, type }: BatchSchema["columns"][number], name: string, lookback: number | undefined): void => {
-  if (lookback === undefined || type === "timestamptz" || type === "timestamp" || type === "date") return
-  const message = `${name}: lookback goes by time, and the cursor column ${column} is ${type}. Leave it out, or name a column of times.`
+/** What `incremental` of this source says has to be there, and a lookback has to go by time. */
+export const checkIncremental = (schema: BatchSchema, request: SourceRequest<{ readonly table?: string }>): void => {
+  const column = checkCursorColumns(schema, request, "PostgreSQL")
+  if (column === undefined || request.incremental?.lookback === undefined || TIMES.has(column.type)) return
+  const { name } = request
+  const message = `${name}: lookback goes by time, and the cursor column ${column.name} is ${column.type}. Leave it out, or name a column of times.`
   throw new SourceError({ code: "INVALID_VALUE", message, path: [name, "incremental", "lookback"] })
 }
+
+const TIMES: ReadonlySet<ColumnType> = new Set<ColumnType>(["timestamptz", "timestamp", "date"])
 
 /** Follows the cursor, and leaves out rows that an earlier run has given. */
 export class CursorFollower {

@@ -16,7 +16,7 @@ import { type ChangesConfig, forgetChanges, openChanges } from "./cdc/changes.ts
 import { compareChanges } from "./cdc/cursor.ts"
 import { columnsOf, type SourceColumn } from "./columns.ts"
 import { copiedRows, selectList, shapeOf } from "./copiedRows.ts"
-import { checkCursorColumns, CursorFollower, type PostgresCursor } from "./cursor.ts"
+import { checkIncremental, CursorFollower, type PostgresCursor } from "./cursor.ts"
 import { isPool, type PgHost } from "./driver.ts"
 import { type Place, readFailure } from "./failures.ts"
 import { type Bound, boundOf, upperBound } from "./lateCommits.ts"
@@ -166,7 +166,7 @@ const makeReader = async (session: Session, request: SourceRequest<Config>, host
   const from = table ?? `(${await withSettings(session, trimmed(config.query!), runtimeValues, lastRunOf(request))}\n) AS rows`
   const columns = await columnsOf(session, from, table)
   const declared = columns.map((column): SourceColumn => declaredColumn(column, request))
-  checkCursorColumns({ columns: declared }, request)
+  checkIncremental({ columns: declared }, request)
   const pieces = (config.parallel ?? 1) > 1 ? await piecesFor(session, table!, request) : undefined
   const reading: Reading = { session, request, from, columns: declared, bound, host, pieces }
   await warnOfIndex(session, table, request)

@@ -1,6 +1,6 @@
 /** Where increments of a SQLite table stand: the last value of a column, and the rows that share it. */
 import { createHash } from "node:crypto"
-import { type BatchSchema, SourceError, type SourceRequest } from "@deltaflow/core"
+import type { BatchSchema, SourceRequest } from "@deltaflow/core"
 import type { SqliteValue } from "./database.ts"
 
 /** Stored between runs: only ever add optional fields. `seen` tells apart the rows that share the last value, as often as each came. */
@@ -9,28 +9,6 @@ export interface SqliteCursor {
   readonly seen: ReadonlyArray<string>
   /** With a lookback: the value of each row of `seen`, which may lie before the last one. */
   readonly values?: ReadonlyArray<string | number | bigint>
-}
-
-/** Without a column to go by, or with a key that is not there, rows would be given twice or left out in silence. */
-export const checkCursorColumns = (
-  { columns }: BatchSchema,
-  { name, incremental, config }: SourceRequest<{ readonly table?: string }>,
-): void => {
-  if (incremental === undefined) return
-  const { column, key = [] } = incremental
-  if (column === undefined) {
-    const message = `${name}: incremental reading of SQLite goes by a column whose values grow. Name it: incremental: { column: … }.`
-    throw new SourceError({ code: "INVALID_VALUE", message, path: [name, "incremental", "column"] })
-  }
-  const missing = [column, ...key].find((wanted) => columns.every((found) => found.name !== wanted))
-  if (missing === undefined) return
-  const names = columns.map((found) => found.name).join(", ")
-  throw new SourceError({
-    code: "UNKNOWN_COLUMN",
-    message: `${name}: incremental names ${JSON.stringify(missing)}, which ${config.table ?? "the query"} does not have. It has ${names}.`,
-    path: [name, "incremental", missing === column ? "column" : "key"],
-    column: missing,
-  })
 }
 
 /** The value to start from, earlier by `lookback` milliseconds where it is a time. */

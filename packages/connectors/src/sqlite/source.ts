@@ -19,7 +19,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { readFailure } from "../files/failures.ts"
-import { checkCursorColumns, CursorFollower, lookedBack, type SqliteCursor } from "./cursor.ts"
+import { checkCursorColumns } from "../sql/cursorColumns.ts"
+import { CursorFollower, lookedBack, type SqliteCursor } from "./cursor.ts"
 import { describeSqlite, isSqliteError, openDatabase, quoteName, type SqliteValue } from "./database.ts"
 import { columnType, fromSqlite, storedType, toSqlite } from "./types.ts"
 
@@ -81,7 +82,7 @@ const makeReader = (database: DatabaseSync, request: SourceRequest<Config>): Sou
   database.exec("BEGIN")
   const base = request.config.table === undefined ? `(${request.config.query})` : quoteName(request.config.table)
   const schema = readSchema(database, base, request)
-  checkCursorColumns(schema, request)
+  checkCursorColumns(schema, request, "SQLite")
   return {
     schema,
     notes: schema.columns.map((column) => `${column.name}: ${column.type}`),
