@@ -14,6 +14,12 @@ const project: Readonly<Record<string, OptionSpec>> = {
   var: { type: "string", value: "NAME=VALUE", multiple: true, summary: "A variable, before the environment. May be given several times." },
 }
 
+/** Of commands that make a run. */
+const limits: Readonly<Record<string, OptionSpec>> = {
+  workers: { type: "string", value: "N", summary: "Threads for large files. 1 keeps everything in one thread." },
+  timeout: { type: "string", value: "SECONDS", summary: "The longest time for the whole run." },
+}
+
 export const commands: ReadonlyArray<CommandSpec> = [
   {
     name: "init",
@@ -35,8 +41,7 @@ export const commands: ReadonlyArray<CommandSpec> = [
       retry: { type: "boolean", summary: "Go on from the checkpoint of the last failed or interrupted run." },
       profile: { type: "boolean", summary: "Measure where the time goes, step by step in one thread: slower, and the same rows." },
       watch: { type: "boolean", summary: "Run again when the pipeline, its modules or its local input files change. Ctrl-C ends it." },
-      workers: { type: "string", value: "N", summary: "Threads for large files. 1 keeps everything in one thread." },
-      timeout: { type: "string", value: "SECONDS", summary: "The longest time for the whole run." },
+      ...limits,
       from: {
         type: "string",
         value: "SOURCE",
@@ -151,8 +156,7 @@ export const commands: ReadonlyArray<CommandSpec> = [
       ...project,
       from: { type: "string", value: "VALUE", summary: "The least value of the cursor column." },
       to: { type: "string", value: "VALUE", summary: "The value before which the range ends." },
-      workers: { type: "string", value: "N", summary: "Threads for large files. 1 keeps everything in one thread." },
-      timeout: { type: "string", value: "SECONDS", summary: "The longest time for the whole run." },
+      ...limits,
     },
     example: "deltaflow backfill orders --from 2026-01-01 --to 2026-02-01",
     most: 1,

@@ -17,7 +17,7 @@ import { type BlockingSteps, sidesOf } from "../transform/Step.ts"
 import type { Memory } from "./Memory.ts"
 import { type Extracted, type ExtractOptions, extractSide } from "./Extract.ts"
 import { sqlOpener } from "./SqlTables.ts"
-import { collectRejections, type StepsOptions, transformBatch, transformFailure, type Transformed } from "./Steps.ts"
+import { collectRejections, itemOf, type StepsOptions, transformBatch, transformFailure, type Transformed } from "./Steps.ts"
 
 type BlockingOptions = ExtractOptions & StepsOptions
 
@@ -185,12 +185,3 @@ class BlockingStage {
     return Array.from(this.waiting.values(), (cursor) => ({ ...itemOf(Batch.empty({ columns: [] }), 0, []), cursor }))
   }
 }
-
-const itemOf = (batch: Batch, permits: number, rejections: Transformed["rejections"]): Transformed => ({
-  kind: "batch",
-  batch,
-  permits,
-  rejections,
-  cursor: undefined,
-  rowsIn: 0,
-})

@@ -313,7 +313,8 @@ class EngineRuns {
       const { pipeline } = readyPipeline(decoded, this.options, { pipeline_name: decoded.name, run_id: "", environment: "" }, {})
       const source = pipeline.sources.find((candidate) => candidate.name === name)
       if (source?.incremental === undefined) return yield* Effect.fail(noSuchCursor(pipeline, name))
-      if (rememberingStep(pipeline) !== undefined) return yield* Effect.fail(cursorOfStates(pipeline, name))
+      const remembering = rememberingStep(pipeline)
+      if (remembering !== undefined) return yield* Effect.fail(cursorOfStates(pipeline, name, remembering))
       const cursor = yield* Effect.try({
         try: () => encodeCursor(decodeCursor(text)),
         catch: (cause) => wrongCursor(pipeline.name, name, cause),
@@ -392,15 +393,13 @@ const noSuchCursor = (pipeline: ResolvedPipeline, name: string): EngineError => 
   })
 }
 
-const cursorOfStates = ({ name: pipeline, steps }: ResolvedPipeline, name: string): EngineError => {
-  const type = steps.find((step) => step.type === "aggregate" || step.type === "deduplicate")?.type
-  return new EngineError({
+const cursorOfStates = ({ name: pipeline, steps }: ResolvedPipeline, name: string, step: number): EngineError =>
+  new EngineError({
     code: "CURSOR_INVALID",
-    message: `${pipeline} / ${name}: the step ${type} keeps what it has seen up to the cursor that is stored, and knows of no other. Reset the state, or run with --full-refresh.`,
+    message: `${pipeline} / ${name}: the step ${steps[step]!.type} keeps what it has seen up to the cursor that is stored, and knows of no other. Reset the state, or run with --full-refresh.`,
     path: [pipeline, name],
     hint: "deltaflow state reset",
   })
-}
 
 const wrongCursor = (pipeline: string, name: string, cause: unknown): EngineError =>
   new EngineError({

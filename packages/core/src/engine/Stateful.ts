@@ -15,7 +15,7 @@ import { limitOpening, limitTime } from "./limitTime.ts"
 import type { Memory } from "./Memory.ts"
 import type { ResolvedPipeline } from "./Resolved.ts"
 import { withOwnScope } from "./scopedForRun.ts"
-import { type StepsOptions, transformBatch, transformFailure, type Transformed } from "./Steps.ts"
+import { itemOf, type StepsOptions, transformBatch, transformFailure, type Transformed } from "./Steps.ts"
 
 /** Sets up the states, in the order of the steps; each is closed with the scope, at the same time as sources and destinations. */
 export const openStates = (options: Pick<StepsOptions, "plan" | "pipeline">): Effect.Effect<void, PipelineError, Scope.Scope> =>
@@ -67,15 +67,6 @@ export const throughLast = (
   })
 
 const empty = (): Batch => Batch.empty({ columns: [] })
-
-const itemOf = (batch: Batch, permits: number): Transformed => ({
-  kind: "batch",
-  batch,
-  permits,
-  rejections: [],
-  cursor: undefined,
-  rowsIn: 0,
-})
 
 const behind = (options: StepsOptions, steps: LastSteps, item: Transformed): Effect.Effect<Transformed, PipelineError> =>
   Effect.map(transformBatch(options, steps, item.batch!, steps.step + 1), (done) => ({

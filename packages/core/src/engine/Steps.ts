@@ -41,6 +41,16 @@ export interface Transformed extends LoadItem {
   readonly release?: (() => void) | undefined
 }
 
+/** Rows that a step gives by itself. */
+export const itemOf = (batch: Batch, permits: number, rejections: Transformed["rejections"] = []): Transformed => ({
+  kind: "batch",
+  batch,
+  permits,
+  rejections,
+  cursor: undefined,
+  rowsIn: 0,
+})
+
 /** What comes out of the steps. */
 type Done = Required<Pick<LoadItem, "batch" | "rejections">> & Pick<LoadItem, "children">
 
