@@ -1,6 +1,6 @@
 /** `merge`, `scd2` and `hard_deletes` of any destination, against a model that does what each row says, one after the other. */
 import { memorySource } from "@deltaflow/connectors"
-import { createEngine, type Destination, type PipelineDefinition } from "@deltaflow/core"
+import { createEngine, defineSource, type Destination, type PipelineDefinition, type RunHandle } from "@deltaflow/core"
 import { memoryStore } from "@deltaflow/core/store/memory"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
@@ -121,6 +121,26 @@ export const changesSuite = (target: () => ChangesTarget, effort = 1): void => {
       await place.run(rows, whole)
       const failing = { transforms: [{ type: "map", fields: { ratio: "1 / (id - 2)" } }] }
       await expect(place.run(rows.slice(0, 2), whole, failing)).rejects.toThrow("division by zero")
+      expect((await place.sql("SELECT id FROM rows")).length).toBe(5)
+    })
+
+    it("deletes nothing where the run is stopped", async () => {
+      const place = new Place()
+      await place.run(rows, whole)
+      const started = Promise.withResolvers<RunHandle>()
+      const source = defineSource({
+        type: "stopping",
+        async *read() {
+          yield rows.slice(0, 1)
+          void (await started.promise).stop()
+        },
+      })
+      const { destination: plugin, projectRoot } = target()
+      await using engine = createEngine({ plugins: [source, plugin], projectRoot, store: place.store })
+      const destination = { type: plugin.type, ...place.table.config, key: "id", write_mode: "upsert", hard_deletes: "absence" } as const
+      const handle = await engine.start({ name: "changes", sources: [{ type: "stopping" }], destinations: [destination] })
+      started.resolve(handle)
+      expect((await handle.done).status).toBe("cancelled")
       expect((await place.sql("SELECT id FROM rows")).length).toBe(5)
     })
   })

@@ -1,14 +1,15 @@
 /** Options that the source and the destination share: where the server is, and how long to wait for it. */
+import { Duration } from "@deltaflow/core"
 import * as Schema from "effect/Schema"
 
 const text = (description: string) => Schema.optionalKey(Schema.NonEmptyString.annotate({ description }))
 
-const seconds = (description: string) =>
+/** PostgreSQL counts milliseconds in 32 bits. */
+const LONGEST_MS = 2_147_483_647
+
+const wait = (description: string) =>
   Schema.optionalKey(
-    Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0), Schema.isLessThanOrEqualTo(2_000_000)).annotate({
-      expected: "a number of seconds",
-      description,
-    }),
+    Duration.check(Schema.isLessThanOrEqualTo(LONGEST_MS, { expected: "a duration of 24 days at most" })).annotate({ description }),
   )
 
 const port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
@@ -46,9 +47,9 @@ export const connectionFields = {
         "`disable`, `prefer`, `require`, `verify-ca` or `verify-full`, as libpq has them; or `{ mode, ca, cert, key }` with files. Default: `sslmode` of the URL, then `prefer`.",
     }),
   ),
-  connect_timeout: seconds("Longest wait for a connection, in seconds. Default: 10."),
-  statement_timeout: seconds("Longest time of one statement on the server, in seconds. Default: as the server has it."),
-  lock_timeout: seconds("Longest wait for a lock that others hold, in seconds. Default: 60."),
+  connect_timeout: wait("Longest wait for a connection. Default: 10s."),
+  statement_timeout: wait("Longest time of one statement on the server. Default: as the server has it."),
+  lock_timeout: wait("Longest wait for a lock that others hold. Default: 60s."),
   application_name: text("How the connection is called in `pg_stat_activity`. Default: deltaflow."),
 }
 

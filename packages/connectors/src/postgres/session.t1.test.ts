@@ -169,7 +169,7 @@ describe.skipIf(missing !== undefined)("a session", () => {
     ["DO $$ BEGIN RAISE serialization_failure; END $$", "OUTPUT_NOT_WRITABLE", true, /Run it again/],
     ["SELECT pg_terminate_backend(pg_backend_pid())", "OUTPUT_NOT_WRITABLE", true, /Run it again/],
   ])("%s is told as %s", async (text, code, retryable, message) => {
-    const session = await open({ ...redacted(url()), statement_timeout: 0.2 })
+    const session = await open({ ...redacted(url()), statement_timeout: 200 })
     await session.query("CREATE TABLE IF NOT EXISTS secrets (a int)")
     await session.query("DO $$ BEGIN CREATE ROLE reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
     await session.begin()

@@ -28,7 +28,7 @@ export interface SessionOptions {
 /** How long a statement that was cancelled may take to end. */
 const CANCEL_MS = 5000
 
-const LOCK_SECONDS = 60
+const LOCK_MS = 60_000
 
 const FORMS = {
   timezone: "UTC",
@@ -166,11 +166,11 @@ export class Session {
 
   /** `how` is what follows BEGIN, such as `ISOLATION LEVEL REPEATABLE READ`. */
   async begin(how = ""): Promise<void> {
-    const { statement_timeout, lock_timeout = LOCK_SECONDS } = this.config
+    const { statement_timeout, lock_timeout = LOCK_MS } = this.config
     const settings = {
       ...FORMS,
-      lock_timeout: String(Math.round(lock_timeout * 1000)),
-      ...(statement_timeout === undefined ? {} : { statement_timeout: String(Math.round(statement_timeout * 1000)) }),
+      lock_timeout: String(lock_timeout),
+      ...(statement_timeout === undefined ? {} : { statement_timeout: String(statement_timeout) }),
     }
     const set = Object.entries(settings).map(([key, value]) => `SET LOCAL ${key} = ${quoteText(value)}`)
     this.inTransaction = true

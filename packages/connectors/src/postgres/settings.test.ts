@@ -1,7 +1,9 @@
 import type { PluginContext } from "@deltaflow/core"
 import { nodeFiles } from "@deltaflow/core/node"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
+import { PostgresDestinationConfig } from "./destination.ts"
 import { writeFailure } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
 import { settingsOf } from "./settings.ts"
@@ -33,6 +35,22 @@ describe("the options of a connection", () => {
     const socket = await settingsOf(redacted("postgres:///shop?host=/run/pg&port=5433"), context)
     expect(socket).toMatchObject({ mode: "disable", client: { host: "/run/pg", port: 5433, database: "shop" } })
     expect((await settingsOf(redacted("postgres://%2Frun%2Fpg/shop"), context)).client).toMatchObject({ host: "/run/pg" })
+  })
+
+  it("take durations as all options do", async () => {
+    const decode = Schema.decodeUnknownSync(PostgresDestinationConfig)
+    const config = decode({
+      connection: "postgres://h/d",
+      table: "t",
+      connect_timeout: "200ms",
+      statement_timeout: "5m",
+      lock_timeout: 1.5,
+    })
+    expect(config).toMatchObject({ connect_timeout: 200, statement_timeout: 300_000, lock_timeout: 1500 })
+    expect((await settingsOf(config, context)).client).toMatchObject({ connectionTimeoutMillis: 200 })
+    expect((await settingsOf(redacted("postgres://h/d"), context)).client).toMatchObject({ connectionTimeoutMillis: 10_000 })
+    const late = () => decode({ connection: "postgres://h/d", table: "t", lock_timeout: "25d" })
+    expect(late).toThrow("a duration of 24 days at most")
   })
 
   it("trust whom the mode of ssl says", async () => {

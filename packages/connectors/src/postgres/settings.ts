@@ -34,7 +34,8 @@ export interface Settings {
   readonly tls: Readonly<Record<string, unknown>>
 }
 
-const CONNECT_SECONDS = 10
+/** Longest wait for a connection where nobody says another. */
+export const CONNECT_MS = 10_000
 
 /** Where files of certificates are. */
 export type CertificateFolder = Pick<PluginContext, "projectRoot" | "files" | "allowOutside">
@@ -50,7 +51,7 @@ export const settingsOf = async (config: ConnectionConfig, folder: CertificateFo
     client: {
       ...rest,
       application_name: config.application_name ?? application_name ?? "deltaflow",
-      connectionTimeoutMillis: Math.round((config.connect_timeout ?? connect_timeout ?? CONNECT_SECONDS) * 1000),
+      connectionTimeoutMillis: config.connect_timeout ?? (connect_timeout === undefined ? CONNECT_MS : connect_timeout * 1000),
       // A server that is gone without a word is noticed at last.
       keepAlive: true,
     },

@@ -391,7 +391,7 @@ describe.skipIf(missing !== undefined)("the source postgres", async () => {
       try {
         const output = memoryDestination()
         await using engine = createEngine({ plugins: [postgresSourceOver(few as unknown as PgPool), output] })
-        const source = { type: "postgres", table: "few", parallel: 5, connect_timeout: 0.2 }
+        const source = { type: "postgres", table: "few", parallel: 5, connect_timeout: "200ms" }
         await engine.run({ name: "out", sources: [source], destinations: [{ type: "memory" }] })
         expect(output.rows().length).toBe(27_273)
       } finally {

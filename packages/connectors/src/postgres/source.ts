@@ -25,6 +25,7 @@ import { type LastRun, setValue, valueOf, withSettings } from "./parameters.ts"
 import { beginIn, exportedSnapshot, type Pieces, piecesOf, rowsOfPieces } from "./pieces.ts"
 import { quoteName, quoteTable } from "./quote.ts"
 import { Session } from "./session.ts"
+import { CONNECT_MS } from "./settings.ts"
 import { sqlType } from "./types.ts"
 
 const readingFields = {
@@ -353,7 +354,7 @@ const anotherSession = async (request: SourceRequest<Config>, host: PgHost | und
   if (host === undefined) return await opening
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), 1000 * (request.config.connect_timeout ?? CONNECT_SECONDS))
+    timer = setTimeout(() => resolve(undefined), request.config.connect_timeout ?? CONNECT_MS)
   })
   const session = await Promise.race([opening, late])
   clearTimeout(timer)
@@ -361,8 +362,6 @@ const anotherSession = async (request: SourceRequest<Config>, host: PgHost | und
   if (session === undefined) void opening.then((one) => one.close(), ignore)
   return session
 }
-
-const CONNECT_SECONDS = 10
 
 // A connection that nobody waits for any more.
 const ignore = (): void => undefined

@@ -420,12 +420,14 @@ class LoadsWriter {
   /** Whether what has not come is gone. */
   private areAll({ destination }: Opened): boolean {
     const { state, incremental, pipeline, context } = this.options
-    const areAll = !incremental && !state.stopping && state.counters.rejected === 0
-    if (!areAll && destination.changes?.absence === true)
+    if (incremental) return false
+    const { rejected } = state.counters
+    const reason = state.stopping ? "the run was stopped" : rejected > 0 ? `${rejected} rows were rejected` : undefined
+    if (reason !== undefined && destination.changes?.absence === true)
       context(destination.name).log.warn(
-        `${pipeline.name} / ${destination.name}: ${state.counters.rejected} rows were rejected, so it is not known which are gone: none is deleted.`,
+        `${pipeline.name} / ${destination.name}: ${reason}, so it is not known which are gone: none is deleted.`,
       )
-    return areAll
+    return reason === undefined
   }
 
   private stored(opened: Opened, checkpoint: Checkpoint, state: unknown): StoredCheckpoint {

@@ -166,7 +166,7 @@ const connectWith =
     const config = {
       ...(connection === undefined ? {} : { connection: typeof connection === "string" ? Redacted.make(connection) : hidden(connection) }),
       ...(ssl === undefined ? {} : { ssl }),
-      ...(connectTimeout === undefined ? {} : { connect_timeout: connectTimeout }),
+      ...(connectTimeout === undefined ? {} : { connect_timeout: connectTimeout * 1000 }),
     }
     // The host wrote these paths itself.
     const settings = await settingsOf(config, { projectRoot: process.cwd(), files: nodeFiles(), allowOutside: true })
