@@ -72,7 +72,7 @@ class Carry {
 
   add(bytes: Uint8Array): void {
     // A copy: the chunk that it comes from is given away.
-    this.pieces.push(bytes.slice())
+    this.pieces.push(new Uint8Array(bytes))
     this.length += bytes.length
   }
 

@@ -112,7 +112,7 @@ const standardOutput = ({ stdout, name }: LoadRequest<PathConfig>): OutputFile =
     })
   }
   // What a host does with the bytes, and until when, is not known.
-  return { write: (bytes) => stdout(bytes.slice()), commit: async () => 0, close: async () => undefined }
+  return { write: (bytes) => stdout(new Uint8Array(bytes)), commit: async () => 0, close: async () => undefined }
 }
 
 class TextLoad {

@@ -1,6 +1,6 @@
 /** Rows that COPY writes, as batches. */
-import { type Batch, type BatchSchema, type ColumnSchema, SourceError } from "@deltaflow/core"
-import { DecodeError, makeCsvDecoder, strictCsv } from "@deltaflow/core/text"
+import { type BatchSchema, type ColumnSchema, type SourceBatch, SourceError } from "@deltaflow/core"
+import { DecodeError, type DecodedText, makeCsvDecoder, strictCsv } from "@deltaflow/core/text"
 import { selected, type SourceColumn } from "./columns.ts"
 import type { Session } from "./session.ts"
 
@@ -21,15 +21,20 @@ export async function* copiedRows(
   sql: string,
   read: ReadonlyArray<SourceColumn>,
   request: { readonly name: string; readonly batchSize: number },
-): AsyncGenerator<Batch> {
+): AsyncGenerator<SourceBatch> {
   const shape = shapeOf(read)
   const filler = read.length < 2 ? ["0", "1"].map((name): ColumnSchema => ({ name: `\0${name}`, type: "integer", nullable: false })) : []
   const decode = makeCsvDecoder({ ...strictCsv, columns: [...shape.columns, ...filler], batchSize: request.batchSize, lenient: false })
   let firstRow = 1
   for await (const block of session.copyOut(`COPY (${sql}) TO STDOUT (FORMAT csv)`, BLOCK_BYTES)) {
-    for (const decoded of decodeBlock(decode, block, request, firstRow)) {
+    const { batches, release } = decodeBlock(decode, block.bytes, request, firstRow)
+    const done = () => {
+      release?.()
+      block.release()
+    }
+    for (const [i, decoded] of batches.entries()) {
       const batch = filler.length === 0 ? decoded : decoded.withColumns(shape, decoded.columns.slice(0, read.length))
-      yield batch.withFirstRow(firstRow)
+      yield { batch: batch.withFirstRow(firstRow), ...(i + 1 === batches.length ? { release: done } : {}) }
       firstRow += batch.length
     }
   }
@@ -40,9 +45,9 @@ const decodeBlock = (
   block: Uint8Array,
   { name }: { readonly name: string },
   firstRow: number,
-): ReadonlyArray<Batch> => {
+): DecodedText => {
   try {
-    return decode(block).batches
+    return decode(block)
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause
     const row = firstRow + cause.row

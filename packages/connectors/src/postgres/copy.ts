@@ -1,5 +1,5 @@
 /** COPY over a client of `pg`: bytes in with the socket's own backpressure, bytes out in blocks. */
-import { CopyRows, type RowTaker } from "./copyRows.ts"
+import { COPY_DATA, CopyRows, HEADER_BYTES, type RowTaker } from "./copyRows.ts"
 import type { PgConnection, Submittable } from "./driver.ts"
 
 /** Bytes in one message. The server starts on a message when it has all of it. */
@@ -48,6 +48,8 @@ export class CopyIn extends Statement {
   private readonly begun: Promise<void>
   private begin!: () => void
   private hasEnded = false
+  /** Memory of messages that the socket is done with: fresh memory costs more than to copy into what is there. */
+  private readonly messages: Array<Buffer> = []
 
   constructor(text: string) {
     super(text)
@@ -65,8 +67,8 @@ export class CopyIn extends Statement {
   }
 
   /**
-   * Hands whole rows over, which are referred to until the server has them. Waits while more than a little is on the way; what is wrong
-   * with them `done` tells.
+   * Hands whole rows over; the bytes are the caller's again at once. Waits while more than a little is on the way; what is wrong with the
+   * rows `done` tells.
    */
   async write(bytes: Uint8Array): Promise<void> {
     await this.begun
@@ -75,9 +77,12 @@ export class CopyIn extends Statement {
     const { stream } = this.connection!
     stream.cork()
     for (let at = 0; at < bytes.length; at += MESSAGE_BYTES) {
+      const message = this.messages.pop() ?? Buffer.allocUnsafeSlow(HEADER_BYTES + MESSAGE_BYTES)
       const part = bytes.subarray(at, at + MESSAGE_BYTES)
-      stream.write(copyHeader(part.length))
-      stream.write(part)
+      message[0] = COPY_DATA
+      message.writeUInt32BE(part.length + 4, 1)
+      message.set(part, HEADER_BYTES)
+      stream.write(message.subarray(0, HEADER_BYTES + part.length), () => this.messages.push(message))
     }
     stream.uncork()
     // All at once, and not message by message: between two the thread may be busy with other rows for long, and the server would wait.
@@ -94,15 +99,6 @@ export class CopyIn extends Statement {
 
 /** Bytes that may wait for the socket. */
 const WAITING_BYTES = 1024 * 1024
-
-const copyHeader = (length: number): Uint8Array => {
-  const header = Buffer.allocUnsafe(5)
-  header[0] = 0x64
-  header.writeUInt32BE(length + 4, 1)
-  return header
-}
-
-const SHORT_ROW = 64
 
 /** When the socket has taken all that waits, or a little time has passed. */
 const progress = ({ stream }: PgConnection): Promise<void> =>
@@ -123,15 +119,28 @@ const LOOK_MS = 5
 /** Bytes that wait for a reader before the socket is told to wait. */
 const AHEAD_BYTES = 4 * 1024 * 1024
 
+/** Rows that COPY wrote. */
+export interface CopiedBlock {
+  readonly bytes: Uint8Array
+  /** Takes the memory back, for rows that are still to come. Need not be called. */
+  readonly release: () => void
+}
+
+/** Blocks that are kept for rows to come: as many as wait for a reader, and some that are on their way. */
+const KEPT_BLOCKS = 8
+
 /**
  * `COPY … TO STDOUT`: whole rows in blocks of `blockBytes` at most, or of one row, for `for await`. Leaving the loop early leaves the
  * statement running.
  */
-export class CopyOut extends Statement implements AsyncIterable<Uint8Array>, RowTaker {
+export class CopyOut extends Statement implements AsyncIterable<CopiedBlock>, RowTaker {
   private readonly blockBytes: number
-  private block = Buffer.alloc(0)
+  private block: Buffer = Buffer.alloc(0)
   private length = 0
-  private readonly blocks: Array<Uint8Array> = []
+  private readonly blocks: Array<{ readonly memory: Buffer; readonly length: number }> = []
+  private readonly kept: Array<Buffer> = []
+  /** Rows of the block that still lie where they came, side by side: in `bytes`, from `from` to `to`. */
+  private gathered: { readonly bytes: Uint8Array; readonly from: number; to: number } | undefined
   private waiting = 0
   private wake: (() => void) | undefined
   private end: { readonly error: Error | undefined } | undefined
@@ -164,19 +173,32 @@ export class CopyOut extends Statement implements AsyncIterable<Uint8Array>, Row
 
   beginRow(length: number): void {
     if (this.isAbandoned) return
-    if (this.length + length > this.block.length) this.flush()
-    if (this.block.length === 0) this.block = Buffer.allocUnsafeSlow(Math.max(this.blockBytes, length))
+    const { gathered } = this
+    const waiting = gathered === undefined ? 0 : gathered.to - gathered.from
+    if (this.length + waiting + length > this.block.length) this.flush()
+    if (this.block.length > 0) return
+    this.block = length > this.blockBytes ? Buffer.allocUnsafeSlow(length) : (this.kept.pop() ?? Buffer.allocUnsafeSlow(this.blockBytes))
   }
 
   addBytes(bytes: Uint8Array, from: number, to: number): void {
     if (this.isAbandoned) return
-    const { block } = this
-    // A call that copies costs more than the few bytes of most rows.
-    if (to - from < SHORT_ROW) for (let at = from; at < to; at++) block[this.length++] = bytes[at]!
-    else {
-      block.set(bytes.subarray(from, to), this.length)
-      this.length += to - from
+    const { gathered } = this
+    if (gathered?.bytes === bytes) {
+      // Moved together first, so that many rows go into the block at once: of each by itself the view would cost more than the copy.
+      bytes.copyWithin(gathered.to, from, to)
+      gathered.to += to - from
+      return
     }
+    this.moveRows()
+    this.gathered = { bytes, from, to }
+  }
+
+  private moveRows(): void {
+    const { gathered } = this
+    if (gathered === undefined) return
+    this.block.set(gathered.bytes.subarray(gathered.from, gathered.to), this.length)
+    this.length += gathered.to - gathered.from
+    this.gathered = undefined
   }
 
   protected override ended(error: Error | undefined): void {
@@ -186,13 +208,14 @@ export class CopyOut extends Statement implements AsyncIterable<Uint8Array>, Row
     this.wake?.()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<CopiedBlock> {
     for (;;) {
       const block = this.blocks.shift()
       if (block !== undefined) {
-        this.waiting -= block.length
+        const { memory, length } = block
+        this.waiting -= length
         if (this.waiting < AHEAD_BYTES) this.connection?.stream.resume()
-        yield block
+        yield { bytes: memory.subarray(0, length), release: () => this.keep(memory) }
       } else if (this.end !== undefined) {
         if (this.end.error !== undefined) throw this.end.error
         return
@@ -200,9 +223,14 @@ export class CopyOut extends Statement implements AsyncIterable<Uint8Array>, Row
     }
   }
 
+  private keep(memory: Buffer): void {
+    if (memory.length === this.blockBytes && this.kept.length < KEPT_BLOCKS && this.end === undefined) this.kept.push(memory)
+  }
+
   private flush(): void {
+    this.moveRows()
     if (this.length === 0 || this.isAbandoned) return
-    this.blocks.push(this.block.subarray(0, this.length))
+    this.blocks.push({ memory: this.block, length: this.length })
     this.waiting += this.length
     this.block = Buffer.alloc(0)
     this.length = 0

@@ -11,12 +11,15 @@ import type { PgConnection } from "./driver.ts"
 export interface RowTaker {
   /** A row of this many bytes begins. */
   readonly beginRow: (length: number) => void
-  /** A part of it, which is used again afterwards. */
+  /** A part of it. What lies before `to` is the taker's, to overwrite as well. */
   readonly addBytes: (bytes: Uint8Array, from: number, to: number) => void
 }
 
-const COPY_DATA = 0x64
-const HEADER_BYTES = 5
+/** What says that a message brings a part of a copy, in either direction. */
+export const COPY_DATA = 0x64
+
+/** Before what a message brings: what it says, and its length. */
+export const HEADER_BYTES = 5
 
 type Listener = (data: Uint8Array) => void
 

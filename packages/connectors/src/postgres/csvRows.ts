@@ -20,7 +20,7 @@ export class SentRows {
       lines,
       end: this.bytes + bytes.length,
       // Only where a text has lines of its own must they be looked for.
-      bytes: lines === length ? undefined : bytes,
+      bytes: lines === length ? undefined : new Uint8Array(bytes),
       first: firstRow + (length > 0 ? batch.physicalRow(0) : 0),
       rows: isWhole ? undefined : Int32Array.from({ length }, (_, i) => firstRow + batch.physicalRow(i)),
     })

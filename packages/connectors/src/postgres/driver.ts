@@ -21,7 +21,8 @@ export interface PgField {
 /** The connection under a client, for what COPY sends and gets. */
 export interface PgConnection {
   readonly stream: {
-    readonly write: (bytes: Uint8Array) => boolean
+    /** `done` is called when the socket needs the bytes no more. */
+    readonly write: (bytes: Uint8Array, done?: () => void) => boolean
     readonly cork: () => void
     readonly uncork: () => void
     readonly once: (event: "drain" | "close", listener: () => void) => unknown

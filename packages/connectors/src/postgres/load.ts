@@ -112,8 +112,7 @@ export class PostgresLoad {
     if (this.failure !== undefined) throw this.failure.cause
     const layout = await this.layoutFor(batch.schema)
     if (layout.casts.size > 0) return await this.copy(batch, layout)
-    // The encoder lends its bytes until the next batch.
-    const bytes = quoteEndMark(this.encode(batch, layout), layout.columns.length).slice()
+    const bytes = quoteEndMark(this.encode(batch, layout), layout.columns.length)
     this.copying ??= { layout, copy: await this.session.startCopy(this.copyText(layout)), rows: new SentRows() }
     const { copy, rows } = this.copying
     rows.add(batch, bytes)

@@ -2,7 +2,7 @@
  * A table read in pieces, several at once, all in one snapshot and given in the order of the table. See
  * docs/decisions/0022-tables-in-pieces.md.
  */
-import { type Batch, SourceError, type SourceRequest } from "@deltaflow/core"
+import { type SourceBatch, SourceError, type SourceRequest } from "@deltaflow/core"
 import { copiedRows } from "./copiedRows.ts"
 import type { SourceColumn } from "./columns.ts"
 import { quoteText } from "./quote.ts"
@@ -66,7 +66,7 @@ export async function* rowsOfPieces(
   sqlOf: (condition: string) => string,
   read: ReadonlyArray<SourceColumn>,
   request: { readonly name: string; readonly batchSize: number },
-): AsyncGenerator<Batch> {
+): AsyncGenerator<SourceBatch> {
   const begin = (piece: number): Started | undefined => {
     const condition = conditions[piece]
     if (condition === undefined) return undefined
@@ -82,8 +82,9 @@ export async function* rowsOfPieces(
   for (let piece = 0; piece < conditions.length; piece++) {
     const { rows, first } = started[piece % sessions.length]!
     for (let next = await first; next.done !== true; next = await rows.next()) {
-      yield next.value.withFirstRow(firstRow)
-      firstRow += next.value.length
+      const { batch } = next.value
+      yield { ...next.value, batch: batch.withFirstRow(firstRow) }
+      firstRow += batch.length
     }
     started[piece % sessions.length] = begin(piece + sessions.length)
   }
@@ -91,6 +92,6 @@ export async function* rowsOfPieces(
 
 /** A piece that is being read, and its first rows. */
 interface Started {
-  readonly rows: AsyncGenerator<Batch>
-  readonly first: Promise<IteratorResult<Batch, unknown>>
+  readonly rows: AsyncGenerator<SourceBatch>
+  readonly first: Promise<IteratorResult<SourceBatch, unknown>>
 }

@@ -72,8 +72,11 @@ describe.skipIf(missing !== undefined)("a session", () => {
       await session.query(`CREATE TABLE ${quoteName(name)} (${quoteName(name)} int8, b text)`)
       await session.copyIn(`COPY ${quoteName(name)} FROM STDIN (FORMAT csv)`, Buffer.from(text))
       const blocks: Array<Uint8Array> = []
-      for await (const block of session.copyOut(`COPY ${quoteName(name)} TO STDOUT (FORMAT csv, FORCE_QUOTE (b))`, 10_000))
-        blocks.push(block)
+      for await (const block of session.copyOut(`COPY ${quoteName(name)} TO STDOUT (FORMAT csv, FORCE_QUOTE (b))`, 10_000)) {
+        // What is given back is written over by rows to come, and what is not stays.
+        blocks.push(blocks.length % 3 === 0 ? block.bytes : Buffer.from(block.bytes))
+        if (blocks.length % 3 !== 1) block.release()
+      }
       expect(Buffer.concat(blocks).equals(Buffer.from(text))).toBe(true)
       expect(blocks.length).toBeGreaterThan(100)
       expect(await session.execute(`DELETE FROM ${quoteName(name)} WHERE ${quoteName(name)} < 10`)).toBe(10)

@@ -7,7 +7,7 @@
 import { connect, type Socket } from "node:net"
 import type { DeltaflowError, ErrorFields, PluginContext } from "@deltaflow/core"
 import type { ReplicationStream } from "./cdc/ReplicationStream.ts"
-import { CopyIn, CopyOut } from "./copy.ts"
+import { type CopiedBlock, CopyIn, CopyOut } from "./copy.ts"
 import { isPool, loadClient, type PgClient, type PgClientClass, type PgField, type PgHost, type PgResult, type PgRow } from "./driver.ts"
 import { ConnectionLost, isServerError, type Place } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
@@ -135,7 +135,7 @@ export class Session {
   }
 
   /** `COPY … TO STDOUT`, in blocks of whole rows. */
-  async *copyOut(text: string, blockBytes: number): AsyncGenerator<Uint8Array> {
+  async *copyOut(text: string, blockBytes: number): AsyncGenerator<CopiedBlock> {
     const copy = new CopyOut(text, blockBytes)
     this.reading = copy
     this.client.query(copy)

@@ -311,8 +311,7 @@ const readRows = (reading: Reading, { column: by, conditions: increments }: Curs
     const others = await moreSessions(reading, Math.min(request.config.parallel!, pieces.conditions.length) - 1)
     try {
       for (const session of others) await setValues(session)
-      const batches = rowsOfPieces([reading.session, ...others], pieces, (piece) => sqlOf([...conditions, piece]), read, request)
-      for await (const batch of batches) yield { batch }
+      yield* rowsOfPieces([reading.session, ...others], pieces, (piece) => sqlOf([...conditions, piece]), read, request)
     } finally {
       await Promise.all(others.map((session) => closeSession(session, request)))
     }
@@ -381,9 +380,13 @@ async function* batchesOf(
   by: SourceColumn | undefined,
 ): AsyncGenerator<SourceBatch> {
   const follow = by === undefined ? undefined : new CursorFollower(shapeOf(read), by.name, request)
-  for await (const batch of copiedRows(session, sql, read, request)) {
-    const fresh = follow === undefined ? batch : follow.take(batch)
-    const cursor = follow?.cursor()
-    yield cursor === undefined ? { batch: fresh } : { batch: fresh, cursor }
+  for await (const copied of copiedRows(session, sql, read, request)) {
+    if (follow === undefined) {
+      yield copied
+      continue
+    }
+    const batch = follow.take(copied.batch)
+    const cursor = follow.cursor()
+    yield { ...copied, batch, ...(cursor === undefined ? {} : { cursor }) }
   }
 }

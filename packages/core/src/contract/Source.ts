@@ -62,6 +62,8 @@ export interface IncrementalOptions {
 export interface SourceBatch {
   readonly batch: Batch
   readonly cursor?: CursorValue
+  /** Takes back memory that the batch refers to, as `release` of a chunk does, and at the same time. Need not be called. */
+  readonly release?: () => void
 }
 
 /** Bytes that hold whole rows, still to be decoded, here or by a worker thread. The engine takes the bytes over. */

@@ -187,10 +187,10 @@ const encode = (opened: OpenedSource, cursor: CursorValue): Effect.Effect<string
 
 const fromBatches = ({ follows }: ExtractOptions, opened: OpenedSource, rows: RowStream): Stream.Stream<Raw, PipelineError> => {
   let rowsBefore = 0
-  const toRaw = ({ batch, cursor }: SourceBatch): Raw => {
+  const toRaw = ({ batch, cursor, release }: SourceBatch): Raw => {
     const numbered = batch.firstRow === 1 && rowsBefore > 0 ? batch.withFirstRow(rowsBefore + 1) : batch
     rowsBefore += batch.length
-    return { kind: "batch", batch: numbered, cursor, bytesRead: batch.byteSize }
+    return { kind: "batch", batch: numbered, cursor, bytesRead: batch.byteSize, release }
   }
   // Of what never ends nobody knows when the next rows come.
   const stream = follows === true && opened.source.isStream ? rows.stream : withIdleLimit(opened, rows.stream)

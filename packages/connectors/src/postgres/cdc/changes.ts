@@ -280,7 +280,8 @@ class Reading {
       const only = table.isPartitioned ? "" : "ONLY "
       const where = table.filter === undefined ? "" : ` WHERE ${table.filter}`
       const sql = `SELECT ${selectList(read)} FROM ${only}${quoteTable(table.schema, table.name)}${where}`
-      for await (const batch of copiedRows(session, sql, read, request)) yield { batch: snapshotBatch(batch, table, found.schema, from) }
+      for await (const copied of copiedRows(session, sql, read, request))
+        yield { ...copied, batch: snapshotBatch(copied.batch, table, found.schema, from) }
     }
     // No row has a cursor before: half a snapshot is none.
     if (cursor !== undefined) yield { batch: Batch.empty(found.schema), cursor }
