@@ -19,7 +19,6 @@ export type { Project, ProjectOptions, ProjectPipeline } from "./pipeline/Projec
 export { pipeline, typedDestination, type TypedPipeline, typedSource } from "./pipeline/pipeline.ts"
 export type { Columns, ColumnsOf, GivesNoBoolean, NoSuchColumn, RowOf, RowsDoNotFit, WithColumns } from "./pipeline/pipeline.ts"
 export { typedStep, typedTransform, type TypedTransform, type TypedTransformOptions } from "./pipeline/typedTransform.ts"
-export { Duration } from "./pipeline/Units.ts"
 export { secret } from "./pipeline/secret.ts"
 export { Secrets } from "./pipeline/Secrets.ts"
 export type { DecodedPipeline, DecodedStep } from "./pipeline/DecodedPipeline.ts"
