@@ -8,5 +8,3 @@ export { RunError } from "./engine/RunError.ts"
 export type { PipelineError } from "./contract/Errors.ts"
 export { defineDestination, defineSource, defineTransform } from "./contract/defineEffect.ts"
 export type { DestinationOptions, ReadRequest, RowsLoad, SourceOptions, TransformOptions, Yielded } from "./contract/defineEffect.ts"
-/** A duration in the config of a plugin, written as all durations are, as milliseconds. */
-export { Duration } from "./pipeline/Units.ts"

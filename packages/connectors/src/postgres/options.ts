@@ -1,5 +1,5 @@
 /** Options that the source and the destination share: where the server is, and how long to wait for it. */
-import { Duration } from "@deltaflow/core/effect"
+import { Duration } from "@deltaflow/core/units"
 import * as Schema from "effect/Schema"
 
 const text = (description: string) => Schema.optionalKey(Schema.NonEmptyString.annotate({ description }))
