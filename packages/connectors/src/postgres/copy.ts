@@ -48,11 +48,15 @@ export class CopyIn extends Statement {
   private readonly begun: Promise<void>
   private begin!: () => void
   private hasEnded = false
-  /** Memory of messages that the socket is done with: fresh memory costs more than to copy into what is there. */
-  private readonly messages: Array<Buffer> = []
+  private readonly messages: Array<Buffer>
 
-  constructor(text: string) {
+  /**
+   * `messages` is the connection's memory of messages that its socket is done with: fresh memory costs more than to copy into what is
+   * there.
+   */
+  constructor(text: string, messages: Array<Buffer>) {
     super(text)
+    this.messages = messages
     this.begun = new Promise<void>((resolve) => (this.begin = resolve))
   }
 

@@ -1,5 +1,6 @@
 /** Rows of CSV as `COPY` reads them. */
 import type { Batch } from "@deltaflow/core"
+import { countLines } from "@deltaflow/core/text"
 
 const QUOTE = 34
 const LF = 10
@@ -12,7 +13,7 @@ export class SentRows {
   private readonly pieces: Array<Piece> = []
 
   add(batch: Batch, bytes: Uint8Array): void {
-    const lines = linesOf(bytes)
+    const lines = countLines(bytes, 0, bytes.length)
     const { firstRow, length } = batch
     const isWhole = length > 0 && batch.physicalRow(length - 1) - batch.physicalRow(0) === length - 1
     this.pieces.push({
@@ -52,13 +53,6 @@ interface Piece {
 
 /** Bytes that may be between this process and the server's reading of them. */
 const ON_THE_WAY = 16 * 1024 * 1024
-
-const linesOf = (bytes: Uint8Array): number => {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let lines = 0
-  for (let at = text.indexOf(LF); at >= 0; at = text.indexOf(LF, at + 1)) lines++
-  return lines
-}
 
 const rowAtLine = (bytes: Uint8Array, line: number): number => {
   let row = 0

@@ -54,6 +54,7 @@ export class Session {
   private inTransaction = false
   private pending: Promise<unknown> | undefined
   private reading: CopyOut | undefined
+  private readonly messages: Array<Buffer> = []
 
   private constructor(client: PgClient, config: ConnectionConfig, server: string | undefined, giveBack: Session["giveBack"]) {
     this.client = client
@@ -118,7 +119,7 @@ export class Session {
 
   /** The same for bytes that come one after the other. Nothing else may be asked before it has ended. */
   async startCopy(text: string): Promise<Pick<CopyIn, "write" | "end">> {
-    const copy = new CopyIn(text)
+    const copy = new CopyIn(text, this.messages)
     this.client.query(copy)
     const done = this.watch(copy.done)
     done.catch(() => {
