@@ -25,8 +25,8 @@ const fill = (text, first, next) => {
 const BEGINS = /^(\s|$|-|\d+\.|@|\||```|\*)/
 
 /**
- * @param {string} line @param {string | undefined} next @returns {{ lines: string[], taken: boolean }} whether the next line went into the
- * last
+ * `taken` says whether the next line went into the last of `lines`.
+ * @param {string} line @param {string | undefined} next @returns {{ lines: string[], taken: boolean }}
  */
 const wrapLine = (line, next) => {
   const [, margin = "", text = ""] = /^(\s*)\/\*\* (.*) \*\/$/.exec(line) ?? []

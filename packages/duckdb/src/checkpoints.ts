@@ -10,7 +10,10 @@ export const readCheckpoint = async (
   destination: string,
 ): Promise<Checkpoint | undefined> => {
   const known = await connection.runAndReadAll("SELECT 1 FROM duckdb_tables() WHERE table_name = $name", { name: CHECKPOINTS })
-  if (known.getRows().length === 0) return undefined
+  return known.getRows().length === 0 ? undefined : await storedCheckpoint(connection, pipeline, destination)
+}
+
+const storedCheckpoint = async (connection: DuckDBConnection, pipeline: string, destination: string): Promise<Checkpoint | undefined> => {
   const found = await connection.runAndReadAll(
     `SELECT run_id, cursors, epoch, batch_id FROM main.${CHECKPOINTS} WHERE pipeline = $pipeline AND destination = $destination`,
     { pipeline, destination },
@@ -35,11 +38,11 @@ export const saveCheckpoint = async (
   destination: string,
 ): Promise<void> => {
   const { pipeline, runId, cursors, epoch, batchId } = checkpoint
-  const refusal = commitRefusal(checkpoint, await readCheckpoint(connection, pipeline, destination), behind, destination)
-  if (refusal !== undefined) throw refusal
   await connection.run(
     `CREATE TABLE IF NOT EXISTS main.${CHECKPOINTS} (pipeline VARCHAR, destination VARCHAR, run_id VARCHAR, cursors VARCHAR, epoch BIGINT, batch_id BIGINT, PRIMARY KEY (pipeline, destination))`,
   )
+  const refusal = commitRefusal(checkpoint, await storedCheckpoint(connection, pipeline, destination), behind, destination)
+  if (refusal !== undefined) throw refusal
   await connection.run(`INSERT OR REPLACE INTO main.${CHECKPOINTS} VALUES ($pipeline, $destination, $run, $cursors, $epoch, $batch)`, {
     pipeline,
     destination,

@@ -6,7 +6,10 @@ const CHECKPOINTS = "_deltaflow_checkpoints"
 
 export const readCheckpoint = (database: DatabaseSync, pipeline: string, destination: string): Checkpoint | undefined => {
   const known = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(CHECKPOINTS)
-  if (known === undefined) return undefined
+  return known === undefined ? undefined : storedCheckpoint(database, pipeline, destination)
+}
+
+const storedCheckpoint = (database: DatabaseSync, pipeline: string, destination: string): Checkpoint | undefined => {
   const row = database.prepare(`SELECT * FROM ${CHECKPOINTS} WHERE pipeline = ? AND destination = ?`).get(pipeline, destination)
   if (row === undefined) return undefined
   return {
@@ -26,11 +29,11 @@ export const saveCheckpoint = (
   destination: string,
 ): void => {
   const { pipeline, runId, cursors, epoch, batchId } = checkpoint
-  const refusal = commitRefusal(checkpoint, readCheckpoint(database, pipeline, destination), behind, destination)
-  if (refusal !== undefined) throw refusal
   database.exec(
     `CREATE TABLE IF NOT EXISTS ${CHECKPOINTS} (pipeline TEXT, destination TEXT, run_id TEXT, cursors TEXT, epoch INTEGER, batch_id INTEGER, PRIMARY KEY (pipeline, destination))`,
   )
+  const refusal = commitRefusal(checkpoint, storedCheckpoint(database, pipeline, destination), behind, destination)
+  if (refusal !== undefined) throw refusal
   database
     .prepare(`INSERT OR REPLACE INTO ${CHECKPOINTS} VALUES (?, ?, ?, ?, ?, ?)`)
     .run(pipeline, destination, runId, JSON.stringify(cursors), epoch, batchId)
