@@ -2,7 +2,8 @@
 import type { DecodedPipeline, PipelineDefinition, RunProgress, RunResult } from "@deltaflow/core"
 import { table } from "@deltaflow/core/table"
 import { count } from "./Live.ts"
-import { runAsJson, shownDuration } from "./runRows.ts"
+import { shownDuration } from "@deltaflow/core/gantt"
+import { runAsJson } from "./runRows.ts"
 import type { Terminal } from "./Terminal.ts"
 
 export type Runnable = DecodedPipeline | PipelineDefinition

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest"
 import { someRun } from "../test/someRuns.ts"
-import { runAsJson, runsAsCsv, shownDuration } from "./runRows.ts"
+import { shownDuration } from "@deltaflow/core/gantt"
+import { runAsJson, runsAsCsv } from "./runRows.ts"
 
 it.each([
   [undefined, ""],

@@ -1,6 +1,7 @@
 /** A stored run as the HTTP API shows it, and as cells of a table. */
 import type { EngineEvent, Run } from "@deltaflow/core"
 import { count } from "./Live.ts"
+import { shownDuration } from "@deltaflow/core/gantt"
 
 export const runAsJson = (run: Run) => ({
   id: run.id,
@@ -40,16 +41,6 @@ export const isoTime = (time: number | null): string | null => (time === null ? 
 
 /** `2026-02-15 10:30:00`, UTC. */
 export const shownTime = (time: number | null): string => (time === null ? "" : new Date(time).toISOString().slice(0, 19).replace("T", " "))
-
-/** `0.3s`, `4m 05s`, `2h 10m`. */
-export const shownDuration = (milliseconds: number | undefined): string => {
-  if (milliseconds === undefined) return ""
-  const seconds = Math.floor(milliseconds / 1000)
-  if (seconds < 60) return `${(milliseconds / 1000).toFixed(1)}s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes}m ${two(seconds % 60)}s`
-  return `${Math.floor(minutes / 60)}h ${two(minutes % 60)}m`
-}
 
 export const runColumns = [
   { title: "run" },
@@ -95,5 +86,3 @@ const csvField = (value: string | number | null): string => {
   const text = value === null ? "" : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
-
-const two = (value: number): string => String(value).padStart(2, "0")

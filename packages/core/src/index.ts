@@ -1,6 +1,7 @@
 /** Deltaflow as a library: the engine, what plugins are made with, and the values that rows hold. Nothing here needs Effect. */
 export { createEngine, Engine, type RunHandle } from "./engine/Engine.ts"
-export type { Preview, PreviewOptions, RunResult } from "./engine/EngineService.ts"
+export type { CheckedConnector, ConnectorEntry, ConnectorRole } from "./engine/connectorCheck.ts"
+export type { EngineService, Preview, PreviewOptions, RunResult } from "./engine/EngineService.ts"
 export { RunError } from "./engine/RunError.ts"
 export type {
   DestinationProgress,

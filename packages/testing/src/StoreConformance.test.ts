@@ -79,8 +79,10 @@ const bugs: Record<string, (made: ReturnType<typeof inner>) => Partial<Store>> =
   }),
   "a revision that counts each save": ({ store }) => {
     let saves = 0
-    return { saveDefinition: (definition) => Effect.map(store.saveDefinition(definition), (saved) => ({ ...saved, revision: ++saves })) }
+    return { saveDefinition: (definition) => Effect.map(store.saveDefinition(definition), (saved) => ({ ...saved!, revision: ++saves })) }
   },
+  "an entry that is added twice": ({ store }) => ({ saveEntry: (entry) => store.saveEntry(entry) }),
+  "an entry that stays": ({ store }) => ({ saveEntry: (entry, expected) => store.saveEntry({ ...entry, expiresAt: null }, expected) }),
   "a deletion that forgets the checkpoints": ({ store }) => ({
     getCheckpoints: (pipeline) =>
       Effect.map(store.getCheckpoints(pipeline), (found) => (found.length > 0 ? found : [...remembered.values()])),

@@ -37,6 +37,7 @@ export const storeLaws = (name: string, make: MakeStore, options: StoreLawsOptio
     ...checkpointLaws(),
     ...stepStateLaws(options),
     ...definitionLaws(),
+    ...entryLaws(),
     ...textLaws(options),
     modelLaw(options),
   ]
@@ -525,9 +526,22 @@ const definitionLaws = (): ReadonlyArray<NamedCheck> => [
       assert.deepEqual(await save("{}", "# why"), { ...first, source: "# why", updatedAt: clock.now })
       assert.equal(await run(store.setPaused("orders", true)), true)
       assert.deepEqual(await save('{"a":1}', null), { ...first, revision: 2, definition: '{"a":1}', paused: true, updatedAt: clock.now })
-      assert.equal((await save("{}", null)).revision, 3)
+      assert.equal((await save("{}", null))?.revision, 3)
       assert.deepEqual(await run(store.getDefinition("orders")), { ...first, revision: 3, paused: true, updatedAt: clock.now })
       assert.equal(await run(store.setPaused("none", true)), false)
+    },
+  ],
+  [
+    "a definition is saved only over the revision that is expected",
+    async ({ store }) => {
+      const save = (definition: string, expected: number) =>
+        run(store.saveDefinition({ name: "orders", definition, source: null }, expected))
+      assert.equal(await save("{}", 1), undefined)
+      assert.equal((await save("{}", 0))?.revision, 1)
+      assert.equal(await save('{"a":1}', 0), undefined)
+      assert.equal(await save('{"a":1}', 2), undefined)
+      assert.equal((await save('{"a":1}', 1))?.revision, 2)
+      assert.equal((await run(store.getDefinition("orders")))?.definition, '{"a":1}')
     },
   ],
   [
@@ -563,7 +577,7 @@ const definitionLaws = (): ReadonlyArray<NamedCheck> => [
       assert.equal((await run(store.listRuns({}))).total, 1)
       assert.deepEqual(ids(await run(store.listEvents({}))), ["evt_users"])
       assert.equal((await run(store.getCheckpoints("users"))).length, 1)
-      assert.equal((await run(store.saveDefinition({ name: "orders", definition: "{}", source: null }))).revision, 1)
+      assert.equal((await run(store.saveDefinition({ name: "orders", definition: "{}", source: null })))?.revision, 1)
     },
   ],
   [
@@ -574,6 +588,65 @@ const definitionLaws = (): ReadonlyArray<NamedCheck> => [
       await run(store.close())
       assert.match((await failure(store.getRun("run_1"))).message, /closed/)
       assert.match((await failure(store.createRun(aRun("run_1")))).message, /closed/)
+    },
+  ],
+]
+
+const entryLaws = (): ReadonlyArray<NamedCheck> => [
+  [
+    "of those who add the same entry one does, and a save over another version does nothing",
+    async ({ store, clock }) => {
+      const save = (value: unknown, expected?: number) =>
+        run(store.saveEntry({ collection: "keys", key: "a", value, expiresAt: null }, expected))
+      const added = await Promise.all(Array.from({ length: 10 }, (_, i) => save({ i }, 0)))
+      const first = added.filter((entry) => entry !== undefined)
+      assert.equal(first.length, 1)
+      assert.deepEqual(first[0], {
+        collection: "keys",
+        key: "a",
+        value: first[0]!.value,
+        version: 1,
+        expiresAt: null,
+        updatedAt: clock.now,
+      })
+      assert.equal(await save("late", 2), undefined)
+      assert.deepEqual((await save("next", 1))?.version, 2)
+      assert.deepEqual((await save(null))?.version, 3)
+      assert.deepEqual(await run(store.getEntry("keys", "a")), { ...first[0], value: null, version: 3 })
+      assert.equal(await run(store.getEntry("other", "a")), undefined)
+      assert.equal(await run(store.deleteEntry("other", "a")), false)
+      assert.equal(await run(store.deleteEntry("keys", "a")), true)
+      assert.equal(await run(store.deleteEntry("keys", "a")), false)
+      assert.equal((await save(1, 0))?.version, 1)
+    },
+  ],
+  [
+    "an entry that has expired is as one that is not there",
+    async ({ store, clock }) => {
+      const entry = { collection: "seen", key: "a", value: [1], expiresAt: clock.now + 10 }
+      assert.equal((await run(store.saveEntry(entry, 0)))?.version, 1)
+      clock.now += 9
+      assert.deepEqual((await run(store.getEntry("seen", "a")))?.value, [1])
+      assert.equal(await run(store.saveEntry(entry, 0)), undefined)
+      clock.now += 1
+      assert.equal(await run(store.getEntry("seen", "a")), undefined)
+      assert.deepEqual(await run(store.listEntries({ collection: "seen" })), [])
+      assert.equal(await run(store.deleteEntry("seen", "a")), false)
+      assert.equal((await run(store.saveEntry({ ...entry, expiresAt: null }, 0)))?.version, 1)
+    },
+  ],
+  [
+    "entries are listed by key, from behind another, with a limit",
+    async ({ store }) => {
+      for (const key of ["b", "\u{1F600}", "a", "B", "\uFFFD", "é"])
+        await run(store.saveEntry({ collection: "keys", key, value: {}, expiresAt: null }))
+      await run(store.saveEntry({ collection: "others", key: "c", value: {}, expiresAt: null }))
+      const keys = async (page: { after?: string; limit?: number } = {}) =>
+        (await run(store.listEntries({ collection: "keys", ...page }))).map(({ key }) => key)
+      assert.deepEqual(await keys(), ["B", "a", "b", "é", "\uFFFD", "\u{1F600}"])
+      assert.deepEqual(await keys({ after: "a", limit: 2 }), ["b", "é"])
+      assert.deepEqual(await keys({ after: "aa", limit: 1 }), ["b"])
+      assert.deepEqual(await keys({ limit: 0 }), [])
     },
   ],
 ]
@@ -642,6 +715,7 @@ const record = (key: string, value: string): Record<string, string> => Object.fr
 const writeText = async (store: Store, text: string, index: number): Promise<void> => {
   await run(store.saveDefinition({ name: text, definition: text, source: text }))
   await run(store.createRun(aRun(`run_${index}`, { pipeline: text, variables: [text] })))
+  await run(store.saveEntry({ collection: text, key: text, value: record(text, text), expiresAt: null }))
   await run(store.appendEvents([anEvent(`evt_${index}`, { pipeline: text, type: text, data: record(text, text) })]))
   const lease = await run(store.acquireLease(text, text, 1000))
   assert.deepEqual([lease?.name, lease?.owner, lease?.epoch], [text, text, 1])
@@ -651,6 +725,11 @@ const writeText = async (store: Store, text: string, index: number): Promise<voi
 const expectText = async (store: Store, text: string, index: number): Promise<void> => {
   const definition = await run(store.getDefinition(text))
   assert.deepEqual([definition?.name, definition?.definition, definition?.source], [text, text, text])
+  const entries = await run(store.listEntries({ collection: text }))
+  assert.deepEqual(
+    entries.map(({ key, value }) => [key, value]),
+    [[text, record(text, text)]],
+  )
   assert.deepEqual((await run(store.listRuns({ pipeline: text }))).runs, [aRun(`run_${index}`, { pipeline: text, variables: [text] })])
   const events = await run(store.listEvents({ pipeline: text, types: [text] }))
   assert.deepEqual(events, [anEvent(`evt_${index}`, { pipeline: text, type: text, data: record(text, text) })])
@@ -673,17 +752,22 @@ const compareWithModel = async ({ store, clock }: Place, calls: ReadonlyArray<St
     if ("back" in step && lease === undefined) continue
     const expected = model.apply(step)
     clock.now = model.now
-    assert.deepEqual(await callStore(store, step, lease), expected, step.call)
+    assert.deepEqual(await callStore(store, step, lease, clock.now), expected, step.call)
   }
   assert.deepEqual(await contentsOf(store), model.contents())
 }
 
-const callStore = async (store: Store, step: StoreCall, lease: Lease | undefined): Promise<unknown> => {
-  const effect = storeCall(store, step, lease)
+const callStore = async (store: Store, step: StoreCall, lease: Lease | undefined, now: number): Promise<unknown> => {
+  const effect = storeCall(store, step, lease, now)
   return effect === undefined ? undefined : await run(Effect.catch(effect, () => Effect.succeed("fails")))
 }
 
-const storeCall = (store: Store, step: StoreCall, lease: Lease | undefined): Effect.Effect<unknown, StoreError> | undefined => {
+const storeCall = (
+  store: Store,
+  step: StoreCall,
+  lease: Lease | undefined,
+  now: number,
+): Effect.Effect<unknown, StoreError> | undefined => {
   switch (step.call) {
     case "tick":
       return undefined
@@ -713,6 +797,12 @@ const storeCall = (store: Store, step: StoreCall, lease: Lease | undefined): Eff
       return store.setPaused(step.name, step.paused)
     case "deleteDefinition":
       return store.deleteDefinition(step.name)
+    case "saveEntry": {
+      const { ttlMs, expected, ...entry } = step
+      return store.saveEntry({ ...entry, expiresAt: ttlMs === null ? null : now + ttlMs }, expected ?? undefined)
+    }
+    case "deleteEntry":
+      return store.deleteEntry(step.collection, step.key)
   }
 }
 
@@ -722,6 +812,7 @@ const contentsOf = async (store: Store): Promise<unknown> => ({
   checkpoints: await Promise.all(modelPipelines.map((name) => run(store.getCheckpoints(name)))),
   definitions: await run(store.listDefinitions()),
   leases: await Promise.all(modelPipelines.map((name) => run(store.getLease(name)))),
+  entries: await Promise.all(modelPipelines.map((collection) => run(store.listEntries({ collection })))),
 })
 
 const durableLaws = (): ReadonlyArray<NamedCheck> => [

@@ -164,6 +164,10 @@ export const STORE_CALLS: ReadonlyArray<Exclude<keyof Store, "close">> = [
   "saveDefinition",
   "setPaused",
   "deleteDefinition",
+  "getEntry",
+  "listEntries",
+  "saveEntry",
+  "deleteEntry",
 ]
 
 /** The same store, under a plan. `short` fails before. */

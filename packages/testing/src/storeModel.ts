@@ -9,6 +9,7 @@ import {
   runStatuses,
   type StoredCheckpoint,
   type StoredDefinition,
+  type StoredEntry,
 } from "@deltaflow/core"
 
 /** One call of a store, as data. */
@@ -27,6 +28,15 @@ export type StoreCall =
   | { readonly call: "saveDefinition"; readonly name: string; readonly definition: string; readonly source: string | null }
   | { readonly call: "setPaused"; readonly name: string; readonly paused: boolean }
   | { readonly call: "deleteDefinition"; readonly name: string }
+  | {
+      readonly call: "saveEntry"
+      readonly collection: string
+      readonly key: string
+      readonly value: unknown
+      readonly ttlMs: number | null
+      readonly expected: number | null
+    }
+  | { readonly call: "deleteEntry"; readonly collection: string; readonly key: string }
 
 const PIPELINES = ["orders", "users", "__proto__"]
 const pipeline = fc.constantFrom(...PIPELINES)
@@ -143,6 +153,14 @@ const calls = fc.array(
     call("saveDefinition", { name: pipeline, definition: fc.constantFrom("{}", '{"a":1}'), source: fc.constantFrom(null, "a: 1") }),
     call("setPaused", { name: pipeline, paused: fc.boolean() }),
     call("deleteDefinition", { name: pipeline }),
+    call("saveEntry", {
+      collection: pipeline,
+      key: fc.constantFrom("a", "b"),
+      value: fc.oneof(text, fc.constant(null), fc.record({ text })),
+      ttlMs: fc.option(ttlMs),
+      expected: fc.option(fc.integer({ min: 0, max: 2 })),
+    }),
+    call("deleteEntry", { collection: pipeline, key: fc.constantFrom("a", "b") }),
   ),
   { maxLength: 40 },
 )
@@ -160,6 +178,7 @@ export class StoreModel {
   private events: Array<EngineEvent> = []
   private checkpoints: Array<StoredCheckpoint> = []
   private definitions: Array<StoredDefinition> = []
+  private entries: Array<StoredEntry> = []
   private readonly leases: Array<{ name: string; owner: string | null; epoch: number; expiresAt: number }> = []
 
   /** What the call has to give; `"fails"` where it has to fail. */
@@ -186,6 +205,10 @@ export class StoreModel {
         return this.setPaused(step.name, step.paused)
       case "deleteDefinition":
         return this.deleteDefinition(step.name)
+      case "saveEntry":
+        return this.saveEntry(step)
+      case "deleteEntry":
+        return this.deleteEntry(step.collection, step.key)
       default:
         return this.leased(step)
     }
@@ -207,6 +230,11 @@ export class StoreModel {
       ),
       definitions: this.definitions.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
       leases: names.map((name) => this.leases.find((lease) => lease.name === name && lease.owner !== null && lease.expiresAt > this.now)),
+      entries: names.map((name) =>
+        this.living()
+          .filter((one) => one.collection === name)
+          .toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+      ),
     }
   }
 
@@ -312,6 +340,27 @@ export class StoreModel {
   private setPaused(name: string, paused: boolean): boolean {
     const isThere = this.definitions.some((one) => one.name === name)
     this.definitions = this.definitions.map((one) => (one.name === name ? { ...one, paused } : one))
+    return isThere
+  }
+
+  private living(): ReadonlyArray<StoredEntry> {
+    return this.entries.filter(({ expiresAt }) => expiresAt === null || expiresAt > this.now)
+  }
+
+  private saveEntry({ collection, key, value, ttlMs: ttl, expected }: Extract<StoreCall, { call: "saveEntry" }>): StoredEntry | undefined {
+    const isOther = (one: StoredEntry) => one.collection !== collection || one.key !== key
+    const version = this.living().find((one) => !isOther(one))?.version ?? 0
+    if (expected !== null && expected !== version) return undefined
+    const expiresAt = ttl === null ? null : this.now + ttl
+    const saved = { collection, key, value, version: version + 1, expiresAt, updatedAt: this.now }
+    this.entries = [...this.entries.filter(isOther), saved]
+    return saved
+  }
+
+  private deleteEntry(collection: string, key: string): boolean {
+    const isOther = (one: StoredEntry) => one.collection !== collection || one.key !== key
+    const isThere = !this.living().every(isOther)
+    this.entries = this.entries.filter(isOther)
     return isThere
   }
 

@@ -2,13 +2,11 @@
 import type { Run, RunFilter } from "@deltaflow/core"
 import { table } from "@deltaflow/core/table"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
-import { chartOf } from "../gantt/bars.ts"
-import { mermaidGantt } from "../gantt/mermaid.ts"
-import { svgGantt } from "../gantt/svg.ts"
+import { chartOf, mermaidGantt, shownDuration, svgGantt } from "@deltaflow/core/gantt"
 import { textGantt } from "../gantt/text.ts"
 import { count } from "../Live.ts"
 import { reportUnknownRun } from "../report.ts"
-import { durationOf, isoTime, runAsJson, runCells, runColumns, runsAsCsv, shownDuration } from "../runRows.ts"
+import { durationOf, isoTime, runAsJson, runCells, runColumns, runsAsCsv } from "../runRows.ts"
 import { openSession } from "../session.ts"
 
 const FORMATS = ["table", "json", "csv", "mermaid", "svg"]

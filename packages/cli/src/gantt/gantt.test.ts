@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { aDay, someRun, threeMinutesPastSix } from "../../test/someRuns.ts"
-import { chartOf } from "./bars.ts"
-import { mermaidGantt } from "./mermaid.ts"
-import { svgGantt } from "./svg.ts"
+import { chartOf, mermaidGantt, svgGantt } from "@deltaflow/core/gantt"
 import { textGantt } from "./text.ts"
 
 const chart = chartOf(aDay, { now: threeMinutesPastSix, last: "24h" })

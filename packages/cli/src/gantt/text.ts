@@ -2,8 +2,8 @@
 import type { RunStatus } from "@deltaflow/core"
 import { cut, pad } from "@deltaflow/core/table"
 import type { Terminal } from "../Terminal.ts"
-import { durationOf, shownDuration, shownTime } from "../runRows.ts"
-import type { Bar, Chart } from "./bars.ts"
+import { type Bar, type Chart, shownDuration } from "@deltaflow/core/gantt"
+import { durationOf, shownTime } from "../runRows.ts"
 
 const MARK: Readonly<Record<RunStatus, string>> = { success: "█", failed: "▓", cancelled: "▒", running: "░", pending: "·" }
 

@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { Batch } from "../model/Batch.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import { DestinationError } from "./Errors.ts"
-import type { ModuleReference, PluginContext, StandardSchema } from "./Plugin.ts"
+import type { ConnectionCheck, ModuleReference, PluginContext, StandardSchema } from "./Plugin.ts"
 
 export const writeModes = ["append", "replace", "upsert", "merge", "scd2"] as const
 
@@ -181,5 +181,7 @@ export interface Destination<Config = any> {
    * must not create anything.
    */
   readonly checkpoint?: (context: PluginContext & { readonly config: Config }) => Effect.Effect<Checkpoint | undefined, DestinationError>
+  /** For tests of connections. Default: `checkpoint`, where there is one. */
+  readonly check?: ConnectionCheck<any, DestinationError>
   readonly open: (request: LoadRequest<Config>) => Effect.Effect<Load, DestinationError, Scope.Scope>
 }

@@ -1,4 +1,5 @@
 /** What sources, transforms and destinations share: a type, a config schema, and what the engine hands them. */
+import type * as Effect from "effect/Effect"
 import type { Files } from "./Files.ts"
 
 /** The part of the Standard Schema interface (v1) that is used: Effect Schema, Zod, Valibot and ArkType all give it. */
@@ -52,6 +53,16 @@ export interface PluginContext {
   readonly startedAt: number
   /** `:last_run`, `:run_id`, `:pipeline_name`, `:environment`, `:payload`, for queries that bind parameters. */
   readonly runtimeValues: Readonly<Record<string, unknown>>
+}
+
+/** What a connection says of itself: `server_version`, `database`, `tables`. Shown to people; no secret may be in it. */
+export type ConnectionFacts = Readonly<Record<string, string | number | ReadonlyArray<string>>>
+
+/** How a connector tries whether it reaches its other side, without reading or writing a row. */
+export interface ConnectionCheck<Config, Failure> {
+  /** What of the config it needs, which may be less than a run does. */
+  readonly config: StandardSchema<any, Config>
+  readonly run: (context: PluginContext & { readonly config: Config }) => Effect.Effect<ConnectionFacts, Failure>
 }
 
 /**

@@ -13,7 +13,7 @@ import type { BatchSchema, ColumnType } from "../model/ColumnType.ts"
 import type { CursorValue } from "../model/Cursor.ts"
 import type { Value } from "../model/Value.ts"
 import type { SourceError } from "./Errors.ts"
-import type { ModuleReference, PluginContext, StandardSchema } from "./Plugin.ts"
+import type { ConnectionCheck, ModuleReference, PluginContext, StandardSchema } from "./Plugin.ts"
 
 /** `column operator value`, one of the conditions that all must be true. Nulls never pass. */
 export interface PushedCondition {
@@ -194,5 +194,7 @@ export interface Source<Config = any> {
   readonly compareCursors?: (a: CursorValue, b: CursorValue) => number
   /** Gives back what it keeps at its origin for a pipeline, whose cursors are forgotten. Nothing there is no error. */
   readonly forget?: (context: PluginContext & { readonly config: Config }) => Effect.Effect<void, SourceError>
+  /** For tests of connections. Default: `open`. */
+  readonly check?: ConnectionCheck<any, SourceError>
   readonly open: (request: SourceRequest<Config>) => Effect.Effect<SourceReader, SourceError, Scope.Scope>
 }

@@ -149,6 +149,28 @@ export interface StoredDefinition {
   readonly updatedAt: number
 }
 
+/** Something that a part around the engine keeps: a key of the HTTP API, say, or an id that was seen. */
+export interface StoredEntry {
+  /** Whose it is; keys of two collections do not meet. */
+  readonly collection: string
+  readonly key: string
+  /** JSON. */
+  readonly value: unknown
+  /** From 1, one more with each save. */
+  readonly version: number
+  /** From then on it is as if it were not there; null for never. */
+  readonly expiresAt: number | null
+  readonly updatedAt: number
+}
+
+export interface EntryFilter {
+  readonly collection: string
+  /** Only keys behind this one. */
+  readonly after?: string
+  /** Default 1000. */
+  readonly limit?: number
+}
+
 type Result<A> = Effect.Effect<A, StoreError>
 
 /** A part of a list. */
@@ -175,6 +197,10 @@ export interface StoreReader {
   /** Sorted by name, by code point. */
   readonly listDefinitions: (page?: Page) => Result<ReadonlyArray<StoredDefinition>>
   readonly countDefinitions: () => Result<number>
+  /** Undefined where there is none, or where it has expired by the store's clock. */
+  readonly getEntry: (collection: string, key: string) => Result<StoredEntry | undefined>
+  /** Sorted by key, by code point, without those that have expired. */
+  readonly listEntries: (filter: EntryFilter) => Result<ReadonlyArray<StoredEntry>>
   /** Who holds it now, by the store's clock; undefined where nobody does, because it was released or has expired. */
   readonly getLease: (name: string) => Result<Lease | undefined>
 }
@@ -218,13 +244,13 @@ export interface Store extends StoreReader {
   readonly pruneStepStates: (place: StepPlace, from: number, to: number, lease: Lease) => Result<boolean>
   /**
    * Revision 1 for a new name, one more where `definition` differs, the same where it does not; `source` is replaced in any case.
-   * Gives what is stored now.
+   * Gives what is stored now. With `expected` it saves only where that is the revision now, 0 for a name that is not there, and gives
+   * undefined otherwise.
    */
-  readonly saveDefinition: (definition: {
-    readonly name: string
-    readonly definition: string
-    readonly source: string | null
-  }) => Result<StoredDefinition>
+  readonly saveDefinition: (
+    definition: { readonly name: string; readonly definition: string; readonly source: string | null },
+    expected?: number,
+  ) => Result<StoredDefinition | undefined>
   /** Gives false where there is no such name. */
   readonly setPaused: (name: string, paused: boolean) => Result<boolean>
   /**
@@ -232,6 +258,16 @@ export interface Store extends StoreReader {
    * these.
    */
   readonly deleteDefinition: (name: string) => Result<boolean>
+  /**
+   * Adds the entry, or replaces the one with its key. With `expected` it saves only where that is the version now, 0 for a key that is
+   * not there, and gives undefined otherwise: of two who add the same key one does. An entry that has expired counts as not there.
+   */
+  readonly saveEntry: (
+    entry: Pick<StoredEntry, "collection" | "key" | "value" | "expiresAt">,
+    expected?: number,
+  ) => Result<StoredEntry | undefined>
+  /** Gives false where there was none. */
+  readonly deleteEntry: (collection: string, key: string) => Result<boolean>
   /** Frees what the store holds; every later call fails. May be called twice. */
   readonly close: () => Effect.Effect<void>
 }

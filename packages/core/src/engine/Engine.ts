@@ -8,8 +8,11 @@ import type * as Effect from "effect/Effect"
 import { EngineError } from "../contract/Errors.ts"
 import { isPlugin } from "../contract/isPlugin.ts"
 import type { EngineEvent, EventFilter, Run, RunFilter, StoredCheckpoint } from "../contract/Store.ts"
+import type { Row } from "../model/Value.ts"
 import type { PipelineInput, Validation } from "./Resolve.ts"
-import type { Preview, PreviewOptions, RunResult } from "./EngineService.ts"
+import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
+import type { CheckedConnector, ConnectorEntry, ConnectorRole } from "./connectorCheck.ts"
+import type { EngineService, Preview, PreviewOptions, RunResult } from "./EngineService.ts"
 import type { EngineScope } from "./EngineScope.ts"
 import type { EngineShape } from "./EngineShape.ts"
 import type { Explanation } from "../pipeline/explain.ts"
@@ -118,6 +121,29 @@ export class Engine implements AsyncDisposable {
    */
   async setState(pipeline: PipelineInput, source: string, cursor: string): Promise<void> {
     return await this.call((engine) => engine.setState(pipeline, source, cursor))
+  }
+
+  /** The definition, checked and with its defaults; `written` is what it was, as data. Rejects with `DefinitionError`. */
+  async decode(pipeline: PipelineInput, options: Pick<RunOptions, "variables"> = {}): Promise<DecodedPipeline> {
+    return await this.call((engine) => engine.decode(pipeline, options))
+  }
+
+  /**
+   * Tries one connector by itself, without reading or writing a row: `{ type: "postgres", connection: "…" }`. `role` is that of its plugin;
+   * where there are two, a source. Rejects where it cannot be reached, and with `DefinitionError` for a wrong config.
+   */
+  async checkConnector(entry: ConnectorEntry, role?: ConnectorRole): Promise<CheckedConnector> {
+    return await this.call((engine) => engine.checkConnector(entry, role))
+  }
+
+  /** What one step, with its config, makes of these rows: `{ type: "filter", condition: "age >= 18" }`. */
+  async testStep(step: Readonly<Record<string, unknown>>, rows: ReadonlyArray<Row>): Promise<ReadonlyArray<Row>> {
+    return await this.call((engine) => engine.testStep(step, rows))
+  }
+
+  /** The engine as the Effect service has it, for adapters that mount it. */
+  async service(): Promise<EngineService> {
+    return await (await this.scope()).engine()
   }
 
   /** JSON Schema (draft-07) of a pipeline file with this engine's plugins. */

@@ -2,11 +2,13 @@
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { DefinitionError, EngineError, PipelineError, SourceError, StoreError } from "../contract/Errors.ts"
-import type { EngineEvent, EventFilter, Run, RunFilter, StoredCheckpoint } from "../contract/Store.ts"
+import type { EngineEvent, EventFilter, Run, RunFilter, Store, StoredCheckpoint } from "../contract/Store.ts"
 import type { BatchSchema } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
 import type { Explanation } from "../pipeline/explain.ts"
-import type { RunOptions, RunProgress } from "./Options.ts"
+import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
+import type { CheckedConnector, ConnectorEntry, ConnectorRole } from "./connectorCheck.ts"
+import type { Plugin, RunOptions, RunProgress } from "./Options.ts"
 import type { PipelineInput, Validation } from "./Resolve.ts"
 import type { RunError } from "./RunError.ts"
 
@@ -96,6 +98,27 @@ export interface EngineService {
     source: string,
     cursor: string,
   ) => Effect.Effect<void, DefinitionError | EngineError | StoreError>
+  /** The definition, checked and with its defaults; `written` is what it was, as data. */
+  readonly decode: (pipeline: PipelineInput, options?: Variables) => Effect.Effect<DecodedPipeline, DefinitionError>
+  /**
+   * Tries one connector by itself, without reading or writing a row. `role` is that of its plugin; where there are two, a source. Fails
+   * with `DefinitionError` for a wrong config.
+   */
+  readonly checkConnector: (entry: ConnectorEntry, role?: ConnectorRole) => Effect.Effect<CheckedConnector, PipelineError>
+  /**
+   * What one step, with its config, makes of these rows. Fails with `DefinitionError` for a wrong step, and with the error of the first row
+   * that the step cannot take.
+   */
+  readonly testStep: (
+    step: Readonly<Record<string, unknown>>,
+    rows: ReadonlyArray<Row>,
+    options?: Pick<PreviewOptions, "limit">,
+  ) => Effect.Effect<ReadonlyArray<Row>, PipelineError>
+  /** The store that it works with, for those who show what is in it. */
+  readonly store: Store
+  readonly plugins: ReadonlyArray<Plugin>
+  /** The text without any secret that the engine knows. */
+  readonly mask: (text: string) => string
   /** JSON Schema (draft-07) of a pipeline file with this engine's plugins. */
   readonly jsonSchema: Effect.Effect<unknown>
 }

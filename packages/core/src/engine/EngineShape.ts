@@ -11,6 +11,7 @@ import type { Log, PluginContext } from "../contract/Plugin.ts"
 import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newRunId } from "../model/Ids.ts"
+import type { Row } from "../model/Value.ts"
 import { defaultTempFolder } from "./Blocking.ts"
 import { nodeFiles } from "../node/nodeFiles.ts"
 import { pipelineJsonSchema } from "../pipeline/JsonSchema.ts"
@@ -25,18 +26,23 @@ import {
   executeRun,
   type Execution,
   type Finished,
+  LEASE_MS,
+  leaseHeld,
   leaseName,
   PENDING_MS,
   type RunEnvironment,
   type StopSwitch,
 } from "./Execution.ts"
 import { dryRun } from "./DryRun.ts"
+import { checkDecoded, type CheckedConnector, type ConnectorEntry, type ConnectorRole, decodeConnector, roleOf } from "./connectorCheck.ts"
 import { limitOpening } from "./limitTime.ts"
 import { limitedStore } from "./limitedStore.ts"
 import { explainExecution, previewRows } from "./Looking.ts"
 import type { EngineService, RunResult, StartedRun } from "./EngineService.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
 import { RunError } from "./RunError.ts"
+import { decodeStepTest } from "./stepTest.ts"
+import { scopedForRun } from "./scopedForRun.ts"
 import { rememberingStep, withoutSteps } from "./Remembering.ts"
 import { type PipelineInput, readyPipeline, resolve, validationOf } from "./Resolve.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
@@ -113,6 +119,12 @@ class EngineRuns {
         ),
       resetState: (pipeline, definition) => this.resetState(pipeline, definition),
       setState: (pipeline, source, cursor) => this.setState(pipeline, source, cursor),
+      decode: (pipeline, options = {}) => this.decode(pipeline, options),
+      checkConnector: (entry, role = roleOf(entry.type, this.options.plugins)) => this.checkConnector(entry, role),
+      testStep: (step, rows, options = {}) => this.testStep(step, rows, options),
+      store: this.store,
+      plugins: this.options.plugins,
+      mask: (text) => this.secrets.mask(text),
       jsonSchema: Effect.sync(() => pipelineJsonSchema(this.options.plugins)),
     }
   }
@@ -141,6 +153,7 @@ class EngineRuns {
           throw cause
         },
       })
+      if (options.refusesWhileRunning === true && options.dryRun !== true) yield* this.takeLease(execution)
       yield* this.store.createRun(execution.run)
       const stop: StopSwitch = { stopping: false, onStop: undefined }
       const body = options.dryRun === true ? dryRun(execution) : executeRun(execution, stop)
@@ -161,6 +174,50 @@ class EngineRuns {
         stop: Effect.suspend(() => stopGracefully(execution, stop, fiber)),
       }
     }).pipe(Effect.uninterruptible)
+  }
+
+  /** Before there is a run; it is the run's own lease, which takes it once more. */
+  private takeLease({ pipeline, run }: Execution): Effect.Effect<void, EngineError | StoreError> {
+    return Effect.flatMap(this.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS), (lease) =>
+      lease === undefined ? Effect.fail(leaseHeld(pipeline.name)) : Effect.void,
+    )
+  }
+
+  private checkConnector(entry: ConnectorEntry, role: ConnectorRole): Effect.Effect<CheckedConnector, PipelineError> {
+    return Effect.gen({ self: this }, function* () {
+      const decoded = yield* decodeConnector(entry, role, this.options, this.secrets)
+      const execution = this.execution(decoded, {})
+      const { environment, pipeline } = execution
+      const began = performance.now()
+      const name = role === "source" ? pipeline.sources[0]!.name : pipeline.destinations[0]!.name
+      const slow = () =>
+        new EngineError({
+          code: "STEP_TIMEOUT",
+          message: `${entry.type}: there was no answer within ${CHECK_MS / 1000} s. See whether the address is right and can be reached.`,
+          path: [entry.type],
+          retryable: true,
+        })
+      const facts = yield* scopedForRun(
+        (signal) =>
+          checkDecoded(pipeline, role, environment.context(name, signal, environment.now(), {})).pipe(limitOpening(CHECK_MS, slow)),
+        () => environment.log.warn(`${entry.type}: the connection that was tried does not close`),
+      ).pipe(Effect.tapError((error) => Effect.sync(() => maskError(error, environment))))
+      return { role, latencyMs: Math.round(performance.now() - began), facts }
+    })
+  }
+
+  private testStep(
+    step: Readonly<Record<string, unknown>>,
+    rows: ReadonlyArray<Row>,
+    { limit = rows.length * 100 + 100 }: { readonly limit?: number },
+  ): Effect.Effect<ReadonlyArray<Row>, PipelineError> {
+    const decoded = decodeStepTest(step, rows, this.options, this.secrets)
+    return Effect.flatMap(decoded, (pipeline) =>
+      Effect.map(
+        this.looking(pipeline, {}, (execution) => previewRows(execution, { limit })),
+        (preview) => preview.rows,
+      ),
+    )
   }
 
   private events(filter: EventFilter): Stream.Stream<EngineEvent> {
@@ -206,7 +263,7 @@ class EngineRuns {
     const run: Run = {
       id: (this.options.newRunId ?? newRunId)(createdAt),
       pipeline: options.range === undefined ? decoded.name : backfillName(decoded.name),
-      revision: 1,
+      revision: options.revision ?? 1,
       status: "pending",
       trigger: options.trigger ?? (options.retryOf === undefined ? "manual" : "retry"),
       createdAt,
@@ -410,6 +467,9 @@ const wrongCursor = (pipeline: string, name: string, cause: unknown): EngineErro
   })
 
 const RESET_MS = 60_000
+
+/** The longest that a test of a connection may take, milliseconds. */
+const CHECK_MS = 10_000
 
 const stateHeld = (pipeline: string): EngineError =>
   new EngineError({

@@ -65,7 +65,8 @@ export interface Finished {
   readonly error: PipelineError | undefined
 }
 
-const LEASE_MS = 15_000
+/** How long a lease holds that nobody renews, milliseconds. */
+export const LEASE_MS = 15_000
 
 /** How long a run may be about to take its lease, milliseconds. */
 export const PENDING_MS = 60_000
@@ -127,7 +128,7 @@ interface LeaseHolder {
   readonly checkpoints: Map<string, Checkpoint | null>
 }
 
-const leaseHeld = (pipeline: string): EngineError =>
+export const leaseHeld = (pipeline: string): EngineError =>
   new EngineError({
     code: "LEASE_HELD",
     message: `${pipeline}: another process runs this pipeline. Wait until it has ended; a crashed one is released after ${LEASE_MS / 1000} s.`,

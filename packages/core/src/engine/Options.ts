@@ -86,6 +86,12 @@ export interface RunOptions {
   /** The run to retry: the new one goes on from the checkpoint. */
   readonly retryOf?: string
   readonly trigger?: RunTrigger
+  /** Which revision of a stored definition this is. Default 1. */
+  readonly revision?: number
+  /**
+   * Rejects with `LEASE_HELD`, and leaves no run behind, where the pipeline runs already; otherwise such a run fails. Default false.
+   */
+  readonly refusesWhileRunning?: boolean
   /** `:payload` of a webhook. */
   readonly payload?: unknown
   /** Called as rows move, at most about every 100 ms, and once at the end. */

@@ -22,6 +22,8 @@ export const limitedStore = (store: Store): Store => {
     getDefinition: limited("getDefinition", store.getDefinition),
     listDefinitions: limited("listDefinitions", store.listDefinitions),
     countDefinitions: limited("countDefinitions", store.countDefinitions),
+    getEntry: limited("getEntry", store.getEntry),
+    listEntries: limited("listEntries", store.listEntries),
     getLease: limited("getLease", store.getLease),
     createRun: limited("createRun", store.createRun),
     updateRun: limited("updateRun", store.updateRun),
@@ -36,6 +38,8 @@ export const limitedStore = (store: Store): Store => {
     saveDefinition: limited("saveDefinition", store.saveDefinition),
     setPaused: limited("setPaused", store.setPaused),
     deleteDefinition: limited("deleteDefinition", store.deleteDefinition),
+    saveEntry: limited("saveEntry", store.saveEntry),
+    deleteEntry: limited("deleteEntry", store.deleteEntry),
     close: () => store.close(),
   }
 }

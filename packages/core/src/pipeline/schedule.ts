@@ -33,6 +33,13 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
   }
 }
 
+/** The next times of a schedule after `from`, in milliseconds since 1970. The expression and the zone are right. */
+export const nextTimes = async (expression: string, timezone: string, from: number, count: number): Promise<ReadonlyArray<number>> => {
+  const { CronExpressionParser } = await import("cron-parser")
+  const parsed = CronExpressionParser.parse(expression, { tz: timezone, currentDate: new Date(from) })
+  return Array.from({ length: count }, () => parsed.next().getTime())
+}
+
 const plainly = (message: string): string =>
   message
     .replace(/^Constraint error, got value (.*?) expected range (.*?)\.?$/, "$1 is not within $2")

@@ -54,15 +54,15 @@ const inJsonSchema = (shape: JsonSchemaNode, value: unknown, path: Path): Readon
   )
 }
 
+/** Paths of the secrets that stand in the definition itself, and not in a variable. */
+export const literalSecrets = (definition: PipelineDefinition, plugins: ReadonlyArray<Plugin>): ReadonlyArray<Path> =>
+  [...secretsOfDefinition(definition), ...configsOf(definition).flatMap((entry) => secretsOfEntry(definition, entry, plugins))].filter(
+    (path) => !String(valueAt(definition, path)).includes("${"),
+  )
+
 /** A copy to show: secrets that stand in the definition itself read `***`, variables stay as they are written. */
-export const hideSecrets = (definition: PipelineDefinition, plugins: ReadonlyArray<Plugin>): PipelineDefinition => {
-  const isLiteral = (path: Path) => !String(valueAt(definition, path)).includes("${")
-  const paths = [
-    ...secretsOfDefinition(definition),
-    ...configsOf(definition).flatMap((entry) => secretsOfEntry(definition, entry, plugins)),
-  ]
-  return paths.filter(isLiteral).reduce<unknown>((copy, path) => withValueAt(copy, path, MASK), definition) as PipelineDefinition
-}
+export const hideSecrets = (definition: PipelineDefinition, plugins: ReadonlyArray<Plugin>): PipelineDefinition =>
+  literalSecrets(definition, plugins).reduce<unknown>((copy, path) => withValueAt(copy, path, MASK), definition) as PipelineDefinition
 
 interface Entry {
   readonly path: Path

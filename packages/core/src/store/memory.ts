@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { StoreError } from "../contract/Errors.ts"
 import {
   type EngineEvent,
+  type EntryFilter,
   type EventFilter,
   isTerminal,
   type Lease,
@@ -18,9 +19,11 @@ import {
   type Store,
   type StoredCheckpoint,
   type StoredDefinition,
+  type StoredEntry,
 } from "../contract/Store.ts"
 import { parseJson, stringifyJson } from "../model/Json.ts"
 import { savedDefinition } from "./definitions.ts"
+import { livingEntry, savedEntry } from "./entries.ts"
 import { changedRun, runTime } from "./runs.ts"
 import { acquired, heldLease, isSame, type LeaseRow, mayCommit, released } from "./leases.ts"
 
@@ -46,6 +49,8 @@ export const memoryStore = (options: MemoryStoreOptions = {}): Store => {
     getDefinition: (name) => call(() => memory.getDefinition(name)),
     listDefinitions: (page) => call(() => memory.listDefinitions(page)),
     countDefinitions: () => call(() => memory.definitions.size),
+    getEntry: (collection, key) => call(() => memory.getEntry(collection, key)),
+    listEntries: (filter) => call(() => memory.listEntries(filter)),
     getLease: (name) => call(() => memory.getLease(name)),
     createRun: (run) => call(() => memory.createRun(run)),
     updateRun: (id, change, events = []) => call(() => memory.updateRun(id, change, events)),
@@ -57,9 +62,11 @@ export const memoryStore = (options: MemoryStoreOptions = {}): Store => {
     deleteCheckpoints: (pipeline, lease) => call(() => memory.deleteCheckpoints(pipeline, lease)),
     saveStepStates: (place, version, states, lease) => call(() => memory.saveStepStates(place, version, states, lease)),
     pruneStepStates: (place, from, to, lease) => call(() => memory.pruneStepStates(place, from, to, lease)),
-    saveDefinition: (definition) => call(() => memory.saveDefinition(definition)),
+    saveDefinition: (definition, expected) => call(() => memory.saveDefinition(definition, expected)),
     setPaused: (name, paused) => call(() => memory.setPaused(name, paused)),
     deleteDefinition: (name) => call(() => memory.deleteDefinition(name)),
+    saveEntry: (entry, expected) => call(() => memory.saveEntry(entry, expected)),
+    deleteEntry: (collection, key) => call(() => memory.deleteEntry(collection, key)),
     close: () => Effect.sync(() => memory.close()),
   }
 }
@@ -81,6 +88,8 @@ type StatesByKey = Map<string, Map<number, string>>
 class Memory {
   readonly definitions = new Map<string, StoredDefinition>()
   readonly leases = new Map<string, LeaseRow>()
+  /** By collection, then by key. */
+  private readonly entries = new Map<string, Map<string, StoredEntry>>()
   private readonly runs = new Map<string, Run>()
   private readonly checkpoints = new Map<string, Map<string, StoredCheckpoint>>()
   /** By pipeline, then by destination: the values of each key by their version, in which they came. */
@@ -106,7 +115,7 @@ class Memory {
 
   close(): void {
     this.isClosed = true
-    for (const map of [this.definitions, this.leases, this.runs, this.checkpoints, this.states, this.eventSeq]) map.clear()
+    for (const map of [this.definitions, this.leases, this.runs, this.checkpoints, this.states, this.entries, this.eventSeq]) map.clear()
     this.events = []
   }
 
@@ -254,10 +263,41 @@ class Memory {
     return sorted.slice(skip, skip + (page.limit ?? Infinity)).map((definition) => ({ ...definition }))
   }
 
-  saveDefinition(definition: { readonly name: string; readonly definition: string; readonly source: string | null }): StoredDefinition {
-    const saved = savedDefinition(this.definitions.get(definition.name), definition, this.now())
+  saveDefinition(definition: Parameters<Store["saveDefinition"]>[0], expected: number | undefined): StoredDefinition | undefined {
+    const saved = savedDefinition(this.definitions.get(definition.name), definition, this.now(), expected)
+    if (saved === undefined) return undefined
     this.definitions.set(saved.name, saved)
     return { ...saved }
+  }
+
+  getEntry(collection: string, key: string): StoredEntry | undefined {
+    const found = livingEntry(this.entries.get(collection)?.get(key), this.now())
+    return found === undefined ? undefined : copy(found)
+  }
+
+  listEntries({ collection, after, limit = 1000 }: EntryFilter): ReadonlyArray<StoredEntry> {
+    const now = this.now()
+    const found = [...(this.entries.get(collection)?.values() ?? [])].filter(
+      (entry) => livingEntry(entry, now) !== undefined && (after === undefined || byCodePoint(entry.key, after) > 0),
+    )
+    return copy(found.toSorted((a, b) => byCodePoint(a.key, b.key)).slice(0, limit))
+  }
+
+  saveEntry(entry: Parameters<Store["saveEntry"]>[0], expected: number | undefined): StoredEntry | undefined {
+    const entries = this.entries.get(entry.collection) ?? new Map<string, StoredEntry>()
+    const now = this.now()
+    for (const [key, other] of entries) if (livingEntry(other, now) === undefined) entries.delete(key)
+    const saved = savedEntry(entries.get(entry.key), entry, expected, now)
+    if (saved === undefined) return undefined
+    const stored = copy({ ...saved, value: saved.value ?? null })
+    this.entries.set(entry.collection, entries.set(entry.key, stored))
+    return copy(stored)
+  }
+
+  deleteEntry(collection: string, key: string): boolean {
+    const isThere = this.getEntry(collection, key) !== undefined
+    this.entries.get(collection)?.delete(key)
+    return isThere
   }
 
   setPaused(name: string, paused: boolean): boolean {

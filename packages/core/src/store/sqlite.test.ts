@@ -279,7 +279,7 @@ describe("several processes on one state file", () => {
     const children = Array.from({ length: 20 }, (_, i) =>
       child(
         `
-        const database = new Database({ path: file, busyTimeoutMs: 15_000, check: () => {} })
+        const database = new Database({ path: file, busyTimeoutMs: 30_000, check: () => {} })
         process.stdout.write("ready\\n")
         await new Promise((resolve) => process.stdin.once("data", resolve))
         database.write(() => database.prepare("INSERT INTO definitions VALUES ('p${i}', 1, '', NULL, 0, 1, 1, 1)").run())

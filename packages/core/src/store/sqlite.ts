@@ -6,13 +6,24 @@
  */
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../contract/Errors.ts"
-import type { Lease, Page, StepPlace, StepState, Store, StoredCheckpoint, StoredDefinition } from "../contract/Store.ts"
+import type {
+  EntryFilter,
+  Lease,
+  Page,
+  StepPlace,
+  StepState,
+  Store,
+  StoredCheckpoint,
+  StoredDefinition,
+  StoredEntry,
+} from "../contract/Store.ts"
 import { savedDefinition } from "./definitions.ts"
+import { livingEntry, savedEntry } from "./entries.ts"
 import { acquired, heldLease, isSame, type LeaseRow, mayCommit, released } from "./leases.ts"
 import { Database } from "./sqliteDatabase.ts"
 import { appendEvents, listEvents } from "./sqliteEvents.ts"
 import { createRun, getRun, listRuns, updateRun } from "./sqliteRuns.ts"
-import { checkpointTable, definitionTable, leaseTable, stepStateTable } from "./sqliteTables.ts"
+import { checkpointTable, definitionTable, entryTable, leaseTable, stepStateTable } from "./sqliteTables.ts"
 
 export interface SqliteStoreOptions {
   /** The state file, by custom `.deltaflow/state.db`. Its folder is made on demand. Relative paths start at the process's folder. */
@@ -39,6 +50,8 @@ export const sqliteStore = (options: SqliteStoreOptions): Store & AsyncDisposabl
     getDefinition: (name) => read(() => getDefinition(database, name)),
     listDefinitions: (page) => read(() => listDefinitions(database, page)),
     countDefinitions: () => read(() => Number(database.prepare("SELECT count(*) AS total FROM definitions").get()?.["total"])),
+    getEntry: (collection, key) => read(() => livingEntry(getEntry(database, collection, key), now())),
+    listEntries: (filter) => read(() => listEntries(database, filter, now())),
     getLease: (name) => read(() => heldLease(leaseRow(database, name), now())),
     createRun: (run) => write(() => createRun(database, run)),
     updateRun: (id, change, events = []) => write(() => updateRun(database, id, change, events)),
@@ -53,10 +66,12 @@ export const sqliteStore = (options: SqliteStoreOptions): Store & AsyncDisposabl
       write(() => mayWrite(database, lease, now()) && saveStepStates(database, place, version, states)),
     pruneStepStates: (place, from, to, lease) =>
       write(() => mayWrite(database, lease, now()) && pruneStepStates(database, place, from, to)),
-    saveDefinition: (definition) =>
-      write(() => saveDefinition(database, savedDefinition(getDefinition(database, definition.name), definition, now()))),
+    saveDefinition: (definition, expected) =>
+      write(() => saveDefinition(database, savedDefinition(getDefinition(database, definition.name), definition, now(), expected))),
     setPaused: (name, paused) => write(() => setPaused(database, name, paused)),
     deleteDefinition: (name) => write(() => deleteDefinition(database, name)),
+    saveEntry: (entry, expected) => write(() => saveEntry(database, entry, expected, now())),
+    deleteEntry: (collection, key) => write(() => deleteEntry(database, collection, key, now())),
     close: () => Effect.sync(() => database.close()),
     [Symbol.asyncDispose]: async () => database.close(),
   }
@@ -152,8 +167,8 @@ const listDefinitions = (database: Database, { limit = -1, skip = 0 }: Page = {}
     .all(limit, skip)
     .map((row) => definitionTable.read(row))
 
-const saveDefinition = (database: Database, definition: StoredDefinition): StoredDefinition => {
-  database.prepare(definitionTable.upsert).run(...definitionTable.values(definition))
+const saveDefinition = <D extends StoredDefinition | undefined>(database: Database, definition: D): D => {
+  if (definition !== undefined) database.prepare(definitionTable.upsert).run(...definitionTable.values(definition))
   return definition
 }
 
@@ -161,6 +176,39 @@ const setPaused = (database: Database, name: string, paused: boolean): boolean =
   const found = getDefinition(database, name)
   if (found !== undefined) saveDefinition(database, { ...found, paused })
   return found !== undefined
+}
+
+const getEntry = (database: Database, collection: string, key: string): StoredEntry | undefined => {
+  const row = database.prepare(`SELECT ${entryTable.columns} FROM entries WHERE collection = ? AND key = ?`).get(collection, key)
+  return row === undefined ? undefined : entryTable.read(row)
+}
+
+const listEntries = (database: Database, { collection, after, limit = 1000 }: EntryFilter, now: number): ReadonlyArray<StoredEntry> => {
+  const from = after === undefined ? "" : "AND key > ?"
+  return database
+    .prepare(
+      `SELECT ${entryTable.columns} FROM entries WHERE collection = ? ${from} AND (expires_at IS NULL OR expires_at > ?) ORDER BY key LIMIT ?`,
+    )
+    .all(collection, ...(after === undefined ? [] : [after]), now, limit)
+    .map((row) => entryTable.read(row))
+}
+
+const saveEntry = (
+  database: Database,
+  entry: Parameters<Store["saveEntry"]>[0],
+  expected: number | undefined,
+  now: number,
+): StoredEntry | undefined => {
+  database.prepare("DELETE FROM entries WHERE expires_at <= ?").run(now)
+  const saved = savedEntry(getEntry(database, entry.collection, entry.key), entry, expected, now)
+  if (saved !== undefined) database.prepare(entryTable.upsert).run(...entryTable.values(saved))
+  return saved === undefined ? undefined : getEntry(database, entry.collection, entry.key)
+}
+
+const deleteEntry = (database: Database, collection: string, key: string, now: number): boolean => {
+  const isThere = livingEntry(getEntry(database, collection, key), now) !== undefined
+  database.prepare("DELETE FROM entries WHERE collection = ? AND key = ?").run(collection, key)
+  return isThere
 }
 
 const deleteDefinition = (database: Database, name: string): boolean => {

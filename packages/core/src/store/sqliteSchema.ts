@@ -127,6 +127,19 @@ export const migrations: ReadonlyArray<string> = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX step_states_by_version ON step_states (pipeline, destination, version);
   `,
+  `
+  CREATE TABLE entries (
+    collection TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    expires_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (collection, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX entries_by_end ON entries (expires_at) WHERE expires_at IS NOT NULL;
+  `,
 ]
 
 /** "DLTA", in the header of the file: tells a store from some other SQLite database. */

@@ -1,5 +1,5 @@
 /** Which column of which table holds what. */
-import type { EngineEvent, Run, StepPlace, StepState, StoredCheckpoint, StoredDefinition } from "../contract/Store.ts"
+import type { EngineEvent, Run, StepPlace, StepState, StoredCheckpoint, StoredDefinition, StoredEntry } from "../contract/Store.ts"
 import type { LeaseRow } from "./leases.ts"
 import { Table } from "./sqliteTable.ts"
 
@@ -58,6 +58,15 @@ export const definitionTable = new Table<StoredDefinition>("definitions", ["name
   source: ["source"],
   paused: ["paused", "boolean"],
   createdAt: ["created_at"],
+  updatedAt: ["updated_at"],
+})
+
+export const entryTable = new Table<StoredEntry>("entries", ["collection", "key"], {
+  collection: ["collection"],
+  key: ["key"],
+  value: ["value", "json"],
+  version: ["version"],
+  expiresAt: ["expires_at"],
   updatedAt: ["updated_at"],
 })
 

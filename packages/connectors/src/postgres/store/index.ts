@@ -11,6 +11,7 @@ import {
   changedRun,
   heldLease,
   isSame,
+  livingEntry,
   type Lease,
   type LeaseRow,
   mayCommit,
@@ -28,6 +29,7 @@ import type { SslConfig, SslMode } from "../options.ts"
 import { settingsOf } from "../settings.ts"
 import { Database, type DatabaseOptions, ownPool, type Query } from "./database.ts"
 import { appendEvents, listEvents } from "./events.ts"
+import { deleteEntry, getEntry, listEntries, saveEntry } from "./entries.ts"
 import { createRun, getRun, listRuns, openRun, saveRun } from "./runs.ts"
 import { checkpointTable, definitionTable, leaseTable } from "./tables.ts"
 import { getStepStates, lastStepVersion, pruneStepStates, saveStepStates } from "./stepStates.ts"
@@ -81,6 +83,8 @@ export const postgresStore = (options: PostgresStoreOptions): Store & AsyncDispo
     listDefinitions: (page) => read((query) => listDefinitions(query, page)),
     countDefinitions: () =>
       read(async (query) => Number((await query("SELECT count(*)::text AS total FROM definitions", []))[0]?.["total"])),
+    getEntry: (collection, key) => read(async (query) => livingEntry(await getEntry(query, collection, key), await clock(query))),
+    listEntries: (filter) => read(async (query) => await listEntries(query, filter, await clock(query))),
     getLease: (name) => read(async (query) => heldLease(await leaseRow(query, name, ""), await clock(query))),
     createRun: (run) => write((query) => createRun(query, run)),
     updateRun: (id, change, events = []) =>
@@ -125,11 +129,11 @@ export const postgresStore = (options: PostgresStoreOptions): Store & AsyncDispo
       write(async (query) => (await mayWrite(query, lease, clock)) && (await saveStepStates(query, place, version, states))),
     pruneStepStates: (place, from, to, lease) =>
       write(async (query) => (await mayWrite(query, lease, clock)) && (await pruneStepStates(query, place, from, to))),
-    saveDefinition: (definition) =>
+    saveDefinition: (definition, expected) =>
       write(async (query) => {
         await lockDefinitions(query)
-        const saved = savedDefinition(await getDefinition(query, definition.name), definition, await clock(query))
-        await query(definitionTable.upsert, definitionTable.values(saved))
+        const saved = savedDefinition(await getDefinition(query, definition.name), definition, await clock(query), expected)
+        if (saved !== undefined) await query(definitionTable.upsert, definitionTable.values(saved))
         return saved
       }),
     setPaused: (name, paused) =>
@@ -138,6 +142,8 @@ export const postgresStore = (options: PostgresStoreOptions): Store & AsyncDispo
         return (await query(sql, [encodeText(name), String(paused)])).length > 0
       }),
     deleteDefinition: (name) => write((query) => deleteDefinition(query, name)),
+    saveEntry: (entry, expected) => write((query) => saveEntry(query, entry, expected, clock)),
+    deleteEntry: (collection, key) => write(async (query) => await deleteEntry(query, collection, key, await clock(query))),
     close: () => Effect.promise(() => database.close()),
     [Symbol.asyncDispose]: () => database.close(),
   }

@@ -133,4 +133,16 @@ export const migrations: ReadonlyArray<string> = [
   );
   CREATE INDEX step_states_by_version ON step_states (pipeline, destination, version);
   `,
+  `
+  CREATE TABLE entries (
+    collection text COLLATE "C",
+    key text COLLATE "C",
+    value text NOT NULL,
+    version bigint NOT NULL,
+    expires_at bigint,
+    updated_at bigint NOT NULL,
+    PRIMARY KEY (collection, key)
+  );
+  CREATE INDEX entries_by_end ON entries (expires_at) WHERE expires_at IS NOT NULL;
+  `,
 ]

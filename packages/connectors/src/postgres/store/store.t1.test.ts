@@ -173,7 +173,11 @@ describe.skipIf(missing !== undefined)("the store in PostgreSQL", () => {
     await using store = postgresStore({ pool, schema })
     const error = await run(Effect.flip(store.getRun("run_1")))
     expect(error).toMatchObject({ code: "STORE_NEWER" })
-    expect(error.message).toMatch(/has version 3, and this Deltaflow knows versions up to 2\. Update Deltaflow, or use another schema\.$/)
+    expect(error.message).toMatch(
+      new RegExp(
+        `has version ${migrations.length + 1}, and this Deltaflow knows versions up to ${migrations.length}\\. Update Deltaflow, or use another schema\\.$`,
+      ),
+    )
   })
 
   it("leaves nothing of a migration that fails", async () => {

@@ -1,6 +1,6 @@
 /** Rows of the PostgreSQL store to values and back. */
 import { parseJson, stringifyJson } from "@deltaflow/core"
-import type { EngineEvent, LeaseRow, Run, StoredCheckpoint, StoredDefinition } from "@deltaflow/core/store"
+import type { EngineEvent, LeaseRow, Run, StoredCheckpoint, StoredDefinition, StoredEntry } from "@deltaflow/core/store"
 import { decodeText, encodeText } from "./texts.ts"
 
 /** What a value is in PostgreSQL. JSON is kept as text: it comes back as it was written, and `\u0000` is allowed in it. */
@@ -106,6 +106,15 @@ export const definitionTable = new Table<StoredDefinition>("definitions", ["name
   source: ["source", "text"],
   paused: ["paused", "boolean"],
   createdAt: ["created_at", "bigint"],
+  updatedAt: ["updated_at", "bigint"],
+})
+
+export const entryTable = new Table<StoredEntry>("entries", ["collection", "key"], {
+  collection: ["collection", "text"],
+  key: ["key", "text"],
+  value: ["value", "json"],
+  version: ["version", "bigint"],
+  expiresAt: ["expires_at", "bigint"],
   updatedAt: ["updated_at", "bigint"],
 })
 

@@ -1,7 +1,7 @@
 /** The runs as a picture that stands alone: no script, no font, no other file; dark and light by the reader's choice. */
-import type { RunStatus } from "@deltaflow/core"
-import { isoTime, shownDuration } from "../runRows.ts"
+import type { RunStatus } from "../../contract/Store.ts"
 import type { Bar, Chart } from "./bars.ts"
+import { shownDuration } from "./shownDuration.ts"
 
 const WIDTH = 960
 const LEFT = 180
@@ -64,7 +64,7 @@ const sections = (chart: Chart): ReadonlyArray<string> => {
 const drawn = ({ number, run, start, end }: Bar, chart: Chart, y: number): string => {
   const x = xOf(start, chart)
   const width = Math.max(3, xOf(end, chart) - x)
-  const about = `${run.pipeline}: ${run.id}, ${run.status}, ${isoTime(start) ?? ""}, ${shownDuration(end - start)}, ${run.rowsLoaded} rows written`
+  const about = `${run.pipeline}: ${run.id}, ${run.status}, ${new Date(start).toISOString()}, ${shownDuration(end - start)}, ${run.rowsLoaded} rows written`
   return [
     `  <text x="36" y="${y + 15}">${escaped(`Run ${number} (${run.status})`)}</text>`,
     `  <rect class="${classOf(run.status)}" x="${x.toFixed(1)}" y="${y + 4}" width="${width.toFixed(1)}" height="${ROW - 8}" rx="3"><title>${escaped(about)}</title></rect>`,

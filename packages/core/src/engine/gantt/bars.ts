@@ -1,5 +1,5 @@
 /** Runs over time, as the three pictures of them need it: bars by pipeline, oldest first. */
-import type { Run } from "@deltaflow/core"
+import type { Run } from "../../contract/Store.ts"
 
 export interface Bar {
   readonly number: number

@@ -1,5 +1,5 @@
 /** The runs as a Mermaid Gantt chart, for Markdown. Times are UTC. */
-import type { RunStatus } from "@deltaflow/core"
+import type { RunStatus } from "../../contract/Store.ts"
 import type { Bar, Chart } from "./bars.ts"
 
 const TAG: Readonly<Record<RunStatus, string>> = {

@@ -1,0 +1,10 @@
+/** For those who mount the engine behind something else, such as HTTP or a scheduler: what they show of definitions and plugins. */
+export { newEventId } from "./model/Ids.ts"
+export type { PipelineDefinition } from "./pipeline/Definition.ts"
+export { formatPath, type Path } from "./pipeline/path.ts"
+export { builtinStepTypes, type PluginType, pluginTypes } from "./pipeline/pluginTypes.ts"
+export { cronProblems, nextTimes, timezoneProblems } from "./pipeline/schedule.ts"
+export { hideSecrets } from "./pipeline/secretFields.ts"
+export { decodeWith, type Outcome } from "./pipeline/schemaProblems.ts"
+export { eventTypes } from "./pipeline/ServiceDefinition.ts"
+export { hiddenText, type Restored, restoreSecrets } from "./pipeline/shownDefinition.ts"

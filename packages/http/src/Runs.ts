@@ -1,0 +1,201 @@
+/** Starts runs and knows how far those of this process are. What becomes of them is in the store, whoever asks. */
+import {
+  type DecodedPipeline,
+  DefinitionError,
+  type Engine,
+  EngineError,
+  type EngineService,
+  type Run,
+  type RunOptions,
+  type RunProgress,
+  type StoredDefinition,
+} from "@deltaflow/core"
+import { type Catalogue, invalidPipeline } from "./Catalogue.ts"
+import { promised } from "./effects.ts"
+import { Problem } from "./problems.ts"
+
+export interface RunRequest extends Pick<RunOptions, "fullRefresh" | "dryRun" | "variables" | "retryOf" | "payload"> {
+  readonly trigger: NonNullable<RunOptions["trigger"]>
+}
+
+/** What a dry run tried. */
+export interface DryRunCheck {
+  readonly name: string
+  readonly ok: boolean
+  readonly message: string | null
+}
+
+const CANCELS = "http.cancels"
+const CHECKS = "http.checks"
+const KEPT_MS = 30 * 86_400_000
+
+export class Runs {
+  private readonly engine: Engine
+  private readonly service: EngineService
+  private readonly catalogue: Catalogue
+  private readonly now: () => number
+  private readonly live = new Map<string, { progress: RunProgress | undefined; readonly done: Promise<unknown> }>()
+  private isDraining = false
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(engine: Engine, catalogue: Catalogue, now: () => number) {
+    this.engine = engine
+    this.service = catalogue.service
+    this.catalogue = catalogue
+    this.now = now
+  }
+
+  progress(runId: string): RunProgress | undefined {
+    return this.live.get(runId)?.progress
+  }
+
+  get count(): number {
+    return this.live.size
+  }
+
+  get draining(): boolean {
+    return this.isDraining
+  }
+
+  /** Starts a run and gives it as soon as it goes on, or has ended. */
+  async start(stored: StoredDefinition, request: RunRequest): Promise<Run> {
+    if (this.isDraining)
+      throw new Problem("UNAVAILABLE", "The server is stopping, and takes no new runs.", { headers: { "retry-after": "5" } })
+    const pipeline = await this.catalogue.runnable(stored)
+    const options: RunOptions = { ...request, revision: stored.revision, refusesWhileRunning: true }
+    const id = await this.startOrReplace(pipeline, options)
+    return await this.whenStarted(id)
+  }
+
+  private async startOrReplace(pipeline: DecodedPipeline, options: RunOptions): Promise<string> {
+    try {
+      return await this.begin(pipeline, options)
+    } catch (error) {
+      if (error instanceof DefinitionError) throw invalidPipeline(error.issues)
+      if (!(error instanceof EngineError) || error.code !== "LEASE_HELD") throw error
+      const running = await this.runningOf(pipeline.name)
+      if (pipeline.scheduler.queue_overflow !== "replace" || running === undefined) throw alreadyRuns(pipeline.name, running)
+      await this.cancel(running)
+      return await this.begin(pipeline, options).catch(async (again: unknown) => {
+        if (again instanceof EngineError && again.code === "LEASE_HELD")
+          throw alreadyRuns(pipeline.name, await this.runningOf(pipeline.name))
+        throw again
+      })
+    }
+  }
+
+  private async begin(pipeline: DecodedPipeline, options: RunOptions): Promise<string> {
+    const state: { progress: RunProgress | undefined } = { progress: undefined }
+    const handle = await this.engine.start(pipeline, { ...options, onProgress: (progress) => (state.progress = progress) })
+    const done = handle.done.then(async (result) => {
+      if (options.dryRun === true) await this.keepChecks(pipeline, result)
+    })
+    const entry = {
+      get progress() {
+        return state.progress
+      },
+      done: done.then(nothing, nothing).finally(() => this.live.delete(handle.id)),
+    }
+    this.live.set(handle.id, entry)
+    this.watchCancels()
+    return handle.id
+  }
+
+  /** Everything up to what failed. */
+  private async keepChecks(
+    pipeline: DecodedPipeline,
+    run: Run & { readonly failure: { readonly path: ReadonlyArray<string>; readonly message: string } | undefined },
+  ): Promise<void> {
+    const names = ["definition", ...pipeline.sources.map(({ name }) => name), "plan"]
+    const failed = run.failure === undefined ? -1 : names.findIndex((name) => run.failure!.path.includes(name))
+    const last = run.failure === undefined ? names.length - 1 : failed < 0 ? names.length - 1 : failed
+    const checks = names.slice(0, last + 1).map((name, i): DryRunCheck => {
+      const ok = run.failure === undefined || i < last
+      return { name, ok, message: ok ? null : (run.error?.message ?? null) }
+    })
+    await promised(this.service.store.saveEntry({ collection: CHECKS, key: run.id, value: checks, expiresAt: this.now() + KEPT_MS }))
+  }
+
+  async checksOf(runId: string): Promise<ReadonlyArray<DryRunCheck>> {
+    const entry = await promised(this.service.store.getEntry(CHECKS, runId))
+    return entry === undefined ? [] : (entry.value as ReadonlyArray<DryRunCheck>)
+  }
+
+  async runningOf(pipeline: string): Promise<Run | undefined> {
+    return (await promised(this.service.store.listRuns({ pipeline, status: ["running", "pending"], limit: 1 }))).runs[0]
+  }
+
+  /** A run is announced when its lease is held; until then it stands in the store as pending. */
+  private async whenStarted(id: string): Promise<Run> {
+    for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
+      const run = await promised(this.service.store.getRun(id))
+      if (run === undefined) throw new Problem("INTERNAL", "The run is not in the store any more.")
+      if (run.status !== "pending" || wait >= 50) return run
+      await sleep(wait)
+    }
+  }
+
+  /** Ends the run wherever it goes on, and waits until it has ended, for a while. */
+  async cancel(run: Run): Promise<Run> {
+    if (!(await this.engine.cancel(run.id))) {
+      await promised(this.service.store.saveEntry({ collection: CANCELS, key: run.id, value: true, expiresAt: this.now() + KEPT_MS }))
+      await this.untilEnded(run.id)
+    }
+    return (await promised(this.service.store.getRun(run.id))) ?? run
+  }
+
+  private async untilEnded(id: string): Promise<void> {
+    for (let waited = 0; waited < CANCEL_MS; waited += LOOK_MS) {
+      const run = await promised(this.service.store.getRun(id))
+      if (run === undefined || run.completedAt !== null) return
+      await sleep(LOOK_MS)
+    }
+  }
+
+  /** Another process may have been asked to cancel a run of this one. */
+  private watchCancels(): void {
+    if (this.timer !== undefined) return
+    this.timer = setInterval(() => {
+      void this.lookForCancels().catch(nothing)
+    }, WATCH_MS)
+    this.timer.unref()
+  }
+
+  private async lookForCancels(): Promise<void> {
+    if (this.live.size === 0) {
+      clearInterval(this.timer)
+      this.timer = undefined
+      return
+    }
+    const asked = await promised(this.service.store.listEntries({ collection: CANCELS }))
+    for (const { key } of asked) {
+      if (!this.live.has(key)) continue
+      await this.engine.cancel(key)
+      await promised(this.service.store.deleteEntry(CANCELS, key))
+    }
+  }
+
+  /** Takes no more runs, and waits for those that go on. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.isDraining = true
+    const all = Promise.allSettled([...this.live.values()].map(({ done }) => done))
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([all, new Promise((resolve) => (timer = setTimeout(resolve, timeoutMs)))])
+    clearTimeout(timer)
+    clearInterval(this.timer)
+  }
+}
+
+const WATCH_MS = 500
+const LOOK_MS = 50
+const CANCEL_MS = 10_000
+
+// What the store could not say now is asked again with the next tick; how a run ended is in the store.
+const nothing = (): void => undefined
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+const alreadyRuns = (pipeline: string, running: Run | undefined): Problem =>
+  new Problem("RUN_CONFLICT", `The pipeline ${pipeline} runs already. Wait for that run, or cancel it.`, {
+    details: { pipeline, run_id: running?.id ?? null },
+  })
