@@ -20,9 +20,20 @@ export class Idempotency {
     this.now = now
   }
 
+  /** Of this process, for those who come meanwhile. */
+  private readonly underWay = new Map<string, Promise<string>>()
+
   /** The id of the run that the key stands for, made by `start` where there is none. `parts` say whose key it is, and what for. */
   async runOf(parts: ReadonlyArray<string>, keptMs: number, start: () => Promise<string>): Promise<string> {
     const key = createHash("sha256").update(JSON.stringify(parts)).digest("hex")
+    const known = this.underWay.get(key)
+    if (known !== undefined) return await known
+    const id = this.firstOrKnown(key, keptMs, start)
+    this.underWay.set(key, id)
+    return await id.finally(() => this.underWay.delete(key))
+  }
+
+  private async firstOrKnown(key: string, keptMs: number, start: () => Promise<string>): Promise<string> {
     for (;;) {
       const taken = await this.save(key, null, BUSY_MS, 0)
       if (taken) return await this.first(key, keptMs, start)

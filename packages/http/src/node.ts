@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Readable } from "node:stream"
 import { PARSED_HEADER } from "./parsedBody.ts"
 
+type Body = Uint8Array | string | ReadableStream<Uint8Array>
+
 type Handle = (request: Request) => Promise<Response>
 
 /** What servers with middleware add to a request. */
@@ -44,25 +46,25 @@ const toRequest = (incoming: MountedRequest, signal: AbortSignal): Request => {
   }
   const hasBody = method !== "GET" && method !== "HEAD"
   const body = hasBody ? bodyOf(incoming, sent) : undefined
-  return new Request(url, { method, headers: sent, signal, ...(body === undefined ? {} : { body, duplex: "half" }) } as RequestInit)
+  return new Request(url, { method, headers: sent, signal, ...(body === undefined ? {} : { body, duplex: "half" }) })
 }
 
 /** Where a parser has read the body already, what it left is the body: its bytes, or, of JSON, what it made of them. */
-const bodyOf = (incoming: MountedRequest, headers: Headers): BodyInit | undefined => {
+const bodyOf = (incoming: MountedRequest, headers: Headers): Body | undefined => {
   const { rawBody, body } = incoming
   const kept = rawBody ?? (body instanceof Uint8Array || typeof body === "string" ? body : undefined)
   if (kept !== undefined) return toBody(kept, headers)
-  if (!incoming.readableEnded || body === undefined) return Readable.toWeb(incoming) as unknown as BodyInit
+  if (!incoming.readableEnded || body === undefined) return Readable.toWeb(incoming) as ReadableStream<Uint8Array>
   // Signatures are over bytes, which are gone. The trigger's answer then says so.
   headers.set(PARSED_HEADER, "1")
   return toBody(JSON.stringify(body), headers)
 }
 
-const toBody = (bytes: Uint8Array | string, headers: Headers): BodyInit => {
+const toBody = (bytes: Uint8Array | string, headers: Headers): Body => {
   headers.delete("content-length")
   headers.delete("transfer-encoding")
   headers.delete("content-encoding")
-  return bytes as BodyInit
+  return bytes
 }
 
 const writeAnswer = async (answer: Response, response: MountedResponse, signal: AbortSignal): Promise<void> => {

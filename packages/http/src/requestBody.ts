@@ -65,10 +65,31 @@ export const parseJsonText = (text: string): unknown => {
     return JSON.parse(text) as unknown
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error)
-    const at = Number(/position (\d+)/.exec(said)?.[1] ?? text.length)
+    const at = Number(/position (\d+)/.exec(said)?.[1] ?? lengthOfGood(text))
     const before = text.slice(0, at).split("\n")
     const message = `this is no valid JSON: ${said.split(/ in JSON| at position|, "/)[0]}.`
     throw invalidRequest("The body is no valid JSON.", [{ path: "", message, line: before.length, column: before.at(-1)!.length + 1 }])
+  }
+}
+
+/** Where the engine names no place: how many characters begin some text that is right. */
+const lengthOfGood = (text: string): number => {
+  let [good, bad] = [0, text.length]
+  while (good < bad) {
+    const middle = (good + bad + 1) >> 1
+    if (isBeginning(text.slice(0, middle))) good = middle
+    else bad = middle - 1
+  }
+  return good
+}
+
+const isBeginning = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    const said = error instanceof Error ? error.message : ""
+    return /^Unexpected end|^Unterminated/.test(said) || said.includes(`position ${text.length}`)
   }
 }
 

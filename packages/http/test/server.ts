@@ -48,7 +48,7 @@ export const startServer = async (
   const store = sqliteStore({ path: path.join(folder, ".deltaflow/state.db") })
   const engine = createEngine({ plugins: [...builtins, ...plugins], store, projectRoot: folder, ...engineOptions })
   const handler = createHandler(engine, { healthInterval: false, rateLimit: 0, ...handlerOptions })
-  const keys = new ApiKeys(store)
+  const keys = new ApiKeys(store, handlerOptions.now)
   const admin = await keys.create({ name: "admin", scopes: ["admin"] })
   return {
     folder,
@@ -81,7 +81,7 @@ export const startServer = async (
 
 export const answered = async (response: Response): Promise<Answered> => {
   const text = await response.text()
-  const isJson = response.headers.get("content-type")?.startsWith("application/json") === true
+  const isJson = response.headers.get("content-type")?.startsWith("application/json") === true && text !== ""
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : undefined, text }
 }
 
