@@ -20,6 +20,12 @@ const limits: Readonly<Record<string, OptionSpec>> = {
   timeout: { type: "string", value: "SECONDS", summary: "The longest time for the whole run." },
 }
 
+/** Where something listens. */
+const address: Readonly<Record<string, OptionSpec>> = {
+  port: { type: "string", value: "N", summary: "Default: `api_port` of the project, then 8080; 0 for any that is free." },
+  host: { type: "string", value: "ADDRESS", summary: "0.0.0.0 for all. Default: 127.0.0.1, this machine alone." },
+}
+
 export const commands: ReadonlyArray<CommandSpec> = [
   {
     name: "init",
@@ -176,6 +182,46 @@ export const commands: ReadonlyArray<CommandSpec> = [
     most: 2,
     least: 2,
     load: () => import("./commands/state.ts"),
+  },
+  {
+    name: "api",
+    operands: "start",
+    summary: "Serve the Pipeline API over HTTP.",
+    options: { ...project, ...address },
+    example: "deltaflow api start --port 8080",
+    most: 1,
+    least: 1,
+    load: () => import("./commands/api.ts"),
+  },
+  {
+    name: "serve",
+    operands: "",
+    summary: "Serve all that the project has to serve, in one process: the API, its figures and its documentation.",
+    options: { ...project, ...address },
+    example: "deltaflow serve",
+    most: 0,
+    load: () => import("./commands/serve.ts"),
+  },
+  {
+    name: "auth",
+    operands: "create-key|list-keys|rotate-key|revoke-key [KEY]",
+    summary: "Make, list, replace and revoke keys of the API.",
+    options: {
+      ...project,
+      name: { type: "string", value: "NAME", summary: "create-key: whose key it is." },
+      scope: {
+        type: "string",
+        value: "SCOPE",
+        multiple: true,
+        summary: "create-key: what it may do: pipelines:read, pipelines:run, pipelines:write or admin. May be given several times.",
+      },
+      expires: { type: "string", value: "TIME", summary: "create-key: when it ends: 90d, 12h or a date. Default: never." },
+      grace: { type: "string", value: "HOURS", summary: "rotate-key: how long the old key still counts. Default: 24." },
+    },
+    example: "deltaflow auth create-key --name ci --scope pipelines:run",
+    most: 2,
+    least: 1,
+    load: () => import("./commands/auth.ts"),
   },
   {
     name: "schema",

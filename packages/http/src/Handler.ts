@@ -116,6 +116,7 @@ class Server {
     const catalogue = new Catalogue(service, options, schedules, now)
     await catalogue.open()
     const runs = new Runs(engine, catalogue, now)
+    runs.watchLost(LOST_MS)
     const connectors = new Connectors(service, now)
     const { healthInterval = 30_000, rateLimit = 600, auth = "keys" } = options
     if (healthInterval !== false) connectors.watch(healthInterval)
@@ -232,6 +233,9 @@ class Server {
     return new Problem("INTERNAL", "Something went wrong here. Tell whoever runs the server the id of the request.")
   }
 }
+
+/** Between looks for runs whose process is gone, milliseconds. */
+const LOST_MS = 5000
 
 interface PlacedEndpoint {
   readonly id: string

@@ -37,6 +37,7 @@ export class Runs {
   private readonly live = new Map<string, { progress: RunProgress | undefined; readonly done: Promise<unknown> }>()
   private isDraining = false
   private timer: NodeJS.Timeout | undefined
+  private lostTimer: NodeJS.Timeout | undefined
 
   constructor(engine: Engine, catalogue: Catalogue, now: () => number) {
     this.engine = engine
@@ -175,9 +176,18 @@ export class Runs {
     }
   }
 
+  /** From now on runs of processes that are gone are closed. */
+  watchLost(everyMs: number): void {
+    this.lostTimer = setInterval(() => {
+      void promised(this.service.closeLostRuns).catch(nothing)
+    }, everyMs)
+    this.lostTimer.unref()
+  }
+
   /** Takes no more runs, and waits for those that go on. */
   async drain(timeoutMs: number): Promise<void> {
     this.isDraining = true
+    clearInterval(this.lostTimer)
     const all = Promise.allSettled([...this.live.values()].map(({ done }) => done))
     let timer: NodeJS.Timeout | undefined
     await Promise.race([all, new Promise((resolve) => (timer = setTimeout(resolve, timeoutMs)))])

@@ -1,6 +1,7 @@
 import { type Destination, DestinationError, type Load, type PluginContext } from "@deltaflow/core"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { connectionCheck } from "./check.ts"
 import { readCheckpoint } from "./checkpoints.ts"
 import type { PgHost } from "./driver.ts"
 import { writeFailure } from "./failures.ts"
@@ -21,6 +22,14 @@ export const PostgresDestinationConfig = Schema.Struct({ ...connectionFields, ..
 const { connection: _, ...otherFields } = connectionFields
 const HostedConfig = Schema.Struct({ ...otherFields, ...tableFields })
 
+/** A connection can be tried before one knows the table. */
+const CheckConfig = Schema.toStandardSchemaV1(
+  Schema.Struct({ ...connectionFields, ...tableFields, table: Schema.optionalKey(tableFields.table) }),
+)
+const HostedCheckConfig = Schema.toStandardSchemaV1(
+  Schema.Struct({ ...otherFields, ...tableFields, table: Schema.optionalKey(tableFields.table) }),
+)
+
 type Config = ConnectionConfig & { readonly schema?: string; readonly table: string; readonly create?: boolean }
 
 const makeDestination = <C extends Config>(config: Destination<C>["config"], host: PgHost | undefined): Destination<C> => {
@@ -40,6 +49,10 @@ const makeDestination = <C extends Config>(config: Destination<C>["config"], hos
     delivery: "transactional",
     writeModes: ["append", "replace", "upsert", "merge", "scd2"],
     takesChanges: true,
+    check:
+      host === undefined
+        ? connectionCheck(CheckConfig, host, DestinationError, writeFailure)
+        : connectionCheck(HostedCheckConfig, host, DestinationError, writeFailure),
     checkpoint: (context) =>
       Effect.scoped(
         Effect.gen(function* () {

@@ -106,6 +106,22 @@ describe.skipIf(missing !== undefined)("the source postgres", async () => {
     })
   })
 
+  it("is tried without a table: who answers, and which tables there are", async () => {
+    await using engine = createEngine({ plugins: [postgresSource, postgresDestination] })
+    for (const role of ["source", "destination"] as const) {
+      const { facts, latencyMs } = await engine.checkConnector({ type: "postgres", connection: url() }, role)
+      expect(facts).toMatchObject({
+        database: "postgres",
+        server_version: expect.stringMatching(/^\d+/),
+        tables: expect.arrayContaining(["public.sales"]),
+      })
+      expect(latencyMs).toBeGreaterThanOrEqual(0)
+    }
+    const wrong = `postgres://postgres:canary-1@127.0.0.1:${server.port}/nowhere`
+    await expect(engine.checkConnector({ type: "postgres", connection: wrong })).rejects.toThrow(/database/)
+    await expect(engine.checkConnector({ type: "postgres" })).rejects.toThrow("connection")
+  })
+
   it("gives every type back as PostgreSQL has it", async () => {
     await sql(`CREATE TABLE types AS SELECT 9007199254740993::int8 AS big, 1.50::numeric(38,9) AS exact, 'NaN'::float8 AS nan, '-Infinity'::numeric AS low,
       '' AS nothing, '\\x00ff'::bytea AS raw, '0044-03-15 BC'::date AS old, 'infinity'::timestamptz AS never, '2025-01-31 04:05:06.789012+02'::timestamptz AS at,

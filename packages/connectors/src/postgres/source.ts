@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type ChangesConfig, forgetChanges, openChanges } from "./cdc/changes.ts"
 import { compareChanges } from "./cdc/cursor.ts"
+import { connectionCheck } from "./check.ts"
 import { columnsOf, type SourceColumn } from "./columns.ts"
 import { copiedRows, selectList, shapeOf } from "./copiedRows.ts"
 import { checkIncremental, CursorFollower, type PostgresCursor } from "./cursor.ts"
@@ -102,6 +103,10 @@ export const PostgresSourceConfig = Schema.Struct({ ...connectionFields, ...read
 const { connection: _, ...otherFields } = connectionFields
 const HostedConfig = Schema.Struct({ ...otherFields, ...readingFields, ...parallelField }).check(fitting)
 
+/** A connection can be tried before one knows what to read. */
+const CheckConfig = Schema.toStandardSchemaV1(Schema.Struct({ ...connectionFields, ...readingFields, ...parallelField, ...changesFields }))
+const HostedCheckConfig = Schema.toStandardSchemaV1(Schema.Struct({ ...otherFields, ...readingFields, ...parallelField }))
+
 const makeSource = <C extends Config>(config: Source<C>["config"], host: PgHost | undefined): Source<C> => ({
   kind: "source",
   type: "postgres",
@@ -115,6 +120,10 @@ const makeSource = <C extends Config>(config: Source<C>["config"], host: PgHost 
   isStream: isChanges,
   compareCursors: compareChanges,
   forget: (context) => (isChanges(context.config) ? forgetChanges(context) : Effect.void),
+  check:
+    host === undefined
+      ? connectionCheck(CheckConfig, host, SourceError, readFailure)
+      : connectionCheck(HostedCheckConfig, host, SourceError, readFailure),
   open: (request) => (isChanges(request.config) ? openChanges(request) : openRows(request, host)),
 })
 

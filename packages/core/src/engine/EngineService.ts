@@ -106,6 +106,11 @@ export interface EngineService {
    */
   readonly checkConnector: (entry: ConnectorEntry, role?: ConnectorRole) => Effect.Effect<CheckedConnector, PipelineError>
   /**
+   * Closes runs whose process is gone. Done when an engine starts and when a pipeline runs; whoever goes on for long may do it now and
+   * then.
+   */
+  readonly closeLostRuns: Effect.Effect<void, StoreError>
+  /**
    * What one step, with its config, makes of these rows. Fails with `DefinitionError` for a wrong step, and with the error of the first row
    * that the step cannot take.
    */

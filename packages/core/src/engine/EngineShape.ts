@@ -121,6 +121,7 @@ class EngineRuns {
       setState: (pipeline, source, cursor) => this.setState(pipeline, source, cursor),
       decode: (pipeline, options = {}) => this.decode(pipeline, options),
       checkConnector: (entry, role = roleOf(entry.type, this.options.plugins)) => this.checkConnector(entry, role),
+      closeLostRuns: this.closeOrphans(),
       testStep: (step, rows, options = {}) => this.testStep(step, rows, options),
       store: this.store,
       plugins: this.options.plugins,

@@ -1,0 +1,83 @@
+/** `deltaflow api start`: the Pipeline API over the project, until it is interrupted. */
+import type { ProjectPipeline } from "@deltaflow/core"
+import { createHandler, type HostPipeline } from "@deltaflow/http"
+import { ApiKeys } from "@deltaflow/http/keys"
+import { listen } from "@deltaflow/http/node"
+import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
+import { openSession, type Session } from "../session.ts"
+
+export const run: RunCommand = async (invocation) => {
+  if (invocation.operands[0] !== "start") throw new UsageError(`api takes start, not ${JSON.stringify(invocation.operands[0])}.`)
+  return await serveApi(invocation)
+}
+
+/** Also of `deltaflow serve`. */
+export const serveApi = async (invocation: Invocation): Promise<number> => {
+  const { terminal } = invocation
+  const port = portOf(invocation)
+  await using session = await openSession(invocation)
+  const pipelines = hostPipelines(invocation, session)
+  const handler = createHandler(session.engine, {
+    pipelines,
+    log: {
+      warn: (message) => terminal.say(`${terminal.style("yellow", "warning")}: ${message}`),
+      error: (message, fields) =>
+        terminal.say(`${terminal.style("red", "error")}: ${session.secrets.mask(message)} ${JSON.stringify(fields)}`),
+    },
+  })
+  await handler.ready
+  await firstKey(invocation, session)
+  const listening = await listen(handler, {
+    port: port ?? session.project.settings.apiPort,
+    host: textFlag(invocation, "host") ?? "127.0.0.1",
+  })
+  if (isSet(invocation, "json")) terminal.data(JSON.stringify({ url: listening.url, pipelines: pipelines.length }))
+  else
+    terminal.say(
+      `${terminal.style("green", "✓")} The API of ${counted(pipelines.length)} listens on ${listening.url}/api/v1. Its page is ${listening.url}/docs.`,
+    )
+  const signal = await interrupted()
+  terminal.say("Waiting for runs that go on. Press Ctrl-C again to stop at once.")
+  await Promise.race([Promise.all([handler.close(), listening.close()]), again(signal)])
+  return signal === "SIGINT" ? 130 : 0
+}
+
+const counted = (pipelines: number): string => (pipelines === 1 ? "1 pipeline" : `${pipelines} pipelines`)
+
+const LARGEST_PORT = 65_535
+
+const portOf = (invocation: Invocation): number | undefined => {
+  const port = countFlag(invocation, "port")
+  if (port !== undefined && port > LARGEST_PORT) throw new UsageError(`--port takes a number up to ${LARGEST_PORT}, not ${port}.`)
+  return port
+}
+
+/** Pipelines with mistakes are told and left out; the others are served. */
+const hostPipelines = ({ terminal }: Invocation, { project }: Session): ReadonlyArray<HostPipeline> =>
+  project.pipelines.flatMap((pipeline: ProjectPipeline): ReadonlyArray<HostPipeline> => {
+    const { result, text, file } = pipeline
+    if (result.ok) return [{ pipeline: result.pipeline, text, file }]
+    terminal.say(`${terminal.style("yellow", "warning")}: ${file} has mistakes and is not served. See deltaflow validate.`)
+    return []
+  })
+
+/** A server without a key can be asked by nobody. The first one is shown where a person looks, and nowhere else. */
+const firstKey = async ({ terminal }: Invocation, { store }: Session): Promise<void> => {
+  const keys = new ApiKeys(store!)
+  if ((await keys.list()).length > 0) return
+  if (!process.stderr.isTTY) {
+    terminal.say("There is no key yet. Make one: deltaflow auth create-key --name NAME --scope admin")
+    return
+  }
+  const { key } = await keys.create({ name: "admin", scopes: ["admin"] })
+  terminal.say(`Your first key, with all scopes, shown only now:\n\n  ${key}\n`)
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const
+
+const interrupted = (): Promise<(typeof SIGNALS)[number]> =>
+  new Promise((resolve) => {
+    for (const signal of SIGNALS) process.once(signal, () => resolve(signal))
+  })
+
+const again = (signal: (typeof SIGNALS)[number]): Promise<void> => new Promise((resolve) => process.once(signal, () => resolve()))

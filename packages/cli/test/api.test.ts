@@ -1,0 +1,85 @@
+/** `deltaflow api start`, `serve` and `auth`, as processes: a server that is asked over a socket, with keys that the command made. */
+import { existsSync, readFileSync } from "node:fs"
+import path from "node:path"
+import { expect, it } from "vitest"
+import { deltaflow, folderWith, project } from "./inProcess.ts"
+import { newKey, serving } from "./serving.ts"
+
+it("serves the project's pipelines, which no request can change, and takes others", { timeout: 60_000 }, async () => {
+  const root = folderWith(project)
+  const key = await newKey(root)
+  const { child, ended, url } = await serving(root, "api", "start")
+  const ask = async (method: string, address: string, body?: string) => {
+    const headers = { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { "content-type": "application/json" }) }
+    const response = await fetch(`${url}${address}`, { method, headers, ...(body === undefined ? {} : { body }) })
+    return { status: response.status, body: response.status === 204 ? undefined : ((await response.json()) as any) }
+  }
+  const listed = await ask("GET", "/api/v1/pipelines")
+  expect(listed.body.data).toMatchObject([{ name: "hello-world", status: "active" }])
+  const text = await fetch(`${url}/api/v1/pipelines/hello-world`, {
+    headers: { authorization: `Bearer ${key}`, accept: "application/yaml" },
+  })
+  expect(await text.text()).toBe(readFileSync(path.join(root, "deltaflow.yml"), "utf8"))
+  expect((await ask("DELETE", "/api/v1/pipelines/hello-world")).body.error).toMatchObject({
+    code: "FORBIDDEN",
+    details: { origin: "deltaflow.yml" },
+  })
+  const run = await ask("POST", "/api/v1/pipelines/hello-world/runs", '{"full_refresh": false}')
+  expect([run.status, run.body.data.status]).toEqual([202, "running"])
+  const done = async () => (await ask("GET", `/api/v1/pipelines/hello-world/runs/${run.body.data.id}`)).body.data.status
+  await expect.poll(done, { timeout: 20_000 }).toBe("success")
+  expect(existsSync(path.join(root, "output"))).toBe(true)
+  child.kill("SIGTERM")
+  expect(await ended).toBe(0)
+  // What a server did, the command knows.
+  const { stdout } = await deltaflow(root, ["runs", "--json"])
+  expect(JSON.parse(stdout)).toMatchObject([{ id: run.body.data.id, trigger: "api", status: "success" }])
+})
+
+it("shows no key where nobody looks, and says how to make one", { timeout: 30_000 }, async () => {
+  const root = folderWith(project)
+  const { child, ended, said } = await serving(root, "api", "start")
+  child.kill("SIGTERM")
+  await ended
+  expect(said.stderr).toContain("deltaflow auth create-key --name NAME --scope admin")
+  expect(said.stdout + said.stderr).not.toContain("df_key_")
+})
+
+it("makes, lists, replaces and revokes keys", async () => {
+  const root = folderWith(project)
+  const made = await deltaflow(root, [
+    "auth",
+    "create-key",
+    "--name",
+    "ci",
+    "--scope",
+    "pipelines:run",
+    "--scope",
+    "pipelines:read",
+    "--expires",
+    "90d",
+  ])
+  expect(made.stdout).toMatch(/^df_key_[\w-]{43}\n$/)
+  const { stdout } = await deltaflow(root, ["auth", "list-keys", "--json"])
+  expect(stdout).not.toContain(made.stdout.trim())
+  expect(JSON.parse(stdout)).toMatchObject([{ name: "ci", scopes: ["pipelines:run", "pipelines:read"], revoked_at: null }])
+  const table = await deltaflow(root, ["auth", "list-keys"])
+  expect(table.stdout).toContain("valid until")
+  expect((await deltaflow(root, ["auth", "rotate-key", "ci", "--grace", "0"])).stdout).toMatch(/^df_key_/)
+  expect((await deltaflow(root, ["auth", "revoke-key", "ci", "--json"])).code).toBe(0)
+  const states = (
+    JSON.parse((await deltaflow(root, ["auth", "list-keys", "--json"])).stdout) as ReadonlyArray<{ revoked_at: string | null }>
+  ).map(({ revoked_at }) => revoked_at !== null)
+  expect(states).toEqual([true, true])
+  for (const [args, said] of [
+    [["create-key", "--scope", "admin"], "--name"],
+    [["create-key", "--name", "a"], "--scope"],
+    [["create-key", "--name", "a", "--scope", "root"], 'no scope "root"'],
+    [["create-key", "--name", "a", "--scope", "admin", "--expires", "soon"], "--expires"],
+    [["revoke-key", "none"], "no key none"],
+    [["make-key"], "auth takes"],
+  ] as const) {
+    const wrong = await deltaflow(root, ["auth", ...args])
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining(said)])
+  }
+})
