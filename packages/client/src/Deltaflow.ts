@@ -105,11 +105,11 @@ class Part {
     this.transport = transport
   }
   protected async read<A>(path: string): Promise<A> {
-    return camel((await this.transport.json({ method: "GET", path })).data) as A
+    return camel<A>((await this.transport.json({ method: "GET", path })).data)
   }
   protected async send<A>(path: string, body?: unknown, isSafe = false): Promise<A> {
     const answer = await this.transport.json({ method: "POST", path, isSafe, ...(body === undefined ? {} : { body }) })
-    return camel(answer.data) as A
+    return camel<A>(answer.data)
   }
 }
 
@@ -134,14 +134,14 @@ export class Pipelines extends Part {
 
   /** From data, or from YAML text. */
   async create(definition: Definition | string): Promise<Pipeline> {
-    return camel((await this.transport.json({ method: "POST", path: "/pipelines", ...bodyOf(definition) })).data) as Pipeline
+    return camel<Pipeline>((await this.transport.json({ method: "POST", path: "/pipelines", ...bodyOf(definition) })).data)
   }
 
   async update(name: string, definition: Definition | string, { revision }: SaveOptions = {}): Promise<Pipeline> {
     const { body, headers } = bodyOf(definition)
     const match: Record<string, string> = revision === undefined ? {} : { "if-match": `"${revision}"` }
     const call = { method: "PUT", path: `/pipelines/${part(name)}`, body, headers: { ...headers, ...match } } as const
-    return camel((await this.transport.json(call)).data) as Pipeline
+    return camel<Pipeline>((await this.transport.json(call)).data)
   }
 
   /** `force` cancels what runs, and waits for it. */
@@ -174,7 +174,7 @@ export class Pipelines extends Part {
       headers: { "idempotency-key": idempotencyKey ?? newKey() },
       isSafe: true,
     })
-    return new Run(this.transport, camel(data) as StartedRunData)
+    return new Run(this.transport, camel<StartedRunData>(data))
   }
 
   /** Newest first. */
@@ -185,7 +185,7 @@ export class Pipelines extends Part {
       this.transport,
       `/pipelines/${part(name)}/runs`,
       query,
-      (item) => new Run(this.transport, camel(item) as RunData) as FullRun,
+      (item) => new Run(this.transport, camel<RunData>(item)) as FullRun,
     )
   }
 
@@ -203,9 +203,12 @@ const bodyOf = (definition: Definition | string): { readonly body: unknown; read
 export type FullRun = Run & RunData
 
 /** A run as it was when it was asked for, with what can be done with it. */
-export interface Run extends StartedRunData, Partial<Omit<RunData, keyof StartedRunData>> {}
-
-export class Run {
+export class Run implements StartedRunData {
+  declare readonly id: RunData["id"]
+  declare readonly pipeline: RunData["pipeline"]
+  declare readonly status: RunData["status"]
+  declare readonly startedAt: RunData["startedAt"]
+  declare readonly progress: RunData["progress"]
   readonly #transport: Transport
 
   constructor(transport: Transport, data: StartedRunData | RunData) {
@@ -224,7 +227,7 @@ export class Run {
   /** As it is now. */
   async refresh(): Promise<FullRun> {
     const { data } = await this.#transport.json({ method: "GET", path: this.path })
-    return new Run(this.#transport, camel(data) as RunData) as FullRun
+    return new Run(this.#transport, camel<RunData>(data)) as FullRun
   }
 
   /** The run when it has ended, however it ended. Throws `TimeoutError` where it has not by then; it goes on. */
@@ -244,19 +247,19 @@ export class Run {
 
   async cancel(): Promise<FullRun> {
     const { data } = await this.#transport.json({ method: "POST", path: `${this.path}/cancel`, isSafe: true })
-    return new Run(this.#transport, camel(data) as RunData) as FullRun
+    return new Run(this.#transport, camel<RunData>(data)) as FullRun
   }
 
   /** Goes on from the last checkpoint, in a new run. */
   async retry(): Promise<Run> {
     const { data } = await this.#transport.json({ method: "POST", path: `${this.path}/retry` })
-    return new Run(this.#transport, camel(data) as StartedRunData)
+    return new Run(this.#transport, camel<StartedRunData>(data))
   }
 
   /** What it told, oldest first. */
   async logs(): Promise<ReadonlyArray<PipelineEvent>> {
     const text = await this.#transport.text({ method: "GET", path: `${this.path}/logs`, headers: { accept: "application/x-ndjson" } })
-    return text.split("\n").flatMap((line) => (line === "" ? [] : [camel(JSON.parse(line)) as PipelineEvent]))
+    return text.split("\n").flatMap((line) => (line === "" ? [] : [camel<PipelineEvent>(JSON.parse(line))]))
   }
 
   /** Rows that it put aside, as the dead letter has them. */
@@ -270,7 +273,7 @@ export class Runs extends Part {
   /** Newest first; by default those of the last 24 hours. */
   list(options: Omit<HistoryOptions, "status" | "limit"> = {}): Listing<FullRun> {
     const query = { ...paged(options), since: timeOf(options.since), until: timeOf(options.until) }
-    return new Listing(this.transport, "/runs", query, (item) => new Run(this.transport, camel(item) as RunData) as FullRun)
+    return new Listing(this.transport, "/runs", query, (item) => new Run(this.transport, camel<RunData>(item)) as FullRun)
   }
 
   /** A Gantt chart of them, for Mermaid. */
@@ -322,7 +325,7 @@ export class Scheduler extends Part {
   }
 
   async update(pipeline: string, change: JobChange): Promise<Job> {
-    return camel((await this.transport.json({ method: "PUT", path: `/scheduler/jobs/${part(pipeline)}`, body: change })).data) as Job
+    return camel<Job>((await this.transport.json({ method: "PUT", path: `/scheduler/jobs/${part(pipeline)}`, body: change })).data)
   }
 
   pause(pipeline: string): Promise<Job> {
@@ -347,7 +350,7 @@ export class Events extends Part {
     const { pipeline, type, after, limit, since, until } = options
     const query = { pipeline, type, after, limit, since: timeOf(since), until: timeOf(until) }
     const { data, meta } = await this.transport.json({ method: "GET", path: "/events", query })
-    return Object.assign((camel(data) as Array<PipelineEvent>).slice(), { lastId: meta.last_id as string | null })
+    return Object.assign(camel<Array<PipelineEvent>>(data), { lastId: meta.last_id ?? null })
   }
 
   /** From now on, as they come, also over connections that break. Leave the loop, or abort the signal, to end it. */

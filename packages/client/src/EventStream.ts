@@ -67,7 +67,7 @@ async function* oneStream(
       rest = blocks.pop()!
       for (const block of blocks) {
         const data = block.split("\n").flatMap((line) => (line.startsWith("data: ") ? [line.slice(6)] : []))
-        if (data.length > 0) yield camel(JSON.parse(data.join("\n"))) as PipelineEvent
+        if (data.length > 0) yield camel<PipelineEvent>(JSON.parse(data.join("\n")))
       }
     }
   } finally {

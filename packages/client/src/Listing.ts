@@ -18,13 +18,14 @@ export class Listing<A> implements PromiseLike<Page<A>>, AsyncIterable<A> {
   private readonly shape: (item: unknown) => A
   private first: Promise<Page<A>> | undefined
 
-  constructor(transport: Transport, path: string, query: Query, shape: (item: unknown) => A = camel) {
+  constructor(transport: Transport, path: string, query: Query, shape: (item: unknown) => A = camel<A>) {
     this.transport = transport
     this.path = path
     this.query = query
     this.shape = shape
   }
 
+  // oxlint-disable-next-line unicorn/no-thenable -- awaited, it is its first page
   then<B = Page<A>, C = never>(
     done?: ((page: Page<A>) => B | PromiseLike<B>) | null,
     failed?: ((reason: unknown) => C | PromiseLike<C>) | null,
@@ -45,6 +46,6 @@ export class Listing<A> implements PromiseLike<Page<A>>, AsyncIterable<A> {
   private async load(page: number): Promise<Page<A>> {
     const { data, meta } = await this.transport.json({ method: "GET", path: this.path, query: { ...this.query, page } })
     const items = (data as ReadonlyArray<unknown>).map((item) => this.shape(item))
-    return Object.assign(items, { total: meta.total as number, page: meta.page as number, perPage: meta.per_page as number })
+    return Object.assign(items, { total: meta.total ?? items.length, page: meta.page ?? page, perPage: meta.per_page ?? items.length })
   }
 }

@@ -27,6 +27,12 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
+/** What every answer is in. */
+export interface Envelope {
+  readonly data: unknown
+  readonly meta: { readonly total?: number; readonly page?: number; readonly per_page?: number; readonly last_id?: string | null }
+}
+
 /** Longest wait between two tries, milliseconds. */
 const LONGEST_WAIT = 30_000
 
@@ -41,12 +47,12 @@ export class Transport {
     this.base = `${options.baseUrl.replace(/\/+$/, "")}/api/v1`
   }
 
-  /** The answer as JSON; undefined where it has no body. */
-  async json(call: Call): Promise<any> {
+  /** The answer as JSON; without data where it has no body. */
+  async json(call: Call): Promise<Envelope> {
     const { status, text } = await this.withRetries(call, async (response) => ({ status: response.status, text: await response.text() }))
-    if (status === 204 || text === "") return undefined
+    if (status === 204 || text === "") return { data: undefined, meta: {} }
     try {
-      return JSON.parse(text)
+      return JSON.parse(text) as Envelope
     } catch (cause) {
       throw new DeltaflowError("The answer is no JSON. Is this the address of the API?", { status, code: "BAD_ANSWER" }, cause)
     }

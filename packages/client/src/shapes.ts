@@ -173,13 +173,15 @@ export interface PipelineEvent {
 const OWN = new Set(["definition", "cursors", "data", "schema", "output"])
 
 /** Keys of the API in camelCase. */
-export const camel = (value: unknown): any => {
-  if (Array.isArray(value)) return value.map(camel)
+export const camel = <A>(value: unknown): A => renamed(value) as A
+
+const renamed = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(renamed)
   if (typeof value !== "object" || value === null) return value
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-      OWN.has(key) ? inner : camel(inner),
+      OWN.has(key) ? inner : renamed(inner),
     ]),
   )
 }
