@@ -30,6 +30,7 @@ const { testJsonSchema } = await import(path.join(root, "packages/core/src/pipel
 const { errorCodes } = await import(path.join(root, "packages/core/src/contract/errorCodes.ts"))
 const { commands } = await import(path.join(root, "packages/cli/src/commands.ts"))
 const { commandHelp } = await import(path.join(root, "packages/cli/src/help.ts"))
+const { httpApiPage } = await import(path.join(root, "scripts/httpApiPage.mjs"))
 const { expressionsPage } = await import(path.join(root, "scripts/expressionsPage.mjs"))
 
 /** @type {Node} */
@@ -204,6 +205,7 @@ const pages = {
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/expressions.md": await expressionsPage(root, made),
   "docs/reference/command-line.md": commandsPage(),
+  "docs/reference/http-api.md": await httpApiPage(root, made),
   ...Object.fromEntries(
     ["README.md", "docs/tutorial.md", ...readdirSync(path.join(root, "docs/how-to")).map((file) => `docs/how-to/${file}`)].map((file) => [
       file,

@@ -27,11 +27,12 @@ interface MountedResponse extends ServerResponse {
  */
 export const toNodeListener =
   (handle: Handle) =>
-  async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
+  (incoming: IncomingMessage, response: ServerResponse): void => {
     const gone = new AbortController()
     response.once("close", () => gone.abort())
-    const answer = await handle(toRequest(incoming, gone.signal))
-    await writeAnswer(answer, response, gone.signal)
+    handle(toRequest(incoming, gone.signal))
+      .then((answer) => writeAnswer(answer, response, gone.signal))
+      .catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined))
   }
 
 const toRequest = (incoming: MountedRequest, signal: AbortSignal): Request => {
@@ -140,7 +141,7 @@ export const listen = async (handle: Handle, options: ListenOptions = {}): Promi
   const listener = toNodeListener(handle)
   const server = createServer(
     { headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS, maxHeaderSize: LARGEST_HEAD, connectionsCheckingInterval: 1000 },
-    (request, response) => void listener(request, response),
+    listener,
   )
   server.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => {

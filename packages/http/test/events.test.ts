@@ -104,6 +104,7 @@ describe("streams", () => {
     const again = await openStream("/api/v1/events/stream?pipeline=orders&type=pipeline.completed", { "last-event-id": heard.id })
     expect([(await again.next())!.data.run_id, (await again.next())!.data.run_id]).toEqual([two, three])
     const four = await runOnce()
+    expect((await server.send("GET", "/metrics")).text).toContain("\ndeltaflow_event_streams 1\n")
     expect((await again.next())!.data.run_id).toBe(four)
     again.leave()
   })

@@ -21,7 +21,10 @@ export const COMMENT_MS = 15_000
 /** Pulled by whoever reads; `onEnd` is called once, when nobody does any more. */
 export const eventStream = (events: AsyncIterableIterator<EngineEvent>, onEnd: () => void): ReadableStream<Uint8Array> => {
   let timer: NodeJS.Timeout | undefined
+  let hasEnded = false
   const end = (): void => {
+    if (hasEnded) return
+    hasEnded = true
     clearInterval(timer)
     onEnd()
   }
