@@ -7,6 +7,7 @@ import type { Idempotency } from "./Idempotency.ts"
 import type { Metrics } from "./Metrics.ts"
 import type { Principal } from "./access.ts"
 import type { Query } from "./requestQuery.ts"
+import type { Reach } from "./reach.ts"
 import type { Runs } from "./Runs.ts"
 import type { Schedules } from "./Schedules.ts"
 import type { Triggers } from "./Triggers.ts"
@@ -20,6 +21,7 @@ export interface Services {
   readonly runs: Runs
   readonly schedules: Schedules
   readonly connectors: Connectors
+  readonly reach: Reach
   readonly triggers: Triggers
   readonly feed: EventFeed
   readonly idempotency: Idempotency

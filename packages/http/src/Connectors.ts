@@ -4,6 +4,7 @@ import { type ConnectorEntry, type ConnectorRole, DeltaflowError, type EngineSer
 import { newEventId } from "@deltaflow/core/adapter"
 import { definitionOf } from "./Catalogue.ts"
 import { promised } from "./effects.ts"
+import type { Reach } from "./reach.ts"
 import { isoTime } from "./shapes.ts"
 
 export interface NamedConnector {
@@ -32,11 +33,13 @@ const LEASE = "http:health"
 
 export class Connectors {
   private readonly service: EngineService
+  private readonly reach: Reach
   private readonly now: () => number
   private timer: NodeJS.Timeout | undefined
 
-  constructor(service: EngineService, now: () => number) {
+  constructor(service: EngineService, reach: Reach, now: () => number) {
     this.service = service
+    this.reach = reach
     this.now = now
   }
 
@@ -138,9 +141,12 @@ export class Connectors {
     return health
   }
 
-  private async tried({ entry, role }: NamedConnector): Promise<Health> {
+  private async tried({ entry, role, pipelines }: NamedConnector): Promise<Health> {
     try {
-      const { latencyMs } = await promised(this.service.checkConnector(entry, role))
+      // One that a pipeline of the host has too may reach what the host named.
+      const isOutside = pipelines.every((pipeline) => this.reach.of(pipeline) !== undefined)
+      const options = isOutside ? { allowsAddress: this.reach.outside } : {}
+      const { latencyMs } = await promised(this.service.checkConnector(entry, role, options))
       return { status: latencyMs > SLOW_MS ? "warning" : "healthy", checkedAt: this.now(), latencyMs, error: null }
     } catch (error) {
       if (!(error instanceof DeltaflowError)) throw error

@@ -23,9 +23,11 @@ import { runRoutes } from "./routes/runs.ts"
 import { schedulerRoutes } from "./routes/scheduler.ts"
 import { systemRoutes } from "./routes/system.ts"
 import { transformRoutes } from "./routes/transforms.ts"
+import { Reach } from "./reach.ts"
 import { Runs } from "./Runs.ts"
 import { Schedules } from "./Schedules.ts"
 import { Triggers } from "./Triggers.ts"
+import { Outbox } from "./webhooks/Outbox.ts"
 
 export interface HandlerOptions extends CatalogueOptions {
   /** What stands before `/api/v1` where it is mounted: `/etl`. Default: nothing. */
@@ -41,6 +43,15 @@ export interface HandlerOptions extends CatalogueOptions {
   readonly maxBody?: number
   /** Milliseconds between tries of all connectors; false for none. Default 30,000. */
   readonly healthInterval?: number | false
+  /**
+   * Hosts that pipelines from HTTP and their webhooks may reach though their addresses are not public: `db.internal`, `10.1.2.3`. Pipelines
+   * of the host reach what they name. Default: none.
+   */
+  readonly allowHosts?: ReadonlyArray<string>
+  /** Whether `events.webhooks` of definitions are sent. Default true. */
+  readonly webhooks?: boolean
+  /** Milliseconds before a webhook is tried again; each further try waits four times as long. Default 5,000. */
+  readonly webhookRetryDelay?: number
   /** Hears what went wrong inside, with the id of the request. Default: silent. */
   readonly log?: Pick<Log, "error" | "warn">
   /** Milliseconds since 1970. Default `Date.now`. */
@@ -86,6 +97,7 @@ export const createHandler = (engine: Engine, options: HandlerOptions = {}): Han
 
 interface Opened {
   readonly services: Services
+  readonly outbox: Outbox
   readonly authenticate: Authenticate
   readonly rates: RateLimit | undefined
 }
@@ -115,11 +127,23 @@ class Server {
     const schedules = new Schedules(service.store)
     const catalogue = new Catalogue(service, options, schedules, now)
     await catalogue.open()
-    const runs = new Runs(engine, catalogue, now)
+    const reach = new Reach(catalogue, options.allowHosts)
+    const runs = new Runs(engine, catalogue, reach, now)
     runs.watchLost(LOST_MS)
-    const connectors = new Connectors(service, now)
+    const connectors = new Connectors(service, reach, now)
     const { healthInterval = 30_000, rateLimit = 600, auth = "keys" } = options
     if (healthInterval !== false) connectors.watch(healthInterval)
+    const { webhookRetryDelay: retryDelay, log, webhooks = true } = options
+    const outbox = new Outbox(
+      catalogue,
+      reach,
+      {
+        ...(retryDelay === undefined ? {} : { retryDelay }),
+        ...(log === undefined ? {} : { log }),
+      },
+      now,
+    )
+    if (webhooks) outbox.start()
     const services: Services = {
       engine,
       service,
@@ -127,6 +151,7 @@ class Server {
       runs,
       schedules,
       connectors,
+      reach,
       triggers: new Triggers(catalogue, now),
       feed: new EventFeed(engine, service.store, now),
       idempotency: new Idempotency(service.store, now),
@@ -136,7 +161,7 @@ class Server {
     const everybody: Principal = { id: "host", scopes: ["admin"] }
     const authenticate: Authenticate =
       auth === "keys" ? byKey(new ApiKeys(service.store, now)) : auth === "none" ? async () => everybody : auth
-    return { services, authenticate, rates: rateLimit === 0 ? undefined : new RateLimit(service.store, rateLimit, now) }
+    return { services, outbox, authenticate, rates: rateLimit === 0 ? undefined : new RateLimit(service.store, rateLimit, now) }
   }
 
   async close(timeoutMs = 30_000): Promise<void> {
@@ -144,6 +169,7 @@ class Server {
     if (opened === undefined) return
     opened.services.connectors.stop()
     await opened.services.runs.drain(timeoutMs)
+    await opened.outbox.stop()
     opened.services.feed.close()
   }
 

@@ -13,6 +13,7 @@ import {
 import { type Catalogue, invalidPipeline } from "./Catalogue.ts"
 import { promised } from "./effects.ts"
 import { Problem } from "./problems.ts"
+import type { Reach } from "./reach.ts"
 
 export interface RunRequest extends Pick<RunOptions, "fullRefresh" | "dryRun" | "variables" | "retryOf" | "payload"> {
   readonly trigger: NonNullable<RunOptions["trigger"]>
@@ -33,16 +34,18 @@ export class Runs {
   private readonly engine: Engine
   private readonly service: EngineService
   private readonly catalogue: Catalogue
+  private readonly reach: Reach
   private readonly now: () => number
   private readonly live = new Map<string, { progress: RunProgress | undefined; readonly done: Promise<unknown> }>()
   private isDraining = false
   private timer: NodeJS.Timeout | undefined
   private lostTimer: NodeJS.Timeout | undefined
 
-  constructor(engine: Engine, catalogue: Catalogue, now: () => number) {
+  constructor(engine: Engine, catalogue: Catalogue, reach: Reach, now: () => number) {
     this.engine = engine
     this.service = catalogue.service
     this.catalogue = catalogue
+    this.reach = reach
     this.now = now
   }
 
@@ -63,7 +66,13 @@ export class Runs {
     if (this.isDraining)
       throw new Problem("UNAVAILABLE", "The server is stopping, and takes no new runs.", { headers: { "retry-after": "5" } })
     const pipeline = await this.catalogue.runnable(stored)
-    const options: RunOptions = { ...request, revision: stored.revision, refusesWhileRunning: true }
+    const allowsAddress = this.reach.of(stored.name)
+    const options: RunOptions = {
+      ...request,
+      revision: stored.revision,
+      refusesWhileRunning: true,
+      ...(allowsAddress === undefined ? {} : { allowsAddress }),
+    }
     const id = await this.startOrReplace(pipeline, options)
     return await this.whenStarted(id)
   }

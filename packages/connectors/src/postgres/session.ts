@@ -11,6 +11,7 @@ import { type CopiedBlock, CopyIn, CopyOut } from "./copy.ts"
 import { isPool, loadClient, type PgClient, type PgClientClass, type PgField, type PgHost, type PgResult, type PgRow } from "./driver.ts"
 import { ConnectionLost, isServerError, type Place } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
+import { GuardedSocket } from "./guardedSocket.ts"
 import { quoteText } from "./quote.ts"
 import { type Settings, settingsOf } from "./settings.ts"
 
@@ -79,7 +80,12 @@ export class Session {
   private static async openOwn({ config, context, Failure, replicates = false }: SessionOptions): Promise<Session> {
     const Client = await loadClient(context.name, Failure)
     const settings = await settingsOf(config, context)
-    const client = await connected(Client, replicates ? { ...settings, client: { ...settings.client, replication: "database" } } : settings)
+    const { allowsAddress } = context
+    const more = {
+      ...(replicates ? { replication: "database" } : {}),
+      ...(allowsAddress === undefined ? {} : { stream: () => new GuardedSocket(allowsAddress) }),
+    }
+    const client = await connected(Client, { ...settings, client: { ...settings.client, ...more } })
     return new Session(client, config, serverOf(settings.client), async (isSound) => {
       if (isSound) await client.end()
       else client.connection.stream.destroy()

@@ -32,6 +32,9 @@ export interface Log {
   readonly error: (message: string, fields?: Record<string, unknown>) => void
 }
 
+/** Whether an address of the network may be reached; `name` is the host that it was found for. */
+export type AllowsAddress = (address: string, name: string) => boolean
+
 /** What every plugin gets when it is opened. */
 export interface PluginContext {
   readonly pipeline: string
@@ -47,6 +50,11 @@ export interface PluginContext {
   readonly stdin?: AsyncIterable<Uint8Array>
   readonly stdout?: (bytes: Uint8Array) => Promise<void>
   readonly log: Log
+  /**
+   * Asked for every address before it is connected to, that of a redirect too; absent where all may be reached. A connector that does not
+   * ask must not be open to definitions from outside.
+   */
+  readonly allowsAddress?: AllowsAddress
   /** Aborted when the run is cancelled, times out or fails. */
   readonly signal: AbortSignal
   /** Milliseconds since 1970 at the run's start; what `NOW()` says. */

@@ -31,7 +31,7 @@ export interface StartedRun {
   readonly stop: Effect.Effect<void>
 }
 
-export interface PreviewOptions extends Pick<RunOptions, "variables"> {
+export interface PreviewOptions extends Pick<RunOptions, "variables" | "allowsAddress"> {
   /** Rows at most. Default 20. */
   readonly limit?: number
   /** Rows after this many steps; default all. 0 shows the sources. */
@@ -104,7 +104,11 @@ export interface EngineService {
    * Tries one connector by itself, without reading or writing a row. `role` is that of its plugin; where there are two, a source. Fails
    * with `DefinitionError` for a wrong config.
    */
-  readonly checkConnector: (entry: ConnectorEntry, role?: ConnectorRole) => Effect.Effect<CheckedConnector, PipelineError>
+  readonly checkConnector: (
+    entry: ConnectorEntry,
+    role?: ConnectorRole,
+    options?: Pick<RunOptions, "allowsAddress">,
+  ) => Effect.Effect<CheckedConnector, PipelineError>
   /**
    * Closes runs whose process is gone. Done when an engine starts and when a pipeline runs; whoever goes on for long may do it now and
    * then.

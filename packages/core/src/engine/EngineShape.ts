@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { loadPromiseForm } from "../contract/define.ts"
 import { type DefinitionError, EngineError, type PipelineError, SourceError, type StoreError } from "../contract/Errors.ts"
-import type { Log, PluginContext } from "../contract/Plugin.ts"
+import type { AllowsAddress, Log, PluginContext } from "../contract/Plugin.ts"
 import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newRunId } from "../model/Ids.ts"
@@ -120,7 +120,7 @@ class EngineRuns {
       resetState: (pipeline, definition) => this.resetState(pipeline, definition),
       setState: (pipeline, source, cursor) => this.setState(pipeline, source, cursor),
       decode: (pipeline, options = {}) => this.decode(pipeline, options),
-      checkConnector: (entry, role = roleOf(entry.type, this.options.plugins)) => this.checkConnector(entry, role),
+      checkConnector: (entry, role = roleOf(entry.type, this.options.plugins), options = {}) => this.checkConnector(entry, role, options),
       closeLostRuns: this.closeOrphans(),
       testStep: (step, rows, options = {}) => this.testStep(step, rows, options),
       store: this.store,
@@ -184,10 +184,14 @@ class EngineRuns {
     )
   }
 
-  private checkConnector(entry: ConnectorEntry, role: ConnectorRole): Effect.Effect<CheckedConnector, PipelineError> {
+  private checkConnector(
+    entry: ConnectorEntry,
+    role: ConnectorRole,
+    options: Pick<RunOptions, "allowsAddress">,
+  ): Effect.Effect<CheckedConnector, PipelineError> {
     return Effect.gen({ self: this }, function* () {
       const decoded = yield* decodeConnector(entry, role, this.options, this.secrets)
-      const execution = this.execution(decoded, {})
+      const execution = this.execution(decoded, options)
       const { environment, pipeline } = execution
       const began = performance.now()
       const name = role === "source" ? pipeline.sources[0]!.name : pipeline.destinations[0]!.name
@@ -239,7 +243,7 @@ class EngineRuns {
 
   private looking<A>(
     pipeline: PipelineInput,
-    options: Pick<RunOptions, "variables">,
+    options: Pick<RunOptions, "variables" | "allowsAddress">,
     look: (execution: Execution) => Effect.Effect<A, PipelineError>,
   ): Effect.Effect<A, PipelineError> {
     return Effect.flatMap(this.decode(pipeline, options), (resolved) => {
@@ -286,10 +290,10 @@ class EngineRuns {
     const runtime = { pipeline_name: decoded.name, run_id: run.id, environment }
     const { pipeline, functions } = readyPipeline(decoded, this.options, runtime, options)
     const ready = options.range === undefined ? pipeline : overRange(pipeline, options.range)
-    return { pipeline: ready, functions, run, options, environment: this.environment(run) }
+    return { pipeline: ready, functions, run, options, environment: this.environment(run, options.allowsAddress) }
   }
 
-  private environment(run: Run): RunEnvironment {
+  private environment(run: Run, allowsAddress: AllowsAddress | undefined): RunEnvironment {
     const { options } = this
     const projectRoot = options.projectRoot ?? process.cwd()
     const shared = {
@@ -309,6 +313,7 @@ class EngineRuns {
       log: shared.log,
       context: (name, signal, startedAt, runtimeValues): PluginContext => ({
         ...shared,
+        ...(allowsAddress === undefined ? {} : { allowsAddress }),
         pipeline: run.pipeline,
         runId: run.id,
         name,

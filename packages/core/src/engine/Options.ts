@@ -1,7 +1,7 @@
 /** What a host gives the engine, and what it gives a run. */
 import type { Destination } from "../contract/Destination.ts"
 import type { Files } from "../contract/Files.ts"
-import type { Log } from "../contract/Plugin.ts"
+import type { AllowsAddress, Log } from "../contract/Plugin.ts"
 import type { Source, SourceLag } from "../contract/Source.ts"
 import type { SqlEngine } from "../contract/Sql.ts"
 import type { RunTrigger, Store } from "../contract/Store.ts"
@@ -86,6 +86,8 @@ export interface RunOptions {
   /** The run to retry: the new one goes on from the checkpoint. */
   readonly retryOf?: string
   readonly trigger?: RunTrigger
+  /** What connectors may reach over the network, for a definition that somebody from outside gave. Default: everything. */
+  readonly allowsAddress?: AllowsAddress
   /** Which revision of a stored definition this is. Default 1. */
   readonly revision?: number
   /**

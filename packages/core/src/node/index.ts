@@ -1,2 +1,3 @@
 /** What needs Node itself: the file system. */
 export { nodeFiles } from "./nodeFiles.ts"
+export { AddressRefused, checkHost, guardedLookup, type LookupAll } from "./guardedLookup.ts"

@@ -164,7 +164,10 @@ const rejected: Respond = async (call) => {
   const page = pageOf(call.query)
   const stored = await call.services.catalogue.find(run.pipeline)
   const loaded = await call.services.catalogue.loaded(stored)
-  const rows = run.rowsRejected === 0 || !loaded.ok ? [] : await rejectedRows(call.services.service, loaded.pipeline, run, page)
+  const rows =
+    run.rowsRejected === 0 || !loaded.ok
+      ? []
+      : await rejectedRows(call.services.service, loaded.pipeline, run, page, call.services.reach.of(run.pipeline))
   return pageAnswer(call, page, rows, run.rowsRejected)
 }
 
