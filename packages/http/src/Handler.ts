@@ -34,9 +34,9 @@ export interface HandlerOptions extends CatalogueOptions {
   readonly prefix?: string
   /**
    * Who may ask: `keys` of the store (the default), `none` where the host has looked already and all may do everything, or a function of
-   * the host's, which gives who asks and what they may do, or undefined.
+   * the host's, which gives who asks and what they may do, or undefined; `oidc` makes one. Of a list the first that knows who asks counts.
    */
-  readonly auth?: "keys" | "none" | Authenticate
+  readonly auth?: "none" | "keys" | Authenticate | ReadonlyArray<"keys" | Authenticate>
   /** Requests a minute of each who asks; 0 for no limit. Default 600. */
   readonly rateLimit?: number
   /** Bytes of a body. Default 1 MiB. */
@@ -158,9 +158,9 @@ class Server {
       metrics: new Metrics(),
       now,
     }
-    const everybody: Principal = { id: "host", scopes: ["admin"] }
-    const authenticate: Authenticate =
-      auth === "keys" ? byKey(new ApiKeys(service.store, now)) : auth === "none" ? async () => everybody : auth
+    const keys = byKey(new ApiKeys(service.store, now))
+    const authenticate =
+      auth === "none" ? asHost : firstOf((typeof auth === "object" ? auth : [auth]).map((one) => (one === "keys" ? keys : one)))
     return { services, outbox, authenticate, rates: rateLimit === 0 ? undefined : new RateLimit(service.store, rateLimit, now) }
   }
 
@@ -252,7 +252,7 @@ class Server {
     const path = request.url.replace(/^[a-z]+:\/\/[^/]*/i, "").split("?")[0]
     const said = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.options.log?.error(`${request.method} ${path}: ${said}`, { request_id: id })
-    if (error instanceof StoreError || error instanceof DefinitionError)
+    if (error instanceof StoreError || error instanceof DefinitionError || (error instanceof Error && error.name === "IssuerAway"))
       return new Problem("UNAVAILABLE", "The server cannot do this now. Try again, and tell whoever runs it the id of the request.", {
         headers: { "retry-after": "5" },
       })
@@ -268,6 +268,20 @@ interface PlacedEndpoint {
   readonly endpoint: Endpoint
   readonly params: Readonly<Record<string, string>>
 }
+
+const host: Principal = { id: "host", scopes: ["admin"] }
+
+const asHost: Authenticate = async () => host
+
+const firstOf =
+  (all: ReadonlyArray<Authenticate>): Authenticate =>
+  async (request) => {
+    for (const authenticate of all) {
+      const principal = await authenticate(request)
+      if (principal !== undefined) return principal
+    }
+    return undefined
+  }
 
 const nothing = (): undefined => undefined
 

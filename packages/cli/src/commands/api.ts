@@ -1,6 +1,6 @@
 /** `deltaflow api start`: the Pipeline API over the project, until it is interrupted. */
 import type { ProjectPipeline } from "@deltaflow/core"
-import { createHandler, type HostPipeline } from "@deltaflow/http"
+import { createHandler, type HandlerOptions, type HostPipeline, oidc } from "@deltaflow/http"
 import { ApiKeys } from "@deltaflow/http/keys"
 import { listen } from "@deltaflow/http/node"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
@@ -19,6 +19,7 @@ export const serveApi = async (invocation: Invocation): Promise<number> => {
   const pipelines = hostPipelines(invocation, session)
   const handler = createHandler(session.engine, {
     pipelines,
+    ...accessOf(session),
     log: {
       warn: (message) => terminal.say(`${terminal.style("yellow", "warning")}: ${message}`),
       error: (message, fields) =>
@@ -40,6 +41,26 @@ export const serveApi = async (invocation: Invocation): Promise<number> => {
   terminal.say("Waiting for runs that go on. Press Ctrl-C again to stop at once.")
   await Promise.race([Promise.all([handler.close(), listening.close()]), again(signal)])
   return signal === "SIGINT" ? 130 : 0
+}
+
+/** What the project file says of who may ask. Keys count beside tokens, so that a machine need not have one. */
+const accessOf = ({ project }: Session): Pick<HandlerOptions, "auth" | "rateLimit"> => {
+  const { auth } = project.settings
+  if (auth === undefined) return {}
+  const rateLimit = auth.rate_limit === undefined ? {} : { rateLimit: auth.rate_limit }
+  if (auth.provider !== "oauth2") return rateLimit
+  const { issuer, audience, algorithms, role_claim, role_mapping = {}, clock_tolerance } = auth
+  if (issuer === undefined || audience === undefined)
+    throw new UsageError("auth.provider: oauth2 needs auth.issuer and auth.audience in the project file.")
+  const tokens = oidc({
+    issuer,
+    audience,
+    roleMapping: role_mapping,
+    ...(algorithms === undefined ? {} : { algorithms }),
+    ...(role_claim === undefined ? {} : { roleClaim: role_claim }),
+    ...(clock_tolerance === undefined ? {} : { clockTolerance: clock_tolerance }),
+  })
+  return { auth: ["keys", tokens], ...rateLimit }
 }
 
 const counted = (pipelines: number): string => (pipelines === 1 ? "1 pipeline" : `${pipelines} pipelines`)

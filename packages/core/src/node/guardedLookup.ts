@@ -20,7 +20,7 @@ export class AddressRefused extends Error {
 
 /** For the option `lookup` of sockets. `find` is the system's unless a test says otherwise. */
 export const guardedLookup =
-  (allows: AllowsAddress | undefined, find: LookupAll = systemLookup as LookupAll): LookupFunction =>
+  (allows: AllowsAddress | undefined, find: LookupAll = systemLookup): LookupFunction =>
   (name, options, done) => {
     find(name, { all: true }, (error, addresses) => {
       if (error !== null) return done(error, "", 4)

@@ -7,6 +7,7 @@ import { optional, Port, SecretText, Text } from "./keys.ts"
 import { toIssue } from "./problem.ts"
 import { decodeWith } from "./schemaProblems.ts"
 import type { Secrets } from "./Secrets.ts"
+import type { Auth } from "./ServiceDefinition.ts"
 import { pathKey, type VariableLayers } from "./variables.ts"
 
 const hostFields = {
@@ -35,13 +36,18 @@ export type SettingsLayer = InheritedSettings & {
   readonly api_port?: number
   readonly url?: string
   readonly api_key?: string
+  readonly auth?: AuthSettings | undefined
 }
+
+/** Who may use the API, with durations in milliseconds. */
+export type AuthSettings = typeof Auth.Type
 
 export interface ProjectSettings extends MergedSettings {
   readonly stateDir: string
   readonly apiPort: number
   readonly url: string | undefined
   readonly apiKey: string | undefined
+  readonly auth: AuthSettings | undefined
 }
 
 /** The strongest first. */
@@ -54,6 +60,7 @@ export const projectSettings = (layers: ReadonlyArray<SettingsLayer>): ProjectSe
     apiPort: first("api_port") ?? 8080,
     url: first("url"),
     apiKey: first("api_key"),
+    auth: first("auth"),
   }
 }
 

@@ -1,0 +1,10 @@
+import { expect, it } from "vitest"
+import { sendFuzzed } from "./fuzz.ts"
+import { startServer } from "./server.ts"
+
+it("answers 10,000 fuzzed requests without one 5xx", async () => {
+  const said: Array<string> = []
+  await using server = await startServer({ webhooks: false, log: { error: (message) => void said.push(message), warn: () => undefined } })
+  await sendFuzzed(server, 10_000)
+  expect(said).toEqual([])
+})
