@@ -8,7 +8,6 @@ import {
   type EngineService,
   type Issue,
   type PipelineInput,
-  type Run,
   type StoredDefinition,
 } from "@deltaflow/core"
 import { formatPath, hiddenText, hideSecrets, nextTimes, type PipelineDefinition, restoreSecrets } from "@deltaflow/core/adapter"
@@ -16,6 +15,7 @@ import { promised } from "./effects.ts"
 import { pipelineNotFound, Problem, toRequestIssue } from "./problems.ts"
 import type { Schedules } from "./Schedules.ts"
 import { isoTime, lastRunAsJson } from "./shapes.ts"
+import { Summaries } from "./Summaries.ts"
 
 /** A pipeline of the host. */
 export interface HostPipeline {
@@ -47,6 +47,7 @@ export class Catalogue {
   private readonly options: CatalogueOptions
   private readonly schedules: Schedules
   private readonly now: () => number
+  private readonly summaries: Summaries
   private readonly own = new Map<string, { readonly host: HostPipeline; readonly decoded: DecodedPipeline }>()
   private readonly loadedByName = new Map<string, { readonly revision: number; readonly loaded: Loaded }>()
 
@@ -55,6 +56,7 @@ export class Catalogue {
     this.options = options
     this.schedules = schedules
     this.now = now
+    this.summaries = new Summaries(service)
   }
 
   /** Saves the host's pipelines. What cannot be read there is the host's to mend: it rejects with `DefinitionError`. */
@@ -64,6 +66,16 @@ export class Catalogue {
       this.own.set(decoded.name, { host, decoded })
       const definition = { name: decoded.name, definition: JSON.stringify(decoded.written), source: host.text ?? null }
       await promised(this.service.store.saveDefinition(definition))
+    }
+  }
+
+  /** Reads what lists show of every pipeline, a few at a time, so that the first request for each need not. */
+  async warm(signal: AbortSignal): Promise<void> {
+    for (let skip = 0; !signal.aborted; skip += WARM_PAGE) {
+      const page = await promised(this.service.store.listDefinitions({ limit: WARM_PAGE, skip }))
+      for (const stored of page) await this.statusOf(stored)
+      if (page.length < WARM_PAGE) return
+      await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
@@ -175,23 +187,18 @@ export class Catalogue {
     await promised(this.service.store.deleteDefinition(name))
     await this.schedules.forget(name)
     this.loadedByName.delete(name)
+    this.summaries.forget(name)
   }
 
-  /** The newest run, and the last one that ended and was no dry run. */
-  private async lastRuns(name: string): Promise<{ readonly newest: Run | undefined; readonly ended: Run | undefined }> {
-    const { runs, total } = await promised(this.service.store.listRuns({ pipeline: name, limit: 5 }))
-    const hasEnded = (run: Run) => !run.dryRun && (run.status === "success" || run.status === "failed" || run.status === "cancelled")
-    const ended = runs.find(hasEnded)
-    if (ended !== undefined || total <= runs.length) return { newest: runs[0], ended }
-    const more = await promised(this.service.store.listRuns({ pipeline: name, status: ["success", "failed", "cancelled"], limit: 100 }))
-    return { newest: runs[0], ended: more.runs.find(hasEnded) }
+  async statusOf(stored: StoredDefinition): Promise<PipelineStatus> {
+    if (stored.paused) return "paused"
+    const { ended } = await this.summaries.of(stored.name)
+    return ended?.status === "failed" || !(await this.loaded(stored)).ok ? "error" : "active"
   }
 
   async item(stored: StoredDefinition) {
-    const loaded = await this.loaded(stored)
-    const { newest, ended } = await this.lastRuns(stored.name)
-    const isBroken = !loaded.ok || ended?.status === "failed"
-    const status: PipelineStatus = stored.paused ? "paused" : isBroken ? "error" : "active"
+    const status = await this.statusOf(stored)
+    const { newest } = await this.summaries.of(stored.name)
     const written = definitionOf(stored)
     const { schedule, timezone } = await this.schedules.of(stored.name, written)
     const next = schedule === null || stored.paused ? null : await this.nextTime(schedule, timezone)
@@ -240,6 +247,8 @@ export class Catalogue {
       : hiddenText(stored.source, definition, this.service.plugins)
   }
 }
+
+const WARM_PAGE = 20
 
 export const definitionOf = (stored: StoredDefinition): PipelineDefinition => JSON.parse(stored.definition) as PipelineDefinition
 

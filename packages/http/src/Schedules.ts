@@ -11,6 +11,11 @@ export interface Schedule {
 
 const COLLECTION = "http.schedules"
 
+const PAGE = 1000
+
+/** How old what another process set may be, milliseconds. */
+const FRESH_MS = 1000
+
 export class Schedules {
   private readonly store: Store
 
@@ -19,10 +24,29 @@ export class Schedules {
   }
 
   async of(pipeline: string, written: PipelineDefinition): Promise<Schedule> {
-    const entry = await promised(this.store.getEntry(COLLECTION, pipeline))
-    if (entry !== undefined) return entry.value as Schedule
+    const set = (await this.all()).get(pipeline)
+    if (set !== undefined) return set
     const { schedule, timezone } = written
     return { schedule: typeof schedule === "string" ? schedule : null, timezone: typeof timezone === "string" ? timezone : "UTC" }
+  }
+
+  private known: { readonly at: number; readonly schedules: Promise<ReadonlyMap<string, Schedule>> } | undefined
+
+  /** Few pipelines have one, so all are kept; what another process sets is seen within a second. */
+  private all(): Promise<ReadonlyMap<string, Schedule>> {
+    const now = performance.now()
+    if (this.known === undefined || now - this.known.at > FRESH_MS) this.known = { at: now, schedules: this.load() }
+    return this.known.schedules
+  }
+
+  private async load(): Promise<ReadonlyMap<string, Schedule>> {
+    const schedules = new Map<string, Schedule>()
+    for (let after: string | undefined; ;) {
+      const page = await promised(this.store.listEntries({ collection: COLLECTION, ...(after === undefined ? {} : { after }) }))
+      for (const { key, value } of page) schedules.set(key, value as Schedule)
+      after = page.at(-1)?.key
+      if (after === undefined || page.length < PAGE) return schedules
+    }
   }
 
   /** Throws where the schedule or the zone is wrong. */
@@ -37,9 +61,11 @@ export class Schedules {
     }))
     if (issues.length > 0) throw invalidRequest(issues[0]!.message, issues)
     await promised(this.store.saveEntry({ collection: COLLECTION, key: pipeline, value: schedule, expiresAt: null }))
+    this.known = undefined
   }
 
   async forget(pipeline: string): Promise<void> {
     await promised(this.store.deleteEntry(COLLECTION, pipeline))
+    this.known = undefined
   }
 }

@@ -13,7 +13,7 @@ const PAGE = 1000
 const MOST_WAITING = 10_000
 
 /** Between looks at the store where no event of this process says that there is something new. */
-const LOOK_MS = 200
+const LOOK_MS = 100
 
 export class EventFeed {
   private readonly engine: Engine

@@ -15,10 +15,10 @@ const list: Respond = async (call) => {
     const items = await Promise.all(stored.map((one) => catalogue.item(one)))
     return pageAnswer(call, page, items, await promised(service.store.countDefinitions()))
   }
-  const items = (await Promise.all((await promised(service.store.listDefinitions())).map((one) => catalogue.item(one)))).filter(
-    (item) => item.status === status,
-  )
-  return pageAnswer(call, page, cut(items, page), items.length)
+  const found: Array<StoredDefinition> = []
+  for (const stored of await promised(service.store.listDefinitions()))
+    if ((await catalogue.statusOf(stored)) === status) found.push(stored)
+  return pageAnswer(call, page, await Promise.all(cut(found, page).map((one) => catalogue.item(one))), found.length)
 }
 
 const detail = async (call: Call, stored: StoredDefinition, more: Answer = {}): Promise<Answer> => ({
