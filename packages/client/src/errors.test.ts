@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { DeltaflowError, errorOf, PipelineNotFoundError, RateLimitError, retryAfterOf, ValidationError } from "./errors.ts"
+import { DeltaflowError, errorOf, PipelineNotFoundError, type RateLimitError, retryAfterOf, type ValidationError } from "./errors.ts"
 
 it("makes the class of an answer, whatever stands in it", () => {
   const body = JSON.stringify({
