@@ -54,6 +54,8 @@ export interface Answer {
   readonly data?: unknown
   /** Goes before the request's id and time. */
   readonly meta?: Readonly<Record<string, unknown>>
+  /** Whether `data` holds rows, whose numbers JSON of JavaScript would change. Default false. */
+  readonly hasRows?: boolean
   /** In place of JSON. */
   readonly raw?: { readonly type: string; readonly body: string | ReadableStream<Uint8Array> | null }
 }

@@ -12,9 +12,11 @@ import {
 } from "@deltaflow/core"
 import { formatPath, hiddenText, hideSecrets, nextTimes, type PipelineDefinition, restoreSecrets } from "@deltaflow/core/adapter"
 import { promised } from "./effects.ts"
+import type { PageRequest } from "./pages.ts"
 import { pipelineNotFound, Problem, toRequestIssue } from "./problems.ts"
 import type { Schedules } from "./Schedules.ts"
 import { isoTime, lastRunAsJson } from "./shapes.ts"
+import { StatusIndex } from "./StatusIndex.ts"
 import { Summaries } from "./Summaries.ts"
 
 /** A pipeline of the host. */
@@ -48,6 +50,7 @@ export class Catalogue {
   private readonly schedules: Schedules
   private readonly now: () => number
   private readonly summaries: Summaries
+  private readonly statuses: StatusIndex
   private readonly own = new Map<string, { readonly host: HostPipeline; readonly decoded: DecodedPipeline }>()
   private readonly loadedByName = new Map<string, { readonly revision: number; readonly loaded: Loaded }>()
 
@@ -56,7 +59,12 @@ export class Catalogue {
     this.options = options
     this.schedules = schedules
     this.now = now
-    this.summaries = new Summaries(service)
+    this.summaries = new Summaries(service, (pipeline) => this.statuses.touch(pipeline))
+    this.statuses = new StatusIndex({
+      all: () => promised(service.store.listDefinitions()),
+      get: (name) => promised(service.store.getDefinition(name)),
+      statusOf: (stored) => this.statusOf(stored),
+    })
   }
 
   /** Saves the host's pipelines. What cannot be read there is the host's to mend: it rejects with `DefinitionError`. */
@@ -149,6 +157,7 @@ export class Catalogue {
       )
     const saved = { name: decoded.name, definition: JSON.stringify(restored.definition), source: restored.text }
     const stored = await promised(this.service.store.saveDefinition(saved, expected))
+    this.statuses.touch(decoded.name)
     if (stored !== undefined) return stored
     if (expected === 0)
       throw new Problem("PIPELINE_EXISTS", `There is a pipeline named ${decoded.name} already.`, { details: { pipeline: decoded.name } })
@@ -188,12 +197,29 @@ export class Catalogue {
     await this.schedules.forget(name)
     this.loadedByName.delete(name)
     this.summaries.forget(name)
+    this.statuses.touch(name)
   }
 
   async statusOf(stored: StoredDefinition): Promise<PipelineStatus> {
     if (stored.paused) return "paused"
     const { ended } = await this.summaries.of(stored.name)
     return ended?.status === "failed" || !(await this.loaded(stored)).ok ? "error" : "active"
+  }
+
+  /** Those of one status, and how many there are. */
+  async withStatus(
+    status: PipelineStatus,
+    { skip, perPage }: PageRequest,
+  ): Promise<{ readonly page: ReadonlyArray<StoredDefinition>; readonly total: number }> {
+    await this.summaries.look()
+    const names = await this.statuses.names(status)
+    const page = await Promise.all(names.slice(skip, skip + perPage).map((name) => promised(this.service.store.getDefinition(name))))
+    return { page: page.filter((stored) => stored !== undefined), total: names.length }
+  }
+
+  async setPaused(name: string, paused: boolean): Promise<void> {
+    if (!(await promised(this.service.store.setPaused(name, paused)))) throw pipelineNotFound(name)
+    this.statuses.touch(name)
   }
 
   async item(stored: StoredDefinition) {

@@ -332,13 +332,13 @@ const readJson = (request: Request, bytes: Uint8Array, { body }: Endpoint): unkn
   )
 }
 
-const json = (body: unknown, status: number, headers: Headers): Response => {
+const json = (body: unknown, status: number, headers: Headers, hasRows = false): Response => {
   headers.set("content-type", "application/json")
-  return new Response(stringifyJson(body), { status, headers })
+  return new Response(hasRows ? stringifyJson(body) : JSON.stringify(body), { status, headers })
 }
 
 const toResponse = (
-  { status = 200, headers: own = {}, data, meta = {}, raw }: Answer,
+  { status = 200, headers: own = {}, data, meta = {}, raw, hasRows }: Answer,
   headers: Headers,
   id: string,
   now: number,
@@ -349,5 +349,5 @@ const toResponse = (
     return new Response(raw.body, { status, headers })
   }
   if (status === 204) return new Response(null, { status, headers })
-  return json({ data, meta: { ...meta, ...metaOf(id, now) } }, status, headers)
+  return json({ data, meta: { ...meta, ...metaOf(id, now) } }, status, headers, hasRows)
 }

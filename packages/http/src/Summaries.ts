@@ -29,8 +29,12 @@ export class Summaries {
   private lookedAt = 0
   private looking: Promise<void> | undefined
 
-  constructor(service: EngineService) {
+  private readonly onChange: (pipeline: string) => void
+
+  /** `onChange` hears which pipeline's runs have changed, whenever somebody looks. */
+  constructor(service: EngineService, onChange: (pipeline: string) => void) {
     this.service = service
+    this.onChange = onChange
   }
 
   async of(pipeline: string): Promise<Summary> {
@@ -48,7 +52,8 @@ export class Summaries {
     this.kept.delete(pipeline)
   }
 
-  private look(): Promise<void> {
+  /** Learns what has changed. */
+  look(): Promise<void> {
     if (performance.now() - this.lookedAt < FRESH_MS) return this.looking ?? done
     this.lookedAt = performance.now()
     this.looking = this.forgetChanged().finally(() => (this.looking = undefined))
@@ -59,7 +64,10 @@ export class Summaries {
     for (;;) {
       const from = this.after === undefined ? { since: this.since } : { after: this.after }
       const events = await promised(this.service.store.listEvents({ ...from, limit: PAGE }))
-      for (const { pipeline } of events) this.kept.delete(pipeline)
+      for (const { pipeline } of events) {
+        this.kept.delete(pipeline)
+        this.onChange(pipeline)
+      }
       this.after = events.at(-1)?.id ?? this.after
       if (events.length < PAGE) return
     }

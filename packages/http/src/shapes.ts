@@ -1,5 +1,5 @@
 /** Values of the engine as the API shows them. */
-import type { EngineEvent, Run, RunProgress, StoredCheckpoint } from "@deltaflow/core"
+import { type EngineEvent, parseJson, type Run, type RunProgress, type StoredCheckpoint } from "@deltaflow/core"
 
 /** To the second, as everything on the page of the API. */
 export const isoTime = (time: number | null): string | null => (time === null ? null : `${new Date(time).toISOString().slice(0, 19)}Z`)
@@ -85,7 +85,7 @@ export const stateAsJson = (pipeline: string, checkpoints: ReadonlyArray<StoredC
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return text // A cursor that is no JSON stands for itself.
   }

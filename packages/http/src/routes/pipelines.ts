@@ -1,8 +1,9 @@
 import { printDefinition, type StoredDefinition } from "@deltaflow/core"
+import type { PipelineStatus } from "../Catalogue.ts"
 import type { Answer, Call, Respond } from "../Call.ts"
 import { promised } from "../effects.ts"
-import { cut, pageAnswer, pageOf } from "../pages.ts"
-import { invalidRequest, pipelineNotFound, Problem } from "../problems.ts"
+import { pageAnswer, pageOf } from "../pages.ts"
+import { invalidRequest, Problem } from "../problems.ts"
 import { decodeUtf8, formOf, parseJsonText } from "../requestBody.ts"
 import { stateAsJson } from "../shapes.ts"
 
@@ -15,10 +16,8 @@ const list: Respond = async (call) => {
     const items = await Promise.all(stored.map((one) => catalogue.item(one)))
     return pageAnswer(call, page, items, await promised(service.store.countDefinitions()))
   }
-  const found: Array<StoredDefinition> = []
-  for (const stored of await promised(service.store.listDefinitions()))
-    if ((await catalogue.statusOf(stored)) === status) found.push(stored)
-  return pageAnswer(call, page, await Promise.all(cut(found, page).map((one) => catalogue.item(one))), found.length)
+  const found = await catalogue.withStatus(status as PipelineStatus, page)
+  return pageAnswer(call, page, await Promise.all(found.page.map((one) => catalogue.item(one))), found.total)
 }
 
 const detail = async (call: Call, stored: StoredDefinition, more: Answer = {}): Promise<Answer> => ({
@@ -90,16 +89,17 @@ const remove: Respond = async (call) => {
 const setPaused =
   (paused: boolean): Respond =>
   async (call) => {
-    const { catalogue, service } = call.services
+    const { catalogue } = call.services
     const { name } = await catalogue.find(call.params["name"]!)
-    if (!(await promised(service.store.setPaused(name, paused)))) throw pipelineNotFound(name)
+    await catalogue.setPaused(name, paused)
     return await detail(call, await catalogue.find(name))
   }
 
 const state: Respond = async (call) => {
   const { catalogue, service } = call.services
   const { name } = await catalogue.find(call.params["name"]!)
-  return { data: stateAsJson(name, await promised(service.getState(name))) }
+  // A cursor may be a number that JavaScript would change.
+  return { data: stateAsJson(name, await promised(service.getState(name))), hasRows: true }
 }
 
 const resetState: Respond = async (call) => {

@@ -168,7 +168,7 @@ const rejected: Respond = async (call) => {
     run.rowsRejected === 0 || !loaded.ok
       ? []
       : await rejectedRows(call.services.service, loaded.pipeline, run, page, call.services.reach.of(run.pipeline))
-  return pageAnswer(call, page, rows, run.rowsRejected)
+  return { ...pageAnswer(call, page, rows, run.rowsRejected), hasRows: true }
 }
 
 export const runRoutes: Readonly<Record<string, Respond>> = {

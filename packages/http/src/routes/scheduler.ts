@@ -3,7 +3,6 @@ import { definitionOf } from "../Catalogue.ts"
 import type { Call, Respond, Services } from "../Call.ts"
 import { promised } from "../effects.ts"
 import { cut, pageAnswer, pageOf } from "../pages.ts"
-import { pipelineNotFound } from "../problems.ts"
 import { isoTime } from "../shapes.ts"
 
 const jobOf = async ({ catalogue, schedules, service }: Services, stored: StoredDefinition) => {
@@ -49,18 +48,14 @@ const update: Respond = async (call) => {
       schedule: schedule === undefined ? before.schedule : schedule,
       timezone: timezone ?? before.timezone,
     })
-  if (enabled !== undefined) await setPaused(call, stored.name, !enabled)
+  if (enabled !== undefined) await call.services.catalogue.setPaused(stored.name, !enabled)
   return { data: await jobOf(call.services, await found(call)) }
-}
-
-const setPaused = async ({ services }: Call, name: string, paused: boolean): Promise<void> => {
-  if (!(await promised(services.service.store.setPaused(name, paused)))) throw pipelineNotFound(name)
 }
 
 const pausing =
   (paused: boolean): Respond =>
   async (call) => {
-    await setPaused(call, (await found(call)).name, paused)
+    await call.services.catalogue.setPaused((await found(call)).name, paused)
     return { data: await jobOf(call.services, await found(call)) }
   }
 

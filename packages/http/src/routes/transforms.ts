@@ -46,7 +46,11 @@ const test: Respond = async (call) => {
   try {
     const output = await promised(service.testStep({ ...config, type: name }, input as ReadonlyArray<Row>, { limit: MOST_OUTPUT }))
     return {
-      data: { output, stats: { input_rows: input.length, output_rows: output.length, duration_ms: Math.round(performance.now() - began) } },
+      hasRows: true,
+      data: {
+        output,
+        stats: { input_rows: input.length, output_rows: output.length, duration_ms: Math.round(performance.now() - began) },
+      },
     }
   } catch (error) {
     if (error instanceof DefinitionError) throw invalidPipeline(error.issues)
