@@ -82,7 +82,8 @@ describe("snippets of pipelines in the documentation", () => {
 
   it.each(snippets)("$page, snippet $place, is valid", async ({ text }) => {
     const folder = folderWith({ "deltaflow.yml": completed(quickstart, text), "data/users.csv": users, [moduleName]: module })
-    const { code, stderr } = await deltaflow(folder, ["validate"])
+    const variables = Object.fromEntries(Array.from(text.matchAll(/\$\{([A-Z_]+)\}/g), ([, name]) => [name!, "a value"]))
+    const { code, stderr } = await deltaflow(folder, ["validate"], variables)
     expect(stderr).not.toContain("error")
     expect(code).toBe(0)
   })
