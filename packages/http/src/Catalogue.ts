@@ -14,9 +14,9 @@ import { formatPath, hiddenText, hideSecrets, nextTimes, type PipelineDefinition
 import { promised } from "./effects.ts"
 import type { PageRequest } from "./pages.ts"
 import { pipelineNotFound, Problem, toRequestIssue } from "./problems.ts"
-import type { Schedules } from "./Schedules.ts"
+import { type Schedule, scheduleOf, type Schedules } from "./Schedules.ts"
 import { isoTime, lastRunAsJson } from "./shapes.ts"
-import { StatusIndex } from "./StatusIndex.ts"
+import { type Known, PipelineIndex } from "./PipelineIndex.ts"
 import { Summaries } from "./Summaries.ts"
 
 /** A pipeline of the host. */
@@ -50,20 +50,20 @@ export class Catalogue {
   private readonly schedules: Schedules
   private readonly now: () => number
   private readonly summaries: Summaries
-  private readonly statuses: StatusIndex
+  private readonly index: PipelineIndex
   private readonly own = new Map<string, { readonly host: HostPipeline; readonly decoded: DecodedPipeline }>()
-  private readonly loadedByName = new Map<string, { readonly revision: number; readonly loaded: Loaded }>()
+  private readonly loadedByName = new Map<string, { readonly definition: string; readonly loaded: Loaded }>()
 
   constructor(service: EngineService, options: CatalogueOptions, schedules: Schedules, now: () => number) {
     this.service = service
     this.options = options
     this.schedules = schedules
     this.now = now
-    this.summaries = new Summaries(service, (pipeline) => this.statuses.touch(pipeline))
-    this.statuses = new StatusIndex({
+    this.summaries = new Summaries(service, (pipeline) => this.index.touch(pipeline))
+    this.index = new PipelineIndex({
       all: () => promised(service.store.listDefinitions()),
       get: (name) => promised(service.store.getDefinition(name)),
-      statusOf: (stored) => this.statusOf(stored),
+      look: async (stored) => ({ brief: briefOf(stored), status: await this.statusOf(stored) }),
     })
   }
 
@@ -77,14 +77,9 @@ export class Catalogue {
     }
   }
 
-  /** Reads what lists show of every pipeline, a few at a time, so that the first request for each need not. */
-  async warm(signal: AbortSignal): Promise<void> {
-    for (let skip = 0; !signal.aborted; skip += WARM_PAGE) {
-      const page = await promised(this.service.store.listDefinitions({ limit: WARM_PAGE, skip }))
-      for (const stored of page) await this.statusOf(stored)
-      if (page.length < WARM_PAGE) return
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+  /** Learns what lists show, so that the first request need not. */
+  async warm(): Promise<void> {
+    await this.index.list(undefined)
   }
 
   async find(name: string): Promise<StoredDefinition> {
@@ -102,10 +97,11 @@ export class Catalogue {
   async loaded(stored: StoredDefinition): Promise<Loaded> {
     const own = this.own.get(stored.name)
     if (own !== undefined) return { ok: true, pipeline: own.decoded }
-    const known = this.loadedByName.get(stored.name)
-    if (known?.revision === stored.revision) return known.loaded
-    const loaded = await this.decode(stored.definition)
-    this.loadedByName.set(stored.name, { revision: stored.revision, loaded })
+    const { name, definition } = stored
+    const known = this.loadedByName.get(name)
+    if (known?.definition === definition) return known.loaded
+    const loaded = await this.decode(definition)
+    this.loadedByName.set(name, { definition, loaded })
     return loaded
   }
 
@@ -157,7 +153,7 @@ export class Catalogue {
       )
     const saved = { name: decoded.name, definition: JSON.stringify(restored.definition), source: restored.text }
     const stored = await promised(this.service.store.saveDefinition(saved, expected))
-    this.statuses.touch(decoded.name)
+    this.index.touch(decoded.name)
     if (stored !== undefined) return stored
     if (expected === 0)
       throw new Problem("PIPELINE_EXISTS", `There is a pipeline named ${decoded.name} already.`, { details: { pipeline: decoded.name } })
@@ -197,7 +193,7 @@ export class Catalogue {
     await this.schedules.forget(name)
     this.loadedByName.delete(name)
     this.summaries.forget(name)
-    this.statuses.touch(name)
+    this.index.touch(name)
   }
 
   async statusOf(stored: StoredDefinition): Promise<PipelineStatus> {
@@ -206,31 +202,26 @@ export class Catalogue {
     return ended?.status === "failed" || !(await this.loaded(stored)).ok ? "error" : "active"
   }
 
-  /** Those of one status, and how many there are. */
-  async withStatus(
-    status: PipelineStatus,
-    { skip, perPage }: PageRequest,
-  ): Promise<{ readonly page: ReadonlyArray<StoredDefinition>; readonly total: number }> {
+  /** A part of all pipelines, or of those of one status. */
+  async list(status: PipelineStatus | undefined, { skip, perPage }: PageRequest) {
     await this.summaries.look()
-    const names = await this.statuses.names(status)
-    const page = await Promise.all(names.slice(skip, skip + perPage).map((name) => promised(this.service.store.getDefinition(name))))
-    return { page: page.filter((stored) => stored !== undefined), total: names.length }
+    const all = await this.index.list(status)
+    return { items: await Promise.all(all.slice(skip, skip + perPage).map((known) => this.itemOf(known))), total: all.length }
   }
 
   async setPaused(name: string, paused: boolean): Promise<void> {
     if (!(await promised(this.service.store.setPaused(name, paused)))) throw pipelineNotFound(name)
-    this.statuses.touch(name)
+    this.index.touch(name)
   }
 
-  async item(stored: StoredDefinition) {
-    const status = await this.statusOf(stored)
-    const { newest } = await this.summaries.of(stored.name)
-    const written = definitionOf(stored)
-    const { schedule, timezone } = await this.schedules.of(stored.name, written)
-    const next = schedule === null || stored.paused ? null : await this.nextTime(schedule, timezone)
+  private async itemOf({ brief, status }: Known) {
+    const { name, version, paused } = brief
+    const { newest } = await this.summaries.of(name)
+    const { schedule, timezone } = await this.schedules.of(name, brief)
+    const next = schedule === null || paused ? null : await this.nextTime(schedule, timezone)
     return {
-      name: stored.name,
-      version: typeof written.version === "string" ? written.version : "",
+      name,
+      version,
       status,
       schedule,
       last_run: newest === undefined ? null : lastRunAsJson(newest),
@@ -257,7 +248,7 @@ export class Catalogue {
 
   async detail(stored: StoredDefinition) {
     return {
-      ...(await this.item(stored)),
+      ...(await this.itemOf({ brief: briefOf(stored), status: await this.statusOf(stored) })),
       definition: hideSecrets(definitionOf(stored), this.service.plugins),
       revision: stored.revision,
       created_at: isoTime(stored.createdAt),
@@ -274,9 +265,22 @@ export class Catalogue {
   }
 }
 
-const WARM_PAGE = 20
-
 export const definitionOf = (stored: StoredDefinition): PipelineDefinition => JSON.parse(stored.definition) as PipelineDefinition
+
+/** What lists show of a definition. */
+export interface Brief extends Schedule {
+  readonly name: string
+  readonly version: string
+  readonly paused: boolean
+  readonly revision: number
+  readonly createdAt: number
+}
+
+const briefOf = (stored: StoredDefinition): Brief => {
+  const { name, paused, revision, createdAt } = stored
+  const written = definitionOf(stored)
+  return { name, paused, revision, createdAt, version: typeof written.version === "string" ? written.version : "", ...scheduleOf(written) }
+}
 
 /** The text cannot be read at all; all else is a definition, and a wrong one. */
 const UNREADABLE: ReadonlySet<string> = new Set(["YAML_SYNTAX", "YAML_LIMIT", "JSON_SYNTAX"])

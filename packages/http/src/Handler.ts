@@ -109,7 +109,6 @@ class Server {
   private readonly prefix: string
   private readonly now: () => number
   private opening: Promise<Opened>
-  private readonly leaving = new AbortController()
 
   constructor(engine: Engine, options: HandlerOptions) {
     this.engine = engine
@@ -128,7 +127,7 @@ class Server {
     const schedules = new Schedules(service.store)
     const catalogue = new Catalogue(service, options, schedules, now)
     await catalogue.open()
-    catalogue.warm(this.leaving.signal).catch(nothing)
+    catalogue.warm().catch(nothing)
     const reach = new Reach(catalogue, options.allowHosts)
     const runs = new Runs(engine, catalogue, reach, now)
     runs.watchLost(LOST_MS)
@@ -168,7 +167,6 @@ class Server {
 
   async close(timeoutMs = 30_000): Promise<void> {
     const opened = await this.opening.catch(nothing)
-    this.leaving.abort()
     if (opened === undefined) return
     opened.services.connectors.stop()
     await opened.services.runs.drain(timeoutMs)

@@ -9,6 +9,11 @@ export interface Schedule {
   readonly timezone: string
 }
 
+export const scheduleOf = ({ schedule, timezone }: PipelineDefinition): Schedule => ({
+  schedule: typeof schedule === "string" ? schedule : null,
+  timezone: typeof timezone === "string" ? timezone : "UTC",
+})
+
 const COLLECTION = "http.schedules"
 
 const PAGE = 1000
@@ -23,11 +28,9 @@ export class Schedules {
     this.store = store
   }
 
-  async of(pipeline: string, written: PipelineDefinition): Promise<Schedule> {
-    const set = (await this.all()).get(pipeline)
-    if (set !== undefined) return set
-    const { schedule, timezone } = written
-    return { schedule: typeof schedule === "string" ? schedule : null, timezone: typeof timezone === "string" ? timezone : "UTC" }
+  /** `written`: what the definition says. */
+  async of(pipeline: string, written: Schedule): Promise<Schedule> {
+    return (await this.all()).get(pipeline) ?? written
   }
 
   private known: { readonly at: number; readonly schedules: Promise<ReadonlyMap<string, Schedule>> } | undefined

@@ -8,16 +8,9 @@ import { decodeUtf8, formOf, parseJsonText } from "../requestBody.ts"
 import { stateAsJson } from "../shapes.ts"
 
 const list: Respond = async (call) => {
-  const { catalogue, service } = call.services
   const page = pageOf(call.query)
-  const { status } = call.query
-  if (status === undefined) {
-    const stored = await promised(service.store.listDefinitions({ limit: page.perPage, skip: page.skip }))
-    const items = await Promise.all(stored.map((one) => catalogue.item(one)))
-    return pageAnswer(call, page, items, await promised(service.store.countDefinitions()))
-  }
-  const found = await catalogue.withStatus(status as PipelineStatus, page)
-  return pageAnswer(call, page, await Promise.all(found.page.map((one) => catalogue.item(one))), found.total)
+  const { items, total } = await call.services.catalogue.list(call.query["status"] as PipelineStatus | undefined, page)
+  return pageAnswer(call, page, items, total)
 }
 
 const detail = async (call: Call, stored: StoredDefinition, more: Answer = {}): Promise<Answer> => ({

@@ -3,10 +3,11 @@ import { definitionOf } from "../Catalogue.ts"
 import type { Call, Respond, Services } from "../Call.ts"
 import { promised } from "../effects.ts"
 import { cut, pageAnswer, pageOf } from "../pages.ts"
+import { scheduleOf } from "../Schedules.ts"
 import { isoTime } from "../shapes.ts"
 
 const jobOf = async ({ catalogue, schedules, service }: Services, stored: StoredDefinition) => {
-  const { schedule, timezone } = await schedules.of(stored.name, definitionOf(stored))
+  const { schedule, timezone } = await schedules.of(stored.name, scheduleOf(definitionOf(stored)))
   const [last] = (await promised(service.store.listRuns({ pipeline: stored.name, limit: 1 }))).runs
   const next = schedule === null || stored.paused ? null : await catalogue.nextTime(schedule, timezone)
   return {
@@ -24,7 +25,7 @@ const jobs: Respond = async (call) => {
   const page = pageOf(call.query)
   const all = await promised(service.store.listDefinitions())
   const isScheduled = await Promise.all(
-    all.map(async (stored) => (await schedules.of(stored.name, definitionOf(stored))).schedule !== null),
+    all.map(async (stored) => (await schedules.of(stored.name, scheduleOf(definitionOf(stored)))).schedule !== null),
   )
   const scheduled = all.filter((_, i) => isScheduled[i])
   return pageAnswer(call, page, await Promise.all(cut(scheduled, page).map((stored) => jobOf(call.services, stored))), scheduled.length)
@@ -42,7 +43,7 @@ const update: Respond = async (call) => {
   const stored = await found(call)
   const { schedules } = call.services
   const { schedule, timezone, enabled } = (await call.body()) as JobChange
-  const before = await schedules.of(stored.name, definitionOf(stored))
+  const before = await schedules.of(stored.name, scheduleOf(definitionOf(stored)))
   if (schedule !== undefined || timezone !== undefined)
     await schedules.set(stored.name, {
       schedule: schedule === undefined ? before.schedule : schedule,
