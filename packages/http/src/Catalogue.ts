@@ -205,6 +205,14 @@ export class Catalogue {
   /** A part of all pipelines, or of those of one status. */
   async list(status: PipelineStatus | undefined, { skip, perPage }: PageRequest) {
     await this.summaries.look()
+    if (status === undefined && !this.index.isLoaded) {
+      // A server that has just started answers from the store.
+      const stored = await promised(this.service.store.listDefinitions({ limit: perPage, skip }))
+      return {
+        items: await Promise.all(stored.map((one) => this.shown(one))),
+        total: await promised(this.service.store.countDefinitions()),
+      }
+    }
     const all = await this.index.list(status)
     return { items: await Promise.all(all.slice(skip, skip + perPage).map((known) => this.itemOf(known))), total: all.length }
   }
@@ -212,6 +220,10 @@ export class Catalogue {
   async setPaused(name: string, paused: boolean): Promise<void> {
     if (!(await promised(this.service.store.setPaused(name, paused)))) throw pipelineNotFound(name)
     this.index.touch(name)
+  }
+
+  private async shown(stored: StoredDefinition) {
+    return await this.itemOf({ brief: briefOf(stored), status: await this.statusOf(stored) })
   }
 
   private async itemOf({ brief, status }: Known) {
@@ -248,7 +260,7 @@ export class Catalogue {
 
   async detail(stored: StoredDefinition) {
     return {
-      ...(await this.itemOf({ brief: briefOf(stored), status: await this.statusOf(stored) })),
+      ...(await this.shown(stored)),
       definition: hideSecrets(definitionOf(stored), this.service.plugins),
       revision: stored.revision,
       created_at: isoTime(stored.createdAt),

@@ -37,6 +37,11 @@ export class PipelineIndex {
     this.changed.add(name)
   }
 
+  /** Whether all has been read once, which takes seconds for thousands. */
+  get isLoaded(): boolean {
+    return this.loadedAt > -Infinity
+  }
+
   /** Sorted by name; of one status, or all. */
   async list(status: PipelineStatus | undefined): Promise<ReadonlyArray<Known>> {
     // What was touched while others were at work is not in what they bring.
