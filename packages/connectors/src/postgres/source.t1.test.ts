@@ -209,6 +209,30 @@ describe.skipIf(missing !== undefined)("the source postgres", async () => {
     }
   })
 
+  it("warns of a cursor column that no index begins with, with the statement that makes one", async () => {
+    await sql("CREATE TABLE ticks (id int8, at timestamptz); INSERT INTO ticks VALUES (1, '2026-01-01')")
+    const warned: Array<string> = []
+    const log = {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message: string) => void warned.push(message),
+      error: () => undefined,
+    }
+    await using engine = createEngine({ plugins: [postgresSource, memoryDestination()], log })
+    const run = () =>
+      engine.run({
+        name: "ticks",
+        sources: [{ type: "postgres", connection: url(), table: "ticks", incremental: { column: "at" } }],
+        destinations: [{ type: "memory", write_mode: "append" }],
+      })
+    expect((await run()).rowsLoaded).toBe(1)
+    const statement = warned.splice(0).join()
+    expect(statement).toContain('Run CREATE INDEX CONCURRENTLY ON "public"."ticks" ("at").')
+    await sql(/Run (CREATE INDEX .*)\.$/.exec(statement)![1]!)
+    expect((await run()).rowsLoaded).toBe(0)
+    expect(warned).toEqual([])
+  })
+
   it("loses no row where a query says > :last_run, and rows share the last value", async () => {
     await sql("CREATE TABLE shared (id int, at timestamptz, n numeric)")
     for (const [column, value, next] of [
