@@ -6,6 +6,7 @@ export { RunError } from "./engine/RunError.ts"
 export type {
   DestinationProgress,
   EngineOptions,
+  OutsideOptions,
   Plugin,
   RunOptions,
   RunProgress,

@@ -144,8 +144,8 @@ export class Connectors {
   private async tried({ entry, role, pipelines }: NamedConnector): Promise<Health> {
     try {
       // One that a pipeline of the host has too may reach what the host named.
-      const isOutside = pipelines.every((pipeline) => this.reach.of(pipeline) !== undefined)
-      const options = isOutside ? { allowsAddress: this.reach.outside } : {}
+      const ofHost = pipelines.find((pipeline) => this.reach.of(pipeline).confinesFiles !== true)
+      const options = ofHost === undefined ? this.reach.outside : {}
       const { latencyMs } = await promised(this.service.checkConnector(entry, role, options))
       return { status: latencyMs > SLOW_MS ? "warning" : "healthy", checkedAt: this.now(), latencyMs, error: null }
     } catch (error) {

@@ -66,12 +66,11 @@ export class Runs {
     if (this.isDraining)
       throw new Problem("UNAVAILABLE", "The server is stopping, and takes no new runs.", { headers: { "retry-after": "5" } })
     const pipeline = await this.catalogue.runnable(stored)
-    const allowsAddress = this.reach.of(stored.name)
     const options: RunOptions = {
       ...request,
       revision: stored.revision,
       refusesWhileRunning: true,
-      ...(allowsAddress === undefined ? {} : { allowsAddress }),
+      ...this.reach.of(stored.name),
     }
     const id = await this.startOrReplace(pipeline, options)
     return await this.whenStarted(id)

@@ -1,22 +1,28 @@
-/** What a definition may reach: the host's own everything, one that came over HTTP public addresses and the hosts that are allowed. */
-import type { AllowsAddress } from "@deltaflow/core"
+/**
+ * What a definition may reach: the host's own everything, one that came over HTTP public addresses and the hosts that are allowed, and the
+ * data files of the project.
+ */
+import type { AllowsAddress, OutsideOptions } from "@deltaflow/core"
 import type { Catalogue } from "./Catalogue.ts"
 import { isPublicAddress } from "./webhooks/addresses.ts"
 
 export class Reach {
   private readonly catalogue: Catalogue
   private readonly hosts: ReadonlySet<string>
+  /** For what somebody sent. */
+  readonly outside: OutsideOptions
 
   constructor(catalogue: Catalogue, hosts: ReadonlyArray<string> = []) {
     this.catalogue = catalogue
     this.hosts = new Set(hosts)
+    this.outside = { allowsAddress: this.allowsAddress, confinesFiles: true }
   }
 
-  /** Undefined where there is no limit. */
-  of(pipeline: string): AllowsAddress | undefined {
-    return this.catalogue.originOf(pipeline) === undefined ? this.outside : undefined
+  /** Nothing for a pipeline of the host. */
+  of(pipeline: string): OutsideOptions {
+    return this.catalogue.originOf(pipeline) === undefined ? this.outside : {}
   }
 
-  /** For what somebody sent. */
-  readonly outside: AllowsAddress = (address, name) => this.hosts.has(name) || this.hosts.has(address) || isPublicAddress(address)
+  private readonly allowsAddress: AllowsAddress = (address, name) =>
+    this.hosts.has(name) || this.hosts.has(address) || isPublicAddress(address)
 }

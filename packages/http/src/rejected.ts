@@ -1,5 +1,5 @@
 /** Rows that a run put aside, read back from where its dead letter wrote them. */
-import { type AllowsAddress, DeltaflowError, type DecodedPipeline, type EngineService, type Row, type Run } from "@deltaflow/core"
+import { DeltaflowError, type DecodedPipeline, type EngineService, type OutsideOptions, type Row, type Run } from "@deltaflow/core"
 import { promised } from "./effects.ts"
 import type { PageRequest } from "./pages.ts"
 import { Problem } from "./problems.ts"
@@ -10,7 +10,7 @@ export const rejectedRows = async (
   pipeline: DecodedPipeline,
   run: Run,
   { skip, perPage }: PageRequest,
-  allowsAddress: AllowsAddress | undefined,
+  reach: OutsideOptions,
 ): Promise<ReadonlyArray<Row>> => {
   const letter = pipeline.errorHandling.deadLetter
   const entry = pipeline.written.error_handling?.dead_letter ?? {
@@ -37,7 +37,7 @@ export const rejectedRows = async (
     const { rows } = await promised(
       service.preview(definition as Parameters<EngineService["preview"]>[0], {
         limit: skip + perPage,
-        ...(allowsAddress === undefined ? {} : { allowsAddress }),
+        ...reach,
       }),
     )
     return rows.slice(skip)

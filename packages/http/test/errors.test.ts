@@ -239,6 +239,28 @@ describe("the table of errors", () => {
     expect((await ended(server, "outside", run.body.data.id)).error.code).toBe("PATH_OUTSIDE_PROJECT")
   })
 
+  it("reaches the data of the project and nothing that it is made of", async () => {
+    writeFileSync(path.join(server.folder, ".env"), "a,b\nsecret-canary,2\n")
+    const outcome = async (name: string, more: object) => {
+      await server.send("POST", "/api/v1/pipelines", definition(name, more))
+      const { body } = await server.send("POST", `/api/v1/pipelines/${name}/runs`)
+      return (await ended(server, name, body.data.id)).error?.code
+    }
+    const steps = { transforms: [] }
+    expect(await outcome("read-env", { ...steps, sources: [{ type: "csv", path: ".env" }] })).toBe("PATH_OUTSIDE_PROJECT")
+    expect(await outcome("read-state", { ...steps, sources: [{ type: "sqlite", path: ".deltaflow/state.db", table: "entries" }] })).toBe(
+      "PATH_OUTSIDE_PROJECT",
+    )
+    for (const file of [".deltaflow/state.db", "deltaflow.yml", "transforms/index.ts", "package.json"])
+      expect(await outcome(`write-${file.replaceAll(/[^a-z]/g, "")}`, { destinations: [{ type: "ndjson", path: file }] })).toBe(
+        "PATH_OUTSIDE_PROJECT",
+      )
+    expect(await outcome("read-stdin", { sources: [{ type: "csv", path: "-" }] })).toBe("FILE_NOT_FOUND")
+    const tried = await server.send("POST", "/api/v1/connectors/test", { type: "csv", path: ".env" })
+    expect(tried.body.data.status).toBe("failed")
+    expect(tried.text).not.toContain("secret-canary")
+  })
+
   it("503: a store that is away, with nothing of what is wrong inside", async () => {
     const said: Array<string> = []
     const inner = memoryStore()

@@ -97,6 +97,7 @@ const realPath = async (path: string, root: string, asked: string, files: Pick<F
   try {
     return await files.realPath(path)
   } catch (cause) {
+    if (cause instanceof PathError) throw cause
     // A link to nowhere would be created at its target by whoever opens it for writing; a folder that cannot be looked into may hold one.
     throw refused(asked, root, `cannot be followed (${codeOf(cause)})`, cause)
   }

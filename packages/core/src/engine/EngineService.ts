@@ -8,7 +8,7 @@ import type { Row } from "../model/Value.ts"
 import type { Explanation } from "../pipeline/explain.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
 import type { CheckedConnector, ConnectorEntry, ConnectorRole } from "./connectorCheck.ts"
-import type { Plugin, RunOptions, RunProgress } from "./Options.ts"
+import type { OutsideOptions, Plugin, RunOptions, RunProgress } from "./Options.ts"
 import type { PipelineInput, Validation } from "./Resolve.ts"
 import type { RunError } from "./RunError.ts"
 
@@ -31,7 +31,7 @@ export interface StartedRun {
   readonly stop: Effect.Effect<void>
 }
 
-export interface PreviewOptions extends Pick<RunOptions, "variables" | "allowsAddress"> {
+export interface PreviewOptions extends Pick<RunOptions, "variables" | "allowsAddress" | "confinesFiles"> {
   /** Rows at most. Default 20. */
   readonly limit?: number
   /** Rows after this many steps; default all. 0 shows the sources. */
@@ -107,7 +107,7 @@ export interface EngineService {
   readonly checkConnector: (
     entry: ConnectorEntry,
     role?: ConnectorRole,
-    options?: Pick<RunOptions, "allowsAddress">,
+    options?: OutsideOptions,
   ) => Effect.Effect<CheckedConnector, PipelineError>
   /**
    * Closes runs whose process is gone. Done when an engine starts and when a pipeline runs; whoever goes on for long may do it now and

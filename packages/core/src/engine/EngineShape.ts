@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { loadPromiseForm } from "../contract/define.ts"
 import { type DefinitionError, EngineError, type PipelineError, SourceError, type StoreError } from "../contract/Errors.ts"
-import type { AllowsAddress, Log, PluginContext } from "../contract/Plugin.ts"
+import type { Log, PluginContext } from "../contract/Plugin.ts"
 import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newRunId } from "../model/Ids.ts"
@@ -39,7 +39,8 @@ import { limitOpening } from "./limitTime.ts"
 import { limitedStore } from "./limitedStore.ts"
 import { explainExecution, previewRows } from "./Looking.ts"
 import type { EngineService, RunResult, StartedRun } from "./EngineService.ts"
-import type { EngineOptions, RunOptions } from "./Options.ts"
+import { confinedFiles } from "./confinedFiles.ts"
+import type { EngineOptions, OutsideOptions, RunOptions } from "./Options.ts"
 import { RunError } from "./RunError.ts"
 import { decodeStepTest } from "./stepTest.ts"
 import { scopedForRun } from "./scopedForRun.ts"
@@ -187,7 +188,7 @@ class EngineRuns {
   private checkConnector(
     entry: ConnectorEntry,
     role: ConnectorRole,
-    options: Pick<RunOptions, "allowsAddress">,
+    options: OutsideOptions,
   ): Effect.Effect<CheckedConnector, PipelineError> {
     return Effect.gen({ self: this }, function* () {
       const decoded = yield* decodeConnector(entry, role, this.options, this.secrets)
@@ -243,7 +244,7 @@ class EngineRuns {
 
   private looking<A>(
     pipeline: PipelineInput,
-    options: Pick<RunOptions, "variables" | "allowsAddress">,
+    options: Pick<RunOptions, "variables"> & OutsideOptions,
     look: (execution: Execution) => Effect.Effect<A, PipelineError>,
   ): Effect.Effect<A, PipelineError> {
     return Effect.flatMap(this.decode(pipeline, options), (resolved) => {
@@ -290,19 +291,25 @@ class EngineRuns {
     const runtime = { pipeline_name: decoded.name, run_id: run.id, environment }
     const { pipeline, functions } = readyPipeline(decoded, this.options, runtime, options)
     const ready = options.range === undefined ? pipeline : overRange(pipeline, options.range)
-    return { pipeline: ready, functions, run, options, environment: this.environment(run, options.allowsAddress) }
+    return { pipeline: ready, functions, run, options, environment: this.environment(run, options) }
   }
 
-  private environment(run: Run, allowsAddress: AllowsAddress | undefined): RunEnvironment {
+  private environment(run: Run, { allowsAddress, confinesFiles = false }: RunOptions): RunEnvironment {
     const { options } = this
     const projectRoot = options.projectRoot ?? process.cwd()
+    const files = options.files ?? nodeFiles()
     const shared = {
       projectRoot,
-      allowOutside: options.allowOutside ?? false,
-      files: options.files ?? nodeFiles(),
       log: maskedLog(options.log, this.secrets),
-      ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
-      ...(options.stdout === undefined ? {} : { stdout: options.stdout }),
+      ...(confinesFiles
+        ? { files: confinedFiles(files, projectRoot), allowOutside: false }
+        : {
+            files,
+            allowOutside: options.allowOutside ?? false,
+            ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+            ...(options.stdout === undefined ? {} : { stdout: options.stdout }),
+          }),
+      ...(allowsAddress === undefined ? {} : { allowsAddress }),
     }
     return {
       store: this.store,
@@ -313,7 +320,6 @@ class EngineRuns {
       log: shared.log,
       context: (name, signal, startedAt, runtimeValues): PluginContext => ({
         ...shared,
-        ...(allowsAddress === undefined ? {} : { allowsAddress }),
         pipeline: run.pipeline,
         runId: run.id,
         name,
@@ -322,7 +328,7 @@ class EngineRuns {
         runtimeValues,
       }),
       sql: options.plugins.find((plugin) => plugin.kind === "sql"),
-      spill: { files: shared.files, folder: path.resolve(projectRoot, options.tempFolder ?? defaultTempFolder()), now: this.now },
+      spill: { files, folder: path.resolve(projectRoot, options.tempFolder ?? defaultTempFolder()), now: this.now },
       environment: options.environment ?? "development",
       backend: options.backend ?? (codeGenerationWorks() ? "code" : "closure"),
       loadModule: options.loadModule ?? ((url) => import(/* @vite-ignore */ url) as Promise<Record<string, unknown>>),

@@ -88,6 +88,11 @@ export interface RunOptions {
   readonly trigger?: RunTrigger
   /** What connectors may reach over the network, for a definition that somebody from outside gave. Default: everything. */
   readonly allowsAddress?: AllowsAddress
+  /**
+   * Lets connectors use the data files of the project alone: nothing hidden, no code, no definitions, no stream of the process, and nothing
+   * outside of the project whatever `allowOutside` says. For a definition that somebody from outside gave. Default false.
+   */
+  readonly confinesFiles?: boolean
   /** Which revision of a stored definition this is. Default 1. */
   readonly revision?: number
   /**
@@ -99,6 +104,9 @@ export interface RunOptions {
   /** Called as rows move, at most about every 100 ms, and once at the end. */
   readonly onProgress?: (progress: RunProgress) => void
 }
+
+/** What a definition from outside may reach. */
+export type OutsideOptions = Pick<RunOptions, "allowsAddress" | "confinesFiles">
 
 export interface SourceProgress {
   readonly name: string

@@ -33,9 +33,7 @@ const test: Respond = async (call) => {
   const entry: ConnectorEntry = { ...config, type }
   const shown = { type, role: role ?? roleOf(call, type) }
   try {
-    const { latencyMs, facts } = await promised(
-      call.services.service.checkConnector(entry, role, { allowsAddress: call.services.reach.outside }),
-    )
+    const { latencyMs, facts } = await promised(call.services.service.checkConnector(entry, role, call.services.reach.outside))
     return { data: { status: "connected", ...shown, latency_ms: latencyMs, ...facts } }
   } catch (error) {
     if (error instanceof DefinitionError) throw invalidPipeline(error.issues)

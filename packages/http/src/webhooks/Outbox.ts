@@ -215,7 +215,7 @@ export class Outbox {
           }),
     }
     try {
-      const allowsAddress = this.reach.of(pipeline)
+      const { allowsAddress } = this.reach.of(pipeline)
       const sent = await send({
         url,
         body,
