@@ -186,22 +186,29 @@ class Server {
       opened = await this.opening.catch(async () => await (this.opening = this.open()))
       const { url, found } = this.place(request)
       name = found.id
-      response = await this.respond(request, url, found, opened, headers, id)
+      response =
+        "allowed" in found
+          ? new Response(null, { status: 204, headers: { ...headers, allow: found.allowed.join(", ") } })
+          : await this.respond(request, url, found, opened, headers, id)
     } catch (error) {
       response = this.failed(error, headers, id, request)
     }
     opened?.services.metrics.request(name, response.status, (performance.now() - began) / 1000)
-    return request.method === "HEAD" ? new Response(null, { status: response.status, headers: response.headers }) : response
+    if (request.method !== "HEAD") return response
+    // A stream would go on for nobody.
+    await response.body?.cancel()
+    return new Response(null, { status: response.status, headers: response.headers })
   }
 
   /** The endpoint and the address below the mount. */
-  private place(request: Request): { readonly url: URL; readonly found: PlacedEndpoint } {
+  private place(request: Request): { readonly url: URL; readonly found: PlacedEndpoint | Options } {
     const url = new URL(request.url)
     const path = url.pathname
     if (this.prefix !== "" && !path.startsWith(`${this.prefix}/`)) throw notFound(path)
     url.pathname = path.slice(this.prefix.length)
     const found = findEndpoint(request.method, path.slice(this.prefix.length))
     if (found.kind === "none") throw notFound(path)
+    if (found.kind === "method" && request.method === "OPTIONS") return { url, found: { id: "options", allowed: found.allowed } }
     if (found.kind === "method")
       throw new Problem("METHOD_NOT_ALLOWED", `${request.method} is not done here. Use ${found.allowed.join(", ")}.`, {
         details: { method: request.method, allowed: found.allowed },
@@ -266,6 +273,12 @@ const LOST_MS = 5000
 
 /** Plain, in lower case: making objects of them twice costs as much as all else. */
 type AnswerHeaders = Record<string, string>
+
+/** What may be done at an address. */
+interface Options {
+  readonly id: "options"
+  readonly allowed: ReadonlyArray<string>
+}
 
 interface PlacedEndpoint {
   readonly id: string

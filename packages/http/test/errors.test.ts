@@ -58,6 +58,8 @@ describe("every answer", () => {
   it("to HEAD is that to GET without its body", async () => {
     const { status, text } = await server.send("HEAD", "/api/v1/pipelines")
     expect([status, text]).toEqual([200, ""])
+    expect((await server.send("HEAD", "/api/v1/events/stream")).headers.get("content-type")).toContain("text/event-stream")
+    expect((await server.send("GET", "/metrics")).text).toContain("\ndeltaflow_event_streams 0\n")
   })
 })
 
@@ -116,6 +118,8 @@ describe("the table of errors", () => {
     const answer = await server.send("PATCH", "/api/v1/pipelines/none")
     expect(codeOf(answer)).toEqual([405, "METHOD_NOT_ALLOWED"])
     expect(answer.headers.get("allow")).toBe("GET, HEAD, PUT, DELETE, OPTIONS")
+    const options = await server.send("OPTIONS", "/api/v1/pipelines")
+    expect([options.status, options.headers.get("allow")]).toEqual([204, "GET, HEAD, POST, OPTIONS"])
   })
 
   it("409: a name that is taken, and of many at once one is first", async () => {
