@@ -45,14 +45,14 @@ const directionInCore = (folder: string, seen: ReadonlyArray<string>) => ({
 })
 
 const acrossPackages = {
-  regex: "^(\\.\\./)+(core|connectors|duckdb|http|client|testing|cli)(/|$)",
+  regex: "^(\\.\\./)+(core|connectors|duckdb|http|client|scheduler|testing|cli)(/|$)",
   message: "Import another package by its name and a sub-path that it exports, never by its files.",
 }
 
-/** Between packages too, imports run one way: core ← connectors | duckdb | http | testing ← cli. */
+/** Between packages too, imports run one way: core ← connectors | duckdb | http | scheduler | testing ← cli. */
 const aboveOf = (folder: string, names: string) => ({
   regex: `^(${names})(/|$)`,
-  message: `Between packages imports run one way: core ← connectors | duckdb | http | testing ← cli. So ${folder} may import core.`,
+  message: `Between packages imports run one way: core ← connectors | duckdb | http | scheduler | testing ← cli. So ${folder} may import core.`,
 })
 
 const engineInConnectors = {
@@ -139,19 +139,31 @@ export default defineConfig({
     { files: ["packages/core/src/contract/*.ts"], rules: { "typescript/no-explicit-any": "off" } },
     {
       files: ["packages/connectors/src/**/*.ts", "templates/connector/**/*.ts"],
-      rules: banned(acrossPackages, engineInConnectors, aboveOf("connectors", "@deltaflow/(testing|duckdb|http|client)|deltaflow")),
+      rules: banned(
+        acrossPackages,
+        engineInConnectors,
+        aboveOf("connectors", "@deltaflow/(testing|duckdb|http|client|scheduler)|deltaflow"),
+      ),
     },
     {
       files: ["packages/duckdb/src/**/*.ts"],
-      rules: banned(acrossPackages, engineInConnectors, aboveOf("duckdb", "@deltaflow/(connectors|testing|http|client)|deltaflow")),
+      rules: banned(
+        acrossPackages,
+        engineInConnectors,
+        aboveOf("duckdb", "@deltaflow/(connectors|testing|http|client|scheduler)|deltaflow"),
+      ),
     },
     {
       files: ["packages/testing/src/**/*.ts"],
-      rules: banned(acrossPackages, aboveOf("testing", "@deltaflow/(connectors|duckdb|http|client)|deltaflow")),
+      rules: banned(acrossPackages, aboveOf("testing", "@deltaflow/(connectors|duckdb|http|client|scheduler)|deltaflow")),
     },
     {
       files: ["packages/http/src/**/*.ts"],
-      rules: banned(acrossPackages, aboveOf("http", "@deltaflow/(connectors|duckdb|testing|client)|deltaflow")),
+      rules: banned(acrossPackages, aboveOf("http", "@deltaflow/(connectors|duckdb|testing|client|scheduler)|deltaflow")),
+    },
+    {
+      files: ["packages/scheduler/src/**/*.ts"],
+      rules: banned(acrossPackages, aboveOf("scheduler", "@deltaflow/(connectors|duckdb|testing|client|http)|deltaflow")),
     },
     {
       // Tests may look at every layer, and print what they measured.

@@ -83,3 +83,33 @@ it("makes, lists, replaces and revokes keys", async () => {
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining(said)])
   }
 })
+
+it("shows the next times of a schedule, and runs what is due", { timeout: 60_000 }, async () => {
+  const scheduled = `${project["deltaflow.yml"]}schedule: "*/1 * * * * *"\ntimezone: Europe/Berlin\n`
+  const root = folderWith({ ...project, "deltaflow.yml": scheduled })
+  const { stdout } = await deltaflow(root, ["schedule", "next", "hello-world", "--from", "2026-03-29T00:59:59Z", "--count", "2", "--json"])
+  expect(JSON.parse(stdout)).toEqual({
+    pipeline: "hello-world",
+    schedule: "*/1 * * * * *",
+    timezone: "Europe/Berlin",
+    next: ["2026-03-29T01:00:00.000Z", "2026-03-29T01:00:01.000Z"],
+  })
+  const table = await deltaflow(root, ["schedule", "next", "hello-world", "--from", "2026-03-29T00:59:59Z", "--count", "1"])
+  expect(table.stdout).toContain("2026-03-29 01:00:00  2026-03-29 03:00:00 GMT+2")
+  for (const [args, said] of [
+    [["next", "none"], "no pipeline named none"],
+    [["next", "hello-world", "--from", "soon"], "--from"],
+    [["next", "hello-world", "--count", "0"], "--count"],
+    [["last", "hello-world"], "schedule takes next"],
+  ] as const)
+    expect((await deltaflow(root, ["schedule", ...args])).stderr).toContain(said)
+  const { child, ended, said } = await serving(root, "serve")
+  const runs = async () =>
+    (JSON.parse((await deltaflow(root, ["runs", "--json"])).stdout) as ReadonlyArray<{ trigger: string; status: string }>).filter(
+      ({ status }) => status === "success",
+    )
+  await expect.poll(async () => (await runs()).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(2)
+  expect(new Set((await runs()).map(({ trigger }) => trigger))).toEqual(new Set(["schedule"]))
+  child.kill("SIGTERM")
+  expect([await ended, said.stderr]).toEqual([0, expect.stringContaining("The scheduler looks after 1 pipeline of this project")])
+})

@@ -14,7 +14,7 @@ export const scheduleOf = ({ schedule, timezone }: PipelineDefinition): Schedule
   timezone: typeof timezone === "string" ? timezone : "UTC",
 })
 
-const COLLECTION = "http.schedules"
+const COLLECTION = "schedules"
 
 const PAGE = 1000
 

@@ -4,7 +4,7 @@
  */
 import type { AllowsAddress, OutsideOptions } from "@deltaflow/core"
 import type { Catalogue } from "./Catalogue.ts"
-import { isPublicAddress } from "./webhooks/addresses.ts"
+import { isPublicAddress } from "@deltaflow/core/node"
 
 export class Reach {
   private readonly catalogue: Catalogue

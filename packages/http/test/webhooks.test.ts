@@ -6,7 +6,7 @@ import { builtins } from "@deltaflow/connectors"
 import { describe, expect, it } from "vitest"
 import { createHandler } from "../src/index.ts"
 import { isSigned } from "../src/signatures.ts"
-import { isPublicAddress } from "../src/webhooks/addresses.ts"
+import { isPublicAddress } from "@deltaflow/core/node"
 import { send } from "../src/webhooks/send.ts"
 import { definition, ended, startServer } from "./server.ts"
 

@@ -4,7 +4,9 @@ import { createHandler, type HandlerOptions, type HostPipeline, oidc } from "@de
 import { ApiKeys } from "@deltaflow/http/keys"
 import { listen } from "@deltaflow/http/node"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
+import { ended } from "../serving.ts"
 import { openSession, type Session } from "../session.ts"
+import { startScheduler } from "./scheduler.ts"
 
 export const run: RunCommand = async (invocation) => {
   if (invocation.operands[0] !== "start") throw new UsageError(`api takes start, not ${JSON.stringify(invocation.operands[0])}.`)
@@ -12,7 +14,7 @@ export const run: RunCommand = async (invocation) => {
 }
 
 /** Also of `deltaflow serve`. */
-export const serveApi = async (invocation: Invocation): Promise<number> => {
+export const serveApi = async (invocation: Invocation, withScheduler = false): Promise<number> => {
   const { terminal } = invocation
   const port = portOf(invocation)
   await using session = await openSession(invocation)
@@ -37,10 +39,8 @@ export const serveApi = async (invocation: Invocation): Promise<number> => {
     terminal.say(
       `${terminal.style("green", "✓")} The API of ${counted(pipelines.length)} listens on ${listening.url}/api/v1. Its page is ${listening.url}/docs.`,
     )
-  const signal = await interrupted()
-  terminal.say("Waiting for runs that go on. Press Ctrl-C again to stop at once.")
-  await Promise.race([Promise.all([handler.close(), listening.close()]), again(signal)])
-  return signal === "SIGINT" ? 130 : 0
+  const scheduler = withScheduler ? await startScheduler(invocation, session) : undefined
+  return await ended(invocation, () => Promise.all([scheduler?.stop(), handler.close(), listening.close()]))
 }
 
 /** What the project file says of who may ask. Keys count beside tokens, so that a machine need not have one. */
@@ -93,12 +93,3 @@ const firstKey = async ({ terminal }: Invocation, { store }: Session): Promise<v
   const { key } = await keys.create({ name: "admin", scopes: ["admin"] })
   terminal.say(`Your first key, with all scopes, shown only now:\n\n  ${key}\n`)
 }
-
-const SIGNALS = ["SIGINT", "SIGTERM"] as const
-
-const interrupted = (): Promise<(typeof SIGNALS)[number]> =>
-  new Promise((resolve) => {
-    for (const signal of SIGNALS) process.once(signal, () => resolve(signal))
-  })
-
-const again = (signal: (typeof SIGNALS)[number]): Promise<void> => new Promise((resolve) => process.once(signal, () => resolve()))

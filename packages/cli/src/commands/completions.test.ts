@@ -14,7 +14,7 @@ const offered = (...words: ReadonlyArray<string>): ReadonlyArray<string> => {
 
 it("completes commands in bash", () => {
   expect(offered("run")).toEqual(["run", "runs"])
-  expect(offered("sch")).toEqual(["schema"])
+  expect(offered("sch")).toEqual(["scheduler", "schedule", "schema"])
 })
 
 it("completes the options and words of a command in bash", () => {

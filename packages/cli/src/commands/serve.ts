@@ -2,4 +2,4 @@
 import type { RunCommand } from "../Command.ts"
 import { serveApi } from "./api.ts"
 
-export const run: RunCommand = async (invocation) => await serveApi(invocation)
+export const run: RunCommand = async (invocation) => await serveApi(invocation, true)

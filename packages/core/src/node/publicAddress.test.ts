@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { isPublicAddress } from "./addresses.ts"
+import { isPublicAddress } from "./publicAddress.ts"
 
 it("tells public unicast addresses from all others", () => {
   const closed = [

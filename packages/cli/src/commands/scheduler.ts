@@ -1,0 +1,33 @@
+/** `deltaflow scheduler start`: runs pipelines when they are due, until it is interrupted. */
+import { Scheduler } from "@deltaflow/scheduler"
+import { type Invocation, isSet, type RunCommand, UsageError } from "../Command.ts"
+import { openSession, type Session } from "../session.ts"
+import { runnablePipelines } from "@deltaflow/core"
+import { ended } from "../serving.ts"
+
+export const run: RunCommand = async (invocation) => {
+  if (invocation.operands[0] !== "start") throw new UsageError(`scheduler takes start, not ${JSON.stringify(invocation.operands[0])}.`)
+  await using session = await openSession(invocation)
+  const scheduler = await startScheduler(invocation, session)
+  if (isSet(invocation, "json")) invocation.terminal.data(JSON.stringify({ started: true }))
+  return await ended(invocation, () => scheduler.stop())
+}
+
+/** Also of `deltaflow serve`. */
+export const startScheduler = async (invocation: Invocation, session: Session): Promise<Scheduler> => {
+  const { terminal } = invocation
+  const pipelines = runnablePipelines(session.project)
+  const scheduler = new Scheduler(session.engine, {
+    pipelines,
+    log: {
+      warn: (message) => terminal.say(`${terminal.style("yellow", "warning")}: ${message}`),
+      error: (message) => terminal.say(`${terminal.style("red", "error")}: ${session.secrets.mask(message)}`),
+    },
+  })
+  await scheduler.start()
+  const timed = pipelines.filter(({ schedule, dependsOn }) => schedule !== undefined || dependsOn.length > 0).length
+  terminal.say(
+    `${terminal.style("green", "✓")} The scheduler looks after ${timed === 1 ? "1 pipeline" : `${timed} pipelines`} of this project, and after those of the store.`,
+  )
+  return scheduler
+}

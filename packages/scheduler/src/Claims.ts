@@ -1,0 +1,100 @@
+/**
+ * What is due is started once, whichever process sees it first: it claims the job by saving its entry over the version that it read. A
+ * claim that was never settled is from a process that is gone; who finds it looks whether its run is there before it starts one.
+ */
+import type { Store, StoredEntry } from "@deltaflow/core"
+import { promised } from "./effects.ts"
+
+/** How long a process may take from its claim to the start of the run, milliseconds. */
+const CLAIM_MS = 15_000
+
+export interface Claimable {
+  /** When the process that is at it gives up; null where nobody is. */
+  readonly claimedUntil: number | null
+  /** When it was claimed. */
+  readonly claimedAt: number | null
+}
+
+const COLLECTION = "scheduler.jobs"
+
+export class Claims<A extends object> {
+  private readonly store: Store
+  private readonly prefix: string
+
+  constructor(store: Store, prefix: string) {
+    this.store = store
+    this.prefix = prefix
+  }
+
+  /** All that are there, by their names. */
+  async all(): Promise<ReadonlyMap<string, Claim<A>>> {
+    const found = new Map<string, Claim<A>>()
+    for (let after = this.prefix; ;) {
+      const page = await promised(this.store.listEntries({ collection: COLLECTION, after, limit: PAGE }))
+      for (const entry of page)
+        if (entry.key.startsWith(this.prefix)) found.set(entry.key.slice(this.prefix.length), new Claim(this.store, entry))
+      const last = page.at(-1)?.key
+      if (last === undefined || page.length < PAGE || !last.startsWith(this.prefix)) return found
+      after = last
+    }
+  }
+
+  /** Adds one that nobody has; false where somebody was first. */
+  async add(name: string, value: A): Promise<boolean> {
+    const entry = {
+      collection: COLLECTION,
+      key: this.prefix + name,
+      value: { ...value, claimedUntil: null, claimedAt: null },
+      expiresAt: null,
+    }
+    return (await promised(this.store.saveEntry(entry, 0))) !== undefined
+  }
+
+  async remove(name: string): Promise<void> {
+    await promised(this.store.deleteEntry(COLLECTION, this.prefix + name))
+  }
+}
+
+const PAGE = 1000
+
+/** A job as it was read, with what may be done to it while nobody else has changed it. */
+export class Claim<A extends object> {
+  private readonly store: Store
+  private entry: StoredEntry
+
+  constructor(store: Store, entry: StoredEntry) {
+    this.store = store
+    this.entry = entry
+  }
+
+  get value(): A & Claimable {
+    return this.entry.value as A & Claimable
+  }
+
+  /** Whether another process may be at it. */
+  isHeld(now: number): boolean {
+    return this.value.claimedUntil !== null && this.value.claimedUntil > now
+  }
+
+  /** When the one that is gone claimed it; undefined where nobody had. */
+  get leftAt(): number | undefined {
+    return this.value.claimedAt ?? undefined
+  }
+
+  /** False where another process was first. */
+  async take(now: number): Promise<boolean> {
+    return await this.save({ ...this.value, claimedUntil: now + CLAIM_MS, claimedAt: this.value.claimedAt ?? now })
+  }
+
+  /** Done with: what is to be seen next. */
+  async settle(value: A): Promise<boolean> {
+    return await this.save({ ...value, claimedUntil: null, claimedAt: null })
+  }
+
+  private async save(value: A & Claimable): Promise<boolean> {
+    const { collection, key, version } = this.entry
+    const saved = await promised(this.store.saveEntry({ collection, key, value, expiresAt: null }, version))
+    if (saved !== undefined) this.entry = saved
+    return saved !== undefined
+  }
+}

@@ -1,0 +1,2 @@
+/** Runs pipelines when they should. See `Scheduler`. */
+export { Scheduler, type SchedulerOptions, type Started, type Tick } from "./Scheduler.ts"

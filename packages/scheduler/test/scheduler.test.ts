@@ -1,0 +1,276 @@
+import { createEngine, defineDestination, defineSource, type Engine, type PipelineDefinition, type Store } from "@deltaflow/core"
+import { memoryStore } from "@deltaflow/core/store/memory"
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import { Scheduler, type SchedulerOptions } from "../src/index.ts"
+
+/** Gives one row, at once or when the gate opens; fails where it is told to. */
+const gate = { isOpen: true, fails: false }
+const rows = defineSource({
+  type: "rows",
+  async *read({ signal }) {
+    while (!gate.isOpen && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, 2))
+    if (gate.fails) throw new Error("it was told to fail")
+    yield { rows: [{ id: 1 }] }
+  },
+})
+const nowhere = defineDestination({
+  type: "nowhere",
+  delivery: "none",
+  writeModes: ["append"],
+  open: () => ({ label: "nowhere", commitsEarly: true, write: () => undefined, commit: () => ({}) }),
+})
+
+const definition = (name: string, more: object = {}): PipelineDefinition => ({
+  name,
+  sources: [{ type: "rows" }],
+  destinations: [{ type: "nowhere" }],
+  ...more,
+})
+
+interface World extends AsyncDisposable {
+  readonly clock: { now: number }
+  readonly store: Store
+  readonly engine: Engine
+  readonly scheduler: Scheduler
+  /** Another process on the same store. */
+  readonly another: () => Scheduler
+  /** Goes on to this time, and looks; gives the pipelines that were started. */
+  readonly at: (time: string) => Promise<ReadonlyArray<string>>
+  readonly idle: () => Promise<void>
+  readonly save: (definition: PipelineDefinition) => Promise<unknown>
+}
+
+const world = (time: string, pipelines: ReadonlyArray<PipelineDefinition>, options: SchedulerOptions = {}): World => {
+  const clock = { now: Date.parse(time) }
+  const now = () => clock.now
+  const store = memoryStore({ now })
+  const engine = createEngine({ plugins: [rows, nowhere], store, now })
+  const scheduler = new Scheduler(engine, { pipelines, now, ...options })
+  const idle = async () => {
+    for (;;) {
+      const { total } = await engine.listRuns({ status: ["running", "pending"] })
+      if (total === 0) return
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  }
+  return {
+    clock,
+    store,
+    engine,
+    scheduler,
+    another: () => new Scheduler(engine, { pipelines, now, ...options }),
+    idle,
+    save: (saved) => Effect.runPromise(store.saveDefinition({ name: saved.name, definition: JSON.stringify(saved), source: null })),
+    at: async (moment) => {
+      clock.now = Date.parse(moment)
+      const { started } = await scheduler.tick()
+      if (gate.isOpen) await idle()
+      return started.map(({ pipeline }) => pipeline)
+    },
+    async [Symbol.asyncDispose]() {
+      gate.isOpen = true
+      gate.fails = false
+      await scheduler.stop(1000)
+      await engine.close()
+    },
+  }
+}
+
+describe("schedules", () => {
+  it("start a run when it is due, once, and say when to look again", async () => {
+    await using w = world("2026-01-01T00:00:30Z", [definition("hourly", { schedule: "0 * * * *" }), definition("idle")])
+    expect(await w.scheduler.tick()).toEqual({ started: [], nextAt: Date.parse("2026-01-01T01:00:00Z") })
+    expect(await w.at("2026-01-01T00:59:59Z")).toEqual([])
+    expect(await w.at("2026-01-01T01:00:00Z")).toEqual(["hourly"])
+    expect(await w.at("2026-01-01T01:00:01Z")).toEqual([])
+    expect(await w.at("2026-01-01T02:00:00Z")).toEqual(["hourly"])
+    const { runs } = await w.engine.listRuns({ pipeline: "hourly" })
+    expect(runs.map(({ trigger, status }) => [trigger, status])).toEqual([
+      ["schedule", "success"],
+      ["schedule", "success"],
+    ])
+    const events = await w.engine.listEvents({ types: ["scheduler.triggered"] })
+    expect(events.map(({ runId, data }) => [runId, data["due_at"]])).toEqual([
+      [runs[1]!.id, "2026-01-01T01:00:00.000Z"],
+      [runs[0]!.id, "2026-01-01T02:00:00.000Z"],
+    ])
+  })
+
+  it("make up for what was missed with one run", async () => {
+    await using w = world("2026-01-01T00:00:30Z", [definition("hourly", { schedule: "0 * * * *" })])
+    await w.scheduler.tick()
+    expect(await w.at("2026-01-01T09:30:00Z")).toEqual(["hourly"])
+    expect(await w.at("2026-01-01T09:59:59Z")).toEqual([])
+    expect(await w.at("2026-01-01T10:00:00Z")).toEqual(["hourly"])
+  })
+
+  it("start those that are due at once in the order of their times", async () => {
+    const all = ["c", "a", "b"].map((name, i) => definition(name, { schedule: `${30 - i * 10} * * * *` }))
+    await using w = world("2026-01-01T00:00:00Z", all)
+    await w.scheduler.tick()
+    expect(await w.at("2026-01-01T00:45:00Z")).toEqual(["b", "a", "c"])
+  })
+
+  it.each([
+    ["daily at a time that there is not in spring", "30 2 * * *", "2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z", 2],
+    ["daily at a time that comes twice in autumn", "30 2 * * *", "2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z", 2],
+    ["hourly over the day of 25 hours", "0 * * * *", "2026-10-24T22:30:00Z", "2026-10-25T22:59:00Z", 24],
+    ["hourly over the day of 23 hours", "0 * * * *", "2026-03-28T23:30:00Z", "2026-03-29T21:59:00Z", 22],
+  ])("in Berlin: %s", async (_what, schedule, from, to, expected) => {
+    await using w = world(from, [definition("there", { schedule, timezone: "Europe/Berlin" })])
+    await w.scheduler.tick()
+    let count = 0
+    for (let time = Date.parse(from); time <= Date.parse(to); time += 15 * 60_000)
+      count += (await w.at(new Date(time).toISOString())).length
+    expect(count).toBe(expected)
+  })
+
+  it("change, pause and go on, and what came over HTTP has limits", async () => {
+    await using w = world("2026-01-01T00:00:30Z", [])
+    await w.save(definition("theirs", { schedule: "0 * * * *" }))
+    await w.scheduler.tick()
+    await Effect.runPromise(w.store.setPaused("theirs", true))
+    expect(await w.at("2026-01-01T01:00:00Z")).toEqual([])
+    await Effect.runPromise(w.store.setPaused("theirs", false))
+    expect(await w.at("2026-01-01T01:10:00Z")).toEqual(["theirs"])
+    await w.save(definition("theirs", { schedule: "30 * * * *" }))
+    expect(await w.at("2026-01-01T01:20:00Z")).toEqual([])
+    expect(await w.at("2026-01-01T01:30:00Z")).toEqual(["theirs"])
+    await Effect.runPromise(
+      w.store.saveEntry({ collection: "schedules", key: "theirs", value: { schedule: "45 * * * *", timezone: "UTC" }, expiresAt: null }),
+    )
+    await w.scheduler.tick()
+    expect(await w.at("2026-01-01T01:45:00Z")).toEqual(["theirs"])
+    await Effect.runPromise(w.store.deleteDefinition("theirs"))
+    expect(await w.at("2026-01-01T03:00:00Z")).toEqual([])
+    expect(await Effect.runPromise(w.store.listEntries({ collection: "scheduler.jobs" }))).toEqual([])
+    await w.save({ ...definition("broken", { schedule: "0 * * * *" }), sources: [{ type: "none" }] })
+    expect(await w.at("2026-01-01T05:00:00Z")).toEqual([])
+  })
+
+  it("start each run once, however many processes look", async () => {
+    const all = Array.from({ length: 20 }, (_, i) => definition(`p${i}`, { schedule: "* * * * *" }))
+    await using w = world("2026-01-01T00:00:30Z", all)
+    const others = [w.scheduler, w.another(), w.another(), w.another()]
+    await Promise.all(others.map((one) => one.tick()))
+    for (let minute = 1; minute <= 5; minute++) {
+      w.clock.now = Date.parse("2026-01-01T00:00:00Z") + minute * 60_000
+      const ticks = await Promise.all(others.map((one) => one.tick()))
+      expect(ticks.flatMap(({ started }) => started.map(({ pipeline }) => pipeline)).toSorted()).toEqual(
+        all.map(({ name }) => name).toSorted(),
+      )
+      await w.idle()
+    }
+    expect((await w.engine.listRuns({ limit: 0 })).total).toBe(100)
+  })
+
+  it("skip, queue or replace where the pipeline runs already", async () => {
+    const all = ["skip", "queue", "replace"].map((rule) =>
+      definition(rule, { schedule: "*/5 * * * * *", scheduler: { queue_overflow: rule } }),
+    )
+    await using w = world("2026-01-01T00:00:01Z", all)
+    await w.scheduler.tick()
+    // The clock goes on by less than a lease holds.
+    gate.isOpen = false
+    expect(await w.at("2026-01-01T00:00:05Z")).toEqual(["queue", "replace", "skip"])
+    expect(await w.at("2026-01-01T00:00:10Z")).toEqual(["replace"])
+    expect(await w.at("2026-01-01T00:00:11Z")).toEqual([])
+    gate.isOpen = true
+    await w.idle()
+    // What was queued comes as soon as there is room, what was skipped with its next time.
+    expect(await w.at("2026-01-01T00:00:12Z")).toEqual(["queue"])
+    expect(await w.at("2026-01-01T00:00:15Z")).toEqual(["queue", "replace", "skip"])
+    const statuses = async (pipeline: string) => (await w.engine.listRuns({ pipeline })).runs.map(({ status }) => status)
+    expect(await statuses("replace")).toEqual(["success", "success", "cancelled"])
+    expect(await statuses("skip")).toEqual(["success", "success"])
+    const skipped = (await w.engine.listEvents({ pipeline: "skip", types: ["scheduler.triggered"] })).filter(
+      ({ data }) => data["skipped"] === true,
+    )
+    expect(skipped.map(({ runId, data }) => [runId, data["due_at"]])).toEqual([[null, "2026-01-01T00:00:10.000Z"]])
+  })
+
+  it("are taken over from a process that is gone, before it started the run and after", async () => {
+    await using w = world("2026-01-01T00:00:30Z", [definition("hourly", { schedule: "0 * * * *" })])
+    await w.scheduler.tick()
+    const claimed = async (claimedAt: string) => {
+      const [entry] = await Effect.runPromise(w.store.listEntries({ collection: "scheduler.jobs" }))
+      const at = Date.parse(claimedAt)
+      const value = { ...(entry!.value as object), nextAt: at, claimedAt: at, claimedUntil: at + 15_000 }
+      await Effect.runPromise(w.store.saveEntry({ ...entry!, value }))
+    }
+    await claimed("2026-01-01T01:00:00Z")
+    expect(await w.at("2026-01-01T01:00:14Z")).toEqual([])
+    expect(await w.at("2026-01-01T01:00:15Z")).toEqual(["hourly"])
+    // This time it had started the run.
+    w.clock.now = Date.parse("2026-01-01T02:00:01Z")
+    await (
+      await w.engine.start(definition("hourly"), { trigger: "schedule" })
+    ).done
+    await claimed("2026-01-01T02:00:00Z")
+    await w.at("2026-01-01T02:00:20Z")
+    expect((await w.engine.listRuns({ pipeline: "hourly", limit: 0 })).total).toBe(2)
+    expect(await w.at("2026-01-01T03:00:00Z")).toEqual(["hourly"])
+  })
+})
+
+describe("dependencies", () => {
+  const all = [
+    definition("orders"),
+    definition("users"),
+    definition("report", { depends_on: ["orders", "users"] }),
+    definition("alarm", { trigger: { type: "pipeline", depends_on: [{ name: "orders", status: "failed" }] } }),
+    definition("always", { trigger: { type: "pipeline", depends_on: [{ name: "orders", status: "completed" }] } }),
+  ]
+  const run = async (w: World, name: string, fails = false) => {
+    w.clock.now += 1000
+    gate.fails = fails
+    const handle = await w.engine.start(all.find((one) => one.name === name)!)
+    await handle.done
+    gate.fails = false
+  }
+  const next = (w: World) => w.at(new Date(w.clock.now + 1000).toISOString())
+
+  it("start a pipeline when all that it waits for have ended as it wants, each time anew", async () => {
+    await using w = world("2026-01-01T00:00:00Z", all)
+    await run(w, "orders")
+    await run(w, "users")
+    // What ended before anybody looked is no reason.
+    expect(await next(w)).toEqual([])
+    await run(w, "orders")
+    expect(await next(w)).toEqual(["always"])
+    expect(await next(w)).toEqual([])
+    await run(w, "users")
+    expect(await next(w)).toEqual(["report"])
+    expect(await next(w)).toEqual([])
+    await run(w, "orders", true)
+    expect(await next(w)).toEqual(["alarm", "always"])
+    await run(w, "users")
+    expect(await next(w)).toEqual([])
+    await run(w, "orders")
+    expect(await next(w)).toEqual(["always", "report"])
+    expect((await w.engine.listRuns({ pipeline: "report" })).runs.map(({ trigger }) => trigger)).toEqual(["dependency", "dependency"])
+  })
+
+  it("start it once, however many processes look", async () => {
+    await using w = world("2026-01-01T00:00:00Z", all)
+    const others = [w.scheduler, w.another(), w.another()]
+    await Promise.all(others.map((one) => one.tick()))
+    await run(w, "orders")
+    await run(w, "users")
+    const ticks = await Promise.all(others.map((one) => one.tick()))
+    expect(ticks.flatMap(({ started }) => started.map(({ pipeline }) => pipeline)).toSorted()).toEqual(["always", "report"])
+  })
+})
+
+it("looks by itself until it is stopped, and waits for its runs", async () => {
+  const engine = createEngine({ plugins: [rows, nowhere] })
+  const scheduler = new Scheduler(engine, { pipelines: [definition("often", { schedule: "* * * * * *" })], interval: 20 })
+  await scheduler.start()
+  await expect.poll(async () => (await engine.listRuns({ status: ["success"] })).total, { timeout: 20_000 }).toBeGreaterThanOrEqual(2)
+  await scheduler.stop()
+  const { total } = await engine.listRuns({ limit: 0 })
+  await new Promise((resolve) => setTimeout(resolve, 1200))
+  expect((await engine.listRuns({ limit: 0 })).total).toBe(total)
+  await engine.close()
+})
