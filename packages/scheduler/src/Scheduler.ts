@@ -11,6 +11,7 @@ import {
   type Run,
   type RunOptions,
   type StoredDefinition,
+  StoreError,
 } from "@deltaflow/core"
 import { newEventId, nextTimes } from "@deltaflow/core/adapter"
 import { isPublicAddress } from "@deltaflow/core/node"
@@ -274,6 +275,24 @@ export class Scheduler {
       const there = runs.find((run) => run.trigger === trigger)
       if (there !== undefined) return there
     }
+    try {
+      return await this.startOrWait(service, one, trigger, data)
+    } catch (error) {
+      // A store that is away is away for all; anything else is this pipeline's own, and must not keep the others waiting.
+      if (error instanceof StoreError) throw error
+      this.options.log?.error(`${name}: it could not be started: ${service.mask(error instanceof Error ? error.message : String(error))}`)
+      await this.tell(service, name, null, { trigger, skipped: true, reason: "it could not be started", ...data })
+      return "skipped"
+    }
+  }
+
+  private async startOrWait(
+    service: EngineService,
+    one: Known,
+    trigger: "schedule" | "dependency",
+    data: Readonly<Record<string, unknown>>,
+  ): Promise<{ readonly id: string } | "queued" | "skipped"> {
+    const { name } = one.stored
     try {
       const handle = await this.begin(service, one, trigger)
       await this.tell(service, name, handle.id, { trigger, ...data })

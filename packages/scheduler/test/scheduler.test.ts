@@ -190,6 +190,22 @@ describe("schedules", () => {
     expect(skipped.map(({ runId, data }) => [runId, data["due_at"]])).toEqual([[null, "2026-01-01T00:00:10.000Z"]])
   })
 
+  it("start the others where one cannot be started, and say so", async () => {
+    const said: Array<string> = []
+    const all = ["a", "b", "c"].map((name) => definition(name, { schedule: "0 * * * *" }))
+    await using w = world("2026-01-01T00:00:30Z", all, { log: { warn: () => undefined, error: (message) => void said.push(message) } })
+    await w.scheduler.tick()
+    const { start } = w.engine
+    w.engine.start = async (pipeline, options) => {
+      if (typeof pipeline === "object" && pipeline.name === "b") throw new Error("there is no room")
+      return await start.call(w.engine, pipeline, options)
+    }
+    expect(await w.at("2026-01-01T01:00:00Z")).toEqual(["a", "c"])
+    expect(said).toEqual(["b: it could not be started: there is no room"])
+    w.engine.start = start
+    expect(await w.at("2026-01-01T02:00:00Z")).toEqual(["a", "b", "c"])
+  })
+
   it("are taken over from a process that is gone, before it started the run and after", async () => {
     await using w = world("2026-01-01T00:00:30Z", [definition("hourly", { schedule: "0 * * * *" })])
     await w.scheduler.tick()
