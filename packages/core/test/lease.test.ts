@@ -124,3 +124,30 @@ describe("one pipeline, several engines on one store", () => {
     expect((await next.listEvents({ runId: lost.id })).map((event) => event.type)).toEqual(["pipeline.failed"])
   })
 })
+
+it("refuses to start where the pipeline runs, and starts at once when it has ended, though its lease is let go a little later", async () => {
+  const store = memoryStore()
+  let released: (() => void) | undefined
+  const slow: Store = {
+    ...store,
+    // As a store that is far away.
+    releaseLease: (lease) =>
+      Effect.andThen(
+        Effect.promise(() => new Promise<void>((resolve) => ((released = resolve), setTimeout(resolve, 100)))),
+        store.releaseLease(lease),
+      ),
+  }
+  await using engine = createEngine({ plugins: [rowsSource([{ id: 1 }]), keepRows().destination], store: slow })
+  const definition = { name: "orders", sources: [{ type: "rows" }], destinations: [{ type: "keep" }] }
+  const first = await engine.start(definition, { refusesWhileRunning: true })
+  const ended = async () => (await engine.getRun(first.id))?.completedAt !== null
+  while (!(await ended())) await new Promise((resolve) => setTimeout(resolve, 1))
+  const second = await engine.start(definition, { refusesWhileRunning: true })
+  expect(released).toBeDefined()
+  expect((await second.done).status).toBe("success")
+  expect((await engine.listRuns()).runs.map(({ status }) => status)).toEqual(["success", "success"])
+  const lease = (await Effect.runPromise(store.acquireLease("pipeline:orders", "another", 60_000)))!
+  await expect(engine.start(definition, { refusesWhileRunning: true })).rejects.toMatchObject({ code: "LEASE_HELD" })
+  expect((await engine.listRuns()).total).toBe(2)
+  await Effect.runPromise(store.releaseLease(lease))
+})

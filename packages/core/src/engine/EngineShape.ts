@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { loadPromiseForm } from "../contract/define.ts"
 import { type DefinitionError, EngineError, type PipelineError, SourceError, type StoreError } from "../contract/Errors.ts"
 import type { Log, PluginContext } from "../contract/Plugin.ts"
-import type { EngineEvent, EventFilter, Run, Store, StoredCheckpoint } from "../contract/Store.ts"
+import { type EngineEvent, type EventFilter, isTerminal, type Run, type Store, type StoredCheckpoint } from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newRunId } from "../model/Ids.ts"
 import type { Row } from "../model/Value.ts"
@@ -180,9 +180,18 @@ class EngineRuns {
 
   /** Before there is a run; it is the run's own lease, which takes it once more. */
   private takeLease({ pipeline, run }: Execution): Effect.Effect<void, EngineError | StoreError> {
-    return Effect.flatMap(this.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS), (lease) =>
-      lease === undefined ? Effect.fail(leaseHeld(pipeline.name)) : Effect.void,
-    )
+    const name = leaseName(pipeline.name)
+    return Effect.gen({ self: this }, function* () {
+      for (let waited = 0; ; waited += RELEASE_LOOK_MS) {
+        if ((yield* this.store.acquireLease(name, run.id, LEASE_MS)) !== undefined) return
+        const lease = yield* this.store.getLease(name)
+        const holder = lease === undefined ? undefined : yield* this.store.getRun(lease.owner)
+        // A run is stored as ended before it lets go of its lease, which it does next.
+        const isLettingGo = lease === undefined || (holder !== undefined && isTerminal(holder.status))
+        if (!isLettingGo || waited >= RELEASE_MS) return yield* Effect.fail(leaseHeld(pipeline.name))
+        yield* Effect.sleep(RELEASE_LOOK_MS)
+      }
+    })
   }
 
   private checkConnector(
@@ -479,6 +488,10 @@ const wrongCursor = (pipeline: string, name: string, cause: unknown): EngineErro
   })
 
 const RESET_MS = 60_000
+
+/** How long a run that has ended may take to let go of its lease, milliseconds, and between two looks. */
+const RELEASE_MS = 2000
+const RELEASE_LOOK_MS = 10
 
 /** The longest that a test of a connection may take, milliseconds. */
 const CHECK_MS = 10_000
