@@ -195,10 +195,10 @@ describe("schedules", () => {
     const all = ["a", "b", "c"].map((name) => definition(name, { schedule: "0 * * * *" }))
     await using w = world("2026-01-01T00:00:30Z", all, { log: { warn: () => undefined, error: (message) => void said.push(message) } })
     await w.scheduler.tick()
-    const { start } = w.engine
+    const start = w.engine.start.bind(w.engine)
     w.engine.start = async (pipeline, options) => {
       if (typeof pipeline === "object" && pipeline.name === "b") throw new Error("there is no room")
-      return await start.call(w.engine, pipeline, options)
+      return await start(pipeline, options)
     }
     expect(await w.at("2026-01-01T01:00:00Z")).toEqual(["a", "c"])
     expect(said).toEqual(["b: it could not be started: there is no room"])
