@@ -29,6 +29,9 @@ export interface SessionOptions {
 /** How long a statement that was cancelled may take to end. */
 const CANCEL_MS = 5000
 
+/** After how long it is asked again. A request that reaches the server before the statement does has no effect. */
+const CANCEL_AGAIN_MS = 1000
+
 const LOCK_MS = 60_000
 
 const FORMS = {
@@ -254,12 +257,14 @@ export class Session {
       () => this.lost === undefined,
     )
     sendCancel(this.client)
+    const again = setInterval(() => sendCancel(this.client), CANCEL_AGAIN_MS)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), CANCEL_MS)
     })
     const isSound = await Promise.race([ended, late])
     clearTimeout(timer)
+    clearInterval(again)
     return isSound
   }
 }
