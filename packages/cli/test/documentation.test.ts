@@ -81,7 +81,14 @@ describe("snippets of pipelines in the documentation", () => {
   it("are found", () => expect(snippets.length).toBeGreaterThanOrEqual(5))
 
   it.each(snippets)("$page, snippet $place, is valid", async ({ text }) => {
-    const folder = folderWith({ "deltaflow.yml": completed(quickstart, text), "data/users.csv": users, [moduleName]: module })
+    const others = /^depends_on: \[(.*)\]$/m.exec(text)?.[1]?.split(", ") ?? []
+    const folder = folderWith({
+      "deltaflow.yml": completed(quickstart, text),
+      "data/users.csv": users,
+      [moduleName]: module,
+      // Those that it depends on.
+      ...Object.fromEntries(others.map((name) => [`pipelines/${name}.yml`, completed(quickstart, `name: ${name}\n`)])),
+    })
     const variables = Object.fromEntries(Array.from(text.matchAll(/\$\{([A-Z_]+)\}/g), ([, name]) => [name!, "a value"]))
     const { code, stderr } = await deltaflow(folder, ["validate"], variables)
     expect(stderr).not.toContain("error")
