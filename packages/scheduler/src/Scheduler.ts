@@ -46,10 +46,17 @@ export interface Tick {
   readonly nextAt: number | undefined
 }
 
+/** How late a look may come, milliseconds. A time that is older was missed. */
+const MISSED_AFTER = 60_000
+
+const MISFIRE_LIMIT = 100
+
 interface Job {
   readonly schedule: string
   readonly timezone: string
   readonly nextAt: number
+  /** Whether it was due while the pipeline ran, and waits for it since. */
+  readonly isWaiting?: boolean
 }
 
 /** The last run of each pipeline that one depends on, as they were when it was started last. */
@@ -204,16 +211,53 @@ export class Scheduler {
     }
   }
 
-  /** However many times were missed, one run makes up for them. */
   private async startDue(service: EngineService, one: Known, job: Claim<Job>, now: number): Promise<Started | undefined> {
-    const { schedule, timezone, nextAt: dueAt } = job.value
+    const { schedule, timezone } = job.value
     const leftAt = job.leftAt
     if (job.isHeld(now) || !(await job.take(now))) return undefined
-    const outcome = await this.startOnce(service, one, "schedule", leftAt, { due_at: new Date(dueAt).toISOString() })
-    // With `queue` it stays due until the one that runs has ended.
-    const nextAt = outcome === "queued" ? dueAt : ((await this.nextAfter(schedule, timezone, now)) ?? Number.MAX_SAFE_INTEGER)
-    await job.settle({ schedule, timezone, nextAt })
+    const settle = async (nextAt = Number.MAX_SAFE_INTEGER, isWaiting = false) =>
+      await job.settle({ schedule, timezone, nextAt, isWaiting })
+    const { misfire = "run_once", misfire_limit: limit = MISFIRE_LIMIT } = one.decoded.scheduler
+    const { isWaiting = false } = job.value
+    const isMissed = !isWaiting && job.value.nextAt < now - MISSED_AFTER
+    const oldest = isMissed ? await this.firstToRun(job.value, now, misfire === "run_all" ? limit : 0) : job.value.nextAt
+    // What a process that is gone had claimed was not missed: its run may be there.
+    const dueAt = misfire === "run_once" || leftAt !== undefined ? job.value.nextAt : oldest
+    if (dueAt !== job.value.nextAt) {
+      const data = { trigger: "schedule", skipped: true, reason: "it was missed", due_at: new Date(job.value.nextAt).toISOString() }
+      await this.tell(service, one.stored.name, null, data)
+    }
+    if (dueAt === undefined || dueAt > now) {
+      await settle(dueAt)
+      return undefined
+    }
+    const waits = misfire === "run_all" && (isMissed || isWaiting)
+    const outcome = await this.startOnce(service, one, "schedule", leftAt, { due_at: new Date(dueAt).toISOString() }, waits)
+    // One that waits stays due until the one that runs has ended.
+    if (outcome === "queued") await settle(dueAt, true)
+    else await settle(await this.nextAfter(schedule, timezone, misfire === "run_all" ? dueAt : now))
     return typeof outcome === "object" ? { pipeline: one.stored.name, runId: outcome.id, trigger: "schedule", dueAt } : undefined
+  }
+
+  /** The first time that still gets a run: those within the last minute, and of the ones before them at most `limit`. */
+  private async firstToRun({ schedule, timezone, nextAt }: Job, now: number, limit: number): Promise<number | undefined> {
+    const missedUntil = now - MISSED_AFTER
+    // Of long gaps only about `limit` times are computed: those since the middle, as long as they are too few.
+    const missedSince = async (from: number) => {
+      const times = await nextTimes(schedule, timezone, from, limit + 1)
+      return times.filter((time) => time < missedUntil)
+    }
+    let from = nextAt - 1
+    if ((await missedSince(from)).length > limit) {
+      let few = missedUntil
+      while (few - from > 500) {
+        const middle = Math.floor((few + from) / 2)
+        if ((await missedSince(middle)).length > limit) from = middle
+        else few = middle
+      }
+      from = few
+    }
+    return await this.nextAfter(schedule, timezone, from)
   }
 
   private async tickDependencies(service: EngineService, known: ReadonlyMap<string, Known>, now: number): Promise<ReadonlyArray<Started>> {
@@ -268,6 +312,7 @@ export class Scheduler {
     trigger: "schedule" | "dependency",
     leftAt: number | undefined,
     data: Readonly<Record<string, unknown>>,
+    waits = false,
   ): Promise<{ readonly id: string } | "queued" | "skipped"> {
     const { name } = one.stored
     if (leftAt !== undefined) {
@@ -276,7 +321,7 @@ export class Scheduler {
       if (there !== undefined) return there
     }
     try {
-      return await this.startOrWait(service, one, trigger, data)
+      return await this.startOrWait(service, one, trigger, data, waits)
     } catch (error) {
       // A store that is away is away for all; anything else is this pipeline's own, and must not keep the others waiting.
       if (error instanceof StoreError) throw error
@@ -291,6 +336,7 @@ export class Scheduler {
     one: Known,
     trigger: "schedule" | "dependency",
     data: Readonly<Record<string, unknown>>,
+    waits: boolean,
   ): Promise<{ readonly id: string } | "queued" | "skipped"> {
     const { name } = one.stored
     try {
@@ -299,7 +345,7 @@ export class Scheduler {
       return handle
     } catch (error) {
       if (!(error instanceof EngineError) || error.code !== "LEASE_HELD") throw error
-      const rule = one.decoded.scheduler.queue_overflow ?? "skip"
+      const rule = waits ? "queue" : (one.decoded.scheduler.queue_overflow ?? "skip")
       if (rule === "queue") return "queued"
       if (rule === "skip") {
         await this.tell(service, name, null, { trigger, skipped: true, reason: "it runs already", ...data })

@@ -105,6 +105,76 @@ describe("schedules", () => {
     expect(await w.at("2026-01-01T10:00:00Z")).toEqual(["hourly"])
   })
 
+  it("leave out what was missed, start it once, or for each time, as the pipeline wants", async () => {
+    const all = [
+      definition("once", { schedule: "0 * * * *" }),
+      definition("skip", { schedule: "0 * * * *", scheduler: { misfire: "skip" } }),
+      definition("all", { schedule: "0 * * * *", scheduler: { misfire: "run_all", misfire_limit: 3 } }),
+    ]
+    await using w = world("2026-01-01T00:00:30Z", all)
+    await w.scheduler.tick()
+    expect(await w.at("2026-01-01T09:30:00Z")).toEqual(["all", "once"])
+    expect(await w.at("2026-01-01T09:30:01Z")).toEqual(["all"])
+    expect(await w.at("2026-01-01T09:30:02Z")).toEqual(["all"])
+    expect(await w.at("2026-01-01T09:30:03Z")).toEqual([])
+    // A look that comes late by less than a minute has missed nothing.
+    expect((await w.at("2026-01-01T10:00:59Z")).toSorted()).toEqual(["all", "once", "skip"])
+    // What was missed is left out; what is due now is not.
+    expect(await w.at("2026-01-01T12:00:20Z")).toEqual(["all", "once", "skip"])
+    expect(await w.at("2026-01-01T12:00:21Z")).toEqual(["all"])
+    expect(await w.at("2026-01-01T12:00:22Z")).toEqual([])
+    const eventsOf = async (pipeline: string) =>
+      (await w.engine.listEvents({ pipeline, types: ["scheduler.triggered"] })).map(({ runId, data }) => [runId === null, data["due_at"]])
+    expect(await eventsOf("all")).toEqual([
+      [true, "2026-01-01T01:00:00.000Z"],
+      ...[7, 8, 9, 10, 11, 12].map((hour) => [false, `2026-01-01T${String(hour).padStart(2, "0")}:00:00.000Z`]),
+    ])
+    expect(await eventsOf("skip")).toEqual([
+      [true, "2026-01-01T01:00:00.000Z"],
+      [false, "2026-01-01T10:00:00.000Z"],
+      [true, "2026-01-01T11:00:00.000Z"],
+      [false, "2026-01-01T12:00:00.000Z"],
+    ])
+  })
+
+  it("run for each missed time one after the other, whatever the pipeline does with a run that is due while it runs", async () => {
+    const all = [definition("all", { schedule: "*/30 * * * * *", scheduler: { misfire: "run_all", queue_overflow: "replace" } })]
+    await using w = world("2026-01-01T00:00:01Z", all)
+    await w.scheduler.tick()
+    gate.isOpen = false
+    expect(await w.at("2026-01-01T00:02:00Z")).toEqual(["all"])
+    expect(await w.at("2026-01-01T00:02:01Z")).toEqual([])
+    gate.isOpen = true
+    await w.idle()
+    for (let second = 2; second <= 4; second++) expect(await w.at(`2026-01-01T00:02:0${second}Z`)).toEqual(["all"])
+    expect(await w.at("2026-01-01T00:02:05Z")).toEqual([])
+    expect((await w.engine.listRuns({ pipeline: "all" })).runs.map(({ status }) => status)).toEqual(
+      Array.from({ length: 4 }, () => "success"),
+    )
+  })
+
+  it("do not take what waits for a run as missed", async () => {
+    const all = [definition("both", { schedule: "0 * * * *", scheduler: { misfire: "skip", queue_overflow: "queue" } })]
+    await using w = world("2026-01-01T00:00:30Z", all)
+    await w.scheduler.tick()
+    gate.isOpen = false
+    w.clock.now = Date.parse("2026-01-01T00:59:59Z")
+    const handle = await w.engine.start(all[0]!)
+    expect(await w.at("2026-01-01T01:00:00Z")).toEqual([])
+    gate.isOpen = true
+    await handle.done
+    expect(await w.at("2026-01-01T01:05:00Z")).toEqual(["both"])
+  })
+
+  it("find the newest missed times of a year at once", async () => {
+    const all = [definition("often", { schedule: "* * * * * *", scheduler: { misfire: "run_all", misfire_limit: 5 } })]
+    await using w = world("2025-01-01T00:00:01Z", all)
+    await w.scheduler.tick()
+    expect(await w.at("2026-01-01T00:00:00Z")).toEqual(["often"])
+    const due = (await w.engine.listEvents({ types: ["scheduler.triggered"] })).map(({ data }) => data["due_at"])
+    expect(due).toEqual(["2025-01-01T00:00:02.000Z", "2025-12-31T23:58:55.000Z"])
+  })
+
   it("start those that are due at once in the order of their times", async () => {
     const all = ["c", "a", "b"].map((name, i) => definition(name, { schedule: `${30 - i * 10} * * * *` }))
     await using w = world("2026-01-01T00:00:00Z", all)

@@ -44,6 +44,11 @@ export const Scheduler = Schema.Struct({
     Schema.Literals(["skip", "queue", "replace"]),
     "What happens to a run that is due while others run. Default: `skip`.",
   ),
+  misfire: optional(
+    Schema.Literals(["run_once", "skip", "run_all"]),
+    "What becomes of times of the schedule that were missed by more than a minute: one run for all of them, none, or one for each, one after the other. Default: `run_once`.",
+  ),
+  misfire_limit: optional(Positive, "`run_all`: how many missed times get a run, the newest. Default: 100."),
 })
 
 const onlyAfterFailure = optional(Flag, "Only where the run before failed. Default: false.")

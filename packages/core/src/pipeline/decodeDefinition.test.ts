@@ -174,7 +174,7 @@ describe("a definition", () => {
       timezone: "Europe/Berlin",
       depends_on: ["load-orders"],
       trigger: { type: "webhook", path: "on-demand-sync", secret: "s" },
-      scheduler: { concurrency: 1, queue_overflow: "skip" },
+      scheduler: { concurrency: 1, queue_overflow: "skip", misfire: "run_all", misfire_limit: 10 },
       notifications: {
         on_failure: [
           { type: "slack", webhook: "https://hooks.example.com" },
