@@ -1,5 +1,7 @@
 /** What commands share that go on until they are interrupted. */
+import type { Log } from "@deltaflow/core"
 import type { Invocation } from "./Command.ts"
+import type { Session } from "./session.ts"
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const
 
@@ -10,6 +12,13 @@ export const ended = async ({ terminal }: Invocation, close: () => Promise<unkno
   await Promise.race([close(), again(signal)])
   return signal === "SIGINT" ? 130 : 0
 }
+
+/** To where a person looks, as lines. */
+export const servingLog = (terminal: Invocation["terminal"], { secrets }: Session): Pick<Log, "warn" | "error"> => ({
+  warn: (message) => terminal.say(`${terminal.style("yellow", "warning")}: ${message}`),
+  error: (message, fields) =>
+    terminal.say(`${terminal.style("red", "error")}: ${secrets.mask(message)}${fields === undefined ? "" : ` ${JSON.stringify(fields)}`}`),
+})
 
 const interrupted = (): Promise<(typeof SIGNALS)[number]> =>
   new Promise((resolve) => {

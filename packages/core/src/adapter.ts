@@ -1,4 +1,6 @@
 /** For those who mount the engine behind something else, such as HTTP or a scheduler: what they show of definitions and plugins. */
+export { EventListener } from "./engine/EventListener.ts"
+export { promised } from "./contract/promised.ts"
 export { newEventId } from "./model/Ids.ts"
 export type { PipelineDefinition } from "./pipeline/Definition.ts"
 export { formatPath, type Path } from "./pipeline/path.ts"
@@ -8,3 +10,4 @@ export { hideSecrets } from "./pipeline/secretFields.ts"
 export { decodeWith, type Outcome } from "./pipeline/schemaProblems.ts"
 export { eventTypes } from "./pipeline/ServiceDefinition.ts"
 export { hiddenText, type Restored, restoreSecrets } from "./pipeline/shownDefinition.ts"
+export { entriesOf } from "./store/entriesOf.ts"

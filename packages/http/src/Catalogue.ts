@@ -10,8 +10,7 @@ import {
   type PipelineInput,
   type StoredDefinition,
 } from "@deltaflow/core"
-import { formatPath, hiddenText, hideSecrets, nextTimes, type PipelineDefinition, restoreSecrets } from "@deltaflow/core/adapter"
-import { promised } from "./effects.ts"
+import { formatPath, hiddenText, hideSecrets, nextTimes, type PipelineDefinition, restoreSecrets, promised } from "@deltaflow/core/adapter"
 import type { PageRequest } from "./pages.ts"
 import { pipelineNotFound, Problem, toRequestIssue } from "./problems.ts"
 import { type Schedule, scheduleOf, type Schedules } from "./Schedules.ts"

@@ -1,9 +1,8 @@
 /** The connectors that definitions name, and how each was when it was tried last. */
 import { createHash } from "node:crypto"
 import { type ConnectorEntry, type ConnectorRole, DeltaflowError, type EngineService, type StoredEntry } from "@deltaflow/core"
-import { newEventId } from "@deltaflow/core/adapter"
+import { newEventId, promised } from "@deltaflow/core/adapter"
 import { definitionOf } from "./Catalogue.ts"
-import { promised } from "./effects.ts"
 import type { Reach } from "./reach.ts"
 import { isoTime } from "./shapes.ts"
 

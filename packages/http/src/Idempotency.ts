@@ -1,7 +1,7 @@
 /** What was asked before is not done again: of requests with one key the first starts a run, and all get that one. */
 import { createHash } from "node:crypto"
 import type { Store } from "@deltaflow/core"
-import { promised } from "./effects.ts"
+import { promised } from "@deltaflow/core/adapter"
 import { Problem } from "./problems.ts"
 
 const COLLECTION = "http.requests"

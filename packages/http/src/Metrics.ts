@@ -1,6 +1,6 @@
 /** Figures in the text format of Prometheus: https://prometheus.io/docs/instrumenting/exposition_formats/ */
 import { type EngineService, runStatuses } from "@deltaflow/core"
-import { promised } from "./effects.ts"
+import { promised } from "@deltaflow/core/adapter"
 
 /** Seconds. */
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -10,8 +10,8 @@ import {
   type RunProgress,
   type StoredDefinition,
 } from "@deltaflow/core"
+import { promised } from "@deltaflow/core/adapter"
 import { type Catalogue, invalidPipeline } from "./Catalogue.ts"
-import { promised } from "./effects.ts"
 import { Problem } from "./problems.ts"
 import type { Reach } from "./reach.ts"
 

@@ -1,7 +1,6 @@
 /** Schedules that somebody set over HTTP, which go over those of the definitions. */
 import type { Store } from "@deltaflow/core"
-import { cronProblems, type PipelineDefinition, timezoneProblems } from "@deltaflow/core/adapter"
-import { promised } from "./effects.ts"
+import { cronProblems, entriesOf, type PipelineDefinition, timezoneProblems, promised } from "@deltaflow/core/adapter"
 import { invalidRequest, type RequestIssue } from "./problems.ts"
 
 export interface Schedule {
@@ -15,8 +14,6 @@ export const scheduleOf = ({ schedule, timezone }: PipelineDefinition): Schedule
 })
 
 const COLLECTION = "schedules"
-
-const PAGE = 1000
 
 /** How old what another process set may be, milliseconds. */
 const FRESH_MS = 1000
@@ -44,12 +41,8 @@ export class Schedules {
 
   private async load(): Promise<ReadonlyMap<string, Schedule>> {
     const schedules = new Map<string, Schedule>()
-    for (let after: string | undefined; ;) {
-      const page = await promised(this.store.listEntries({ collection: COLLECTION, ...(after === undefined ? {} : { after }) }))
-      for (const { key, value } of page) schedules.set(key, value as Schedule)
-      after = page.at(-1)?.key
-      if (after === undefined || page.length < PAGE) return schedules
-    }
+    for await (const { key, value } of entriesOf(this.store, COLLECTION)) schedules.set(key, value as Schedule)
+    return schedules
   }
 
   /** Throws where the schedule or the zone is wrong. */

@@ -3,7 +3,7 @@
  * leaves an event in the store, whichever process did it, so each use looks for new events first.
  */
 import type { EngineService, Run } from "@deltaflow/core"
-import { promised } from "./effects.ts"
+import { promised } from "@deltaflow/core/adapter"
 
 export interface Summary {
   readonly newest: Run | undefined

@@ -1,7 +1,7 @@
 /** Webhooks that come in: a request to `/api/trigger/<path>` starts the pipeline that has this path, once for each id. */
 import type { StoredDefinition } from "@deltaflow/core"
+import { promised } from "@deltaflow/core/adapter"
 import { type Catalogue, definitionOf } from "./Catalogue.ts"
-import { promised } from "./effects.ts"
 import { Problem } from "./problems.ts"
 import { isSameText, isSigned, type SignedRequest } from "./signatures.ts"
 

@@ -1,8 +1,8 @@
 /** Who asks, whether they may, and how often. */
 import { createHash } from "node:crypto"
 import type { Store } from "@deltaflow/core"
+import { promised } from "@deltaflow/core/adapter"
 import type { Endpoint, Scope } from "./contract/endpoints.ts"
-import { promised } from "./effects.ts"
 import type { ApiKeys } from "./keys/ApiKeys.ts"
 import { Problem } from "./problems.ts"
 

@@ -1,6 +1,6 @@
 /** Rows that a run put aside, read back from where its dead letter wrote them. */
 import { DeltaflowError, type DecodedPipeline, type EngineService, type OutsideOptions, type Row, type Run } from "@deltaflow/core"
-import { promised } from "./effects.ts"
+import { promised } from "@deltaflow/core/adapter"
 import type { PageRequest } from "./pages.ts"
 import { Problem } from "./problems.ts"
 

@@ -3,7 +3,7 @@
  * claim that was never settled is from a process that is gone; who finds it looks whether its run is there before it starts one.
  */
 import type { Store, StoredEntry } from "@deltaflow/core"
-import { promised } from "./effects.ts"
+import { entriesOf, promised } from "@deltaflow/core/adapter"
 
 /** How long a process may take from its claim to the start of the run, milliseconds. */
 const CLAIM_MS = 15_000
@@ -29,14 +29,11 @@ export class Claims<A extends object> {
   /** All that are there, by their names. */
   async all(): Promise<ReadonlyMap<string, Claim<A>>> {
     const found = new Map<string, Claim<A>>()
-    for (let after = this.prefix; ;) {
-      const page = await promised(this.store.listEntries({ collection: COLLECTION, after, limit: PAGE }))
-      for (const entry of page)
-        if (entry.key.startsWith(this.prefix)) found.set(entry.key.slice(this.prefix.length), new Claim(this.store, entry))
-      const last = page.at(-1)?.key
-      if (last === undefined || page.length < PAGE || !last.startsWith(this.prefix)) return found
-      after = last
+    for await (const entry of entriesOf(this.store, COLLECTION, this.prefix)) {
+      if (!entry.key.startsWith(this.prefix)) break
+      found.set(entry.key.slice(this.prefix.length), new Claim(this.store, entry))
     }
+    return found
   }
 
   /** Adds one that nobody has; false where somebody was first. */
@@ -54,8 +51,6 @@ export class Claims<A extends object> {
     await promised(this.store.deleteEntry(COLLECTION, this.prefix + name))
   }
 }
-
-const PAGE = 1000
 
 /** A job as it was read, with what may be done to it while nobody else has changed it. */
 export class Claim<A extends object> {

@@ -13,10 +13,9 @@ import {
   type StoredDefinition,
   StoreError,
 } from "@deltaflow/core"
-import { newEventId, nextTimes } from "@deltaflow/core/adapter"
-import { isPublicAddress } from "@deltaflow/core/node"
+import { entriesOf, newEventId, nextTimes, promised } from "@deltaflow/core/adapter"
+import { outsideOptions } from "@deltaflow/core/node"
 import { type Claim, Claims } from "./Claims.ts"
-import { promised } from "./effects.ts"
 
 export interface SchedulerOptions {
   /** Pipelines of the host, from its files or its code. Those in the store that are none of these came from outside. */
@@ -78,6 +77,8 @@ export class Scheduler {
   private readonly own = new Map<string, DecodedPipeline>()
   private readonly decodedByName = new Map<string, { readonly definition: string; readonly decoded: DecodedPipeline | undefined }>()
   private readonly running = new Map<string, Promise<unknown>>()
+  /** For pipelines that are none of the host's. */
+  private readonly outside: OutsideOptions
   private opened: Promise<EngineService> | undefined
   private timer: NodeJS.Timeout | undefined
   private looking: Promise<unknown> | undefined
@@ -87,6 +88,7 @@ export class Scheduler {
     this.engine = engine
     this.options = options
     this.now = options.now ?? Date.now
+    this.outside = outsideOptions(options.allowHosts)
   }
 
   private open(): Promise<EngineService> {
@@ -141,7 +143,7 @@ export class Scheduler {
   /** Those that are on and can be read. */
   private async known(service: EngineService): Promise<ReadonlyMap<string, Known>> {
     const set = new Map<string, { readonly schedule: string | null; readonly timezone: string }>()
-    for (const { key, value } of await promised(service.store.listEntries({ collection: "schedules", limit: 100_000 })))
+    for await (const { key, value } of entriesOf(service.store, "schedules"))
       set.set(key, value as { schedule: string | null; timezone: string })
     const known = new Map<string, Known>()
     for (const stored of await promised(service.store.listDefinitions())) {
@@ -378,12 +380,6 @@ export class Scheduler {
       .finally(() => this.running.delete(handle.id))
     this.running.set(handle.id, done)
     return handle
-  }
-
-  private readonly outside: OutsideOptions = {
-    allowsAddress: (address, name) =>
-      [address, name].some((host) => this.options.allowHosts?.includes(host) === true) || isPublicAddress(address),
-    confinesFiles: true,
   }
 
   private async tell(

@@ -4,7 +4,7 @@ import { createHandler, type HandlerOptions, type HostPipeline, oidc } from "@de
 import { ApiKeys } from "@deltaflow/http/keys"
 import { listen } from "@deltaflow/http/node"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
-import { ended } from "../serving.ts"
+import { ended, servingLog } from "../serving.ts"
 import { openSession, type Session } from "../session.ts"
 import { startScheduler } from "./scheduler.ts"
 
@@ -22,11 +22,7 @@ export const serveApi = async (invocation: Invocation, withScheduler = false): P
   const handler = createHandler(session.engine, {
     pipelines,
     ...accessOf(session),
-    log: {
-      warn: (message) => terminal.say(`${terminal.style("yellow", "warning")}: ${message}`),
-      error: (message, fields) =>
-        terminal.say(`${terminal.style("red", "error")}: ${session.secrets.mask(message)} ${JSON.stringify(fields)}`),
-    },
+    log: servingLog(terminal, session),
   })
   await handler.ready
   await firstKey(invocation, session)

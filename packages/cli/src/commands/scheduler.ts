@@ -3,7 +3,7 @@ import { Scheduler } from "@deltaflow/scheduler"
 import { type Invocation, isSet, type RunCommand, UsageError } from "../Command.ts"
 import { openSession, type Session } from "../session.ts"
 import { runnablePipelines } from "@deltaflow/core"
-import { ended } from "../serving.ts"
+import { ended, servingLog } from "../serving.ts"
 
 export const run: RunCommand = async (invocation) => {
   if (invocation.operands[0] !== "start") throw new UsageError(`scheduler takes start, not ${JSON.stringify(invocation.operands[0])}.`)
@@ -19,10 +19,7 @@ export const startScheduler = async (invocation: Invocation, session: Session): 
   const pipelines = runnablePipelines(session.project)
   const scheduler = new Scheduler(session.engine, {
     pipelines,
-    log: {
-      warn: (message) => terminal.say(`${terminal.style("yellow", "warning")}: ${message}`),
-      error: (message) => terminal.say(`${terminal.style("red", "error")}: ${session.secrets.mask(message)}`),
-    },
+    log: servingLog(terminal, session),
   })
   await scheduler.start()
   const timed = pipelines.filter(({ schedule, dependsOn }) => schedule !== undefined || dependsOn.length > 0).length

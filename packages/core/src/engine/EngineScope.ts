@@ -1,10 +1,10 @@
 /** The engine behind the Promise API, with its scope. Loaded, and Effect with it, by the first call of an `Engine`. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type EngineShape, makeEngine } from "./EngineShape.ts"
 import type { EngineOptions } from "./Options.ts"
+import { promised } from "../contract/promised.ts"
 
 export class EngineScope {
   private readonly scope = Scope.makeUnsafe()
@@ -17,16 +17,12 @@ export class EngineScope {
 
   /** The engine, opened by the first call. */
   engine(): Promise<EngineShape> {
-    this.shape ??= this.toPromise(makeEngine(this.options).pipe(Scope.provide(this.scope)))
+    this.shape ??= promised(makeEngine(this.options).pipe(Scope.provide(this.scope)))
     return this.shape
   }
 
-  /** Rejects with the typed error itself, or with the defect. */
-  async toPromise<A>(effect: Effect.Effect<A, unknown>): Promise<A> {
-    const exit = await Effect.runPromiseExit(effect)
-    if (Exit.isSuccess(exit)) return exit.value
-    throw Cause.squash(exit.cause)
-  }
+  /** Here because an `Engine` loads Effect with its scope. */
+  readonly toPromise = promised
 
   async close(): Promise<void> {
     await Effect.runPromise(Scope.close(this.scope, Exit.void))

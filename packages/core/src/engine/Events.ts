@@ -1,11 +1,9 @@
-/** Events as they happen, to any number of listeners, each with its own bounded queue. */
+/** Events as they happen, to any number of listeners, each with its own bounded queue; who does not keep up loses the oldest. */
 import type { EngineEvent, EventFilter } from "../contract/Store.ts"
-
-/** A listener that does not keep up loses the oldest events beyond this many; the store has them all. */
-const CAPACITY = 10_000
+import { EventListener } from "./EventListener.ts"
 
 export class EventHub {
-  private readonly listeners = new Set<Listener>()
+  private readonly listeners = new Set<EventListener>()
 
   publish(event: EngineEvent): void {
     for (const listener of this.listeners) listener.push(event)
@@ -13,7 +11,7 @@ export class EventHub {
 
   /** Events from now on. Ends when the iteration is left, when `signal` aborts, or when the hub closes. */
   listen(filter: EventFilter, signal?: AbortSignal): AsyncIterableIterator<EngineEvent> {
-    const listener = new Listener(filter, () => this.listeners.delete(listener))
+    const listener = new EventListener(filter, { whenFull: "drop", onClose: () => this.listeners.delete(listener) })
     this.listeners.add(listener)
     signal?.addEventListener("abort", () => listener.close(), { once: true })
     if (signal?.aborted === true) listener.close()
@@ -24,55 +22,3 @@ export class EventHub {
     for (const listener of this.listeners) listener.close()
   }
 }
-
-class Listener implements AsyncIterableIterator<EngineEvent> {
-  private readonly filter: EventFilter
-  private readonly onClose: () => void
-  private readonly queue: Array<EngineEvent> = []
-  private waiting: ((result: IteratorResult<EngineEvent>) => void) | undefined
-  private closed = false
-
-  constructor(filter: EventFilter, onClose: () => void) {
-    this.filter = filter
-    this.onClose = onClose
-  }
-
-  push(event: EngineEvent): void {
-    if (!matches(event, this.filter)) return
-    if (this.waiting !== undefined) {
-      this.waiting({ done: false, value: event })
-      this.waiting = undefined
-      return
-    }
-    this.queue.push(event)
-    if (this.queue.length > CAPACITY) this.queue.shift()
-  }
-
-  close(): void {
-    this.closed = true
-    this.onClose()
-    this.waiting?.({ done: true, value: undefined })
-    this.waiting = undefined
-  }
-
-  next(): Promise<IteratorResult<EngineEvent>> {
-    const event = this.queue.shift()
-    if (event !== undefined) return Promise.resolve({ done: false, value: event })
-    if (this.closed) return Promise.resolve({ done: true, value: undefined })
-    return new Promise((resolve) => (this.waiting = resolve))
-  }
-
-  return(): Promise<IteratorResult<EngineEvent>> {
-    this.close()
-    return Promise.resolve({ done: true, value: undefined })
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-}
-
-const matches = (event: EngineEvent, filter: EventFilter): boolean =>
-  (filter.pipeline === undefined || event.pipeline === filter.pipeline) &&
-  (filter.runId === undefined || event.runId === filter.runId) &&
-  (filter.types === undefined || filter.types.includes(event.type))

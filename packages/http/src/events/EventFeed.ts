@@ -3,14 +3,11 @@
  * too, and a thousand listeners cost one query.
  */
 import type { Engine, EngineEvent, EventFilter, Store } from "@deltaflow/core"
-import { promised } from "../effects.ts"
+import { EventListener, promised } from "@deltaflow/core/adapter"
 
 export type FeedFilter = Pick<EventFilter, "pipeline" | "types">
 
 const PAGE = 1000
-
-/** Events that wait for one listener; who is slower is let go, and may come again with the last id. */
-const MOST_WAITING = 10_000
 
 /** Between looks at the store where no event of this process says that there is something new. */
 const LOOK_MS = 100
@@ -19,7 +16,7 @@ export class EventFeed {
   private readonly engine: Engine
   private readonly store: Store
   private readonly now: () => number
-  private readonly listeners = new Set<Listener>()
+  private readonly listeners = new Set<EventListener>()
   private reading: Promise<void> | undefined
   private wake: (() => void) | undefined
   private isClosed = false
@@ -32,7 +29,8 @@ export class EventFeed {
 
   /** From now on, or from behind the event `after`. Ends with the signal. */
   listen(filter: FeedFilter, after: string | undefined, signal: AbortSignal): AsyncIterableIterator<EngineEvent> {
-    const listener = new Listener(filter, () => this.listeners.delete(listener))
+    // Who is too slow is let go, and may come again with the last id.
+    const listener = new EventListener(filter, { whenFull: "close", onClose: () => this.listeners.delete(listener) })
     this.listeners.add(listener)
     signal.addEventListener("abort", () => listener.close(), { once: true })
     if (signal.aborted || this.isClosed) listener.close()
@@ -41,7 +39,7 @@ export class EventFeed {
   }
 
   /** What the store has first; then what came meanwhile, but nothing twice. */
-  private async *caughtUp(listener: Listener, filter: FeedFilter, after: string): AsyncGenerator<EngineEvent> {
+  private async *caughtUp(listener: EventListener, filter: FeedFilter, after: string): AsyncGenerator<EngineEvent> {
     const seen = new Set<string>()
     try {
       for (let last = after; ;) {
@@ -105,50 +103,5 @@ export class EventFeed {
     this.isClosed = true
     for (const listener of this.listeners) listener.close()
     this.wake?.()
-  }
-}
-
-class Listener implements AsyncIterableIterator<EngineEvent> {
-  private readonly filter: FeedFilter
-  private readonly onClose: () => void
-  private readonly waiting: Array<EngineEvent> = []
-  private taker: ((result: IteratorResult<EngineEvent>) => void) | undefined
-  private isClosed = false
-
-  constructor(filter: FeedFilter, onClose: () => void) {
-    this.filter = filter
-    this.onClose = onClose
-  }
-
-  push(event: EngineEvent): void {
-    const { pipeline, types } = this.filter
-    if (this.isClosed || (pipeline !== undefined && event.pipeline !== pipeline) || types?.includes(event.type) === false) return
-    if (this.taker !== undefined) {
-      this.taker({ done: false, value: event })
-      this.taker = undefined
-    } else if (this.waiting.push(event) > MOST_WAITING) this.close()
-  }
-
-  close(): void {
-    this.isClosed = true
-    this.onClose()
-    this.taker?.({ done: true, value: undefined })
-    this.taker = undefined
-  }
-
-  next(): Promise<IteratorResult<EngineEvent>> {
-    const event = this.waiting.shift()
-    if (event !== undefined) return Promise.resolve({ done: false, value: event })
-    if (this.isClosed) return Promise.resolve({ done: true, value: undefined })
-    return new Promise((resolve) => (this.taker = resolve))
-  }
-
-  return(): Promise<IteratorResult<EngineEvent>> {
-    this.close()
-    return Promise.resolve({ done: true, value: undefined })
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
   }
 }

@@ -5,8 +5,8 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import type { Store, StoredEntry } from "@deltaflow/core"
+import { entriesOf, promised } from "@deltaflow/core/adapter"
 import { type Scope, scopes } from "../contract/endpoints.ts"
-import { promised } from "../effects.ts"
 
 export interface KeyInfo {
   readonly id: string
@@ -140,12 +140,8 @@ export class ApiKeys {
 
   private async entries(): Promise<ReadonlyArray<StoredEntry>> {
     const all: Array<StoredEntry> = []
-    for (let after: string | undefined; ;) {
-      const page = await promised(this.store.listEntries({ collection: COLLECTION, ...(after === undefined ? {} : { after }) }))
-      all.push(...page)
-      after = page.at(-1)?.key
-      if (after === undefined || page.length < 1000) return all
-    }
+    for await (const entry of entriesOf(this.store, COLLECTION)) all.push(entry)
+    return all
   }
 }
 

@@ -1,9 +1,8 @@
 import { type ConnectorEntry, DefinitionError, DeltaflowError } from "@deltaflow/core"
-import { pluginTypes } from "@deltaflow/core/adapter"
+import { pluginTypes, promised } from "@deltaflow/core/adapter"
 import type { Call, Respond } from "../Call.ts"
 import { invalidPipeline } from "../Catalogue.ts"
 import type { NamedConnector } from "../Connectors.ts"
-import { promised } from "../effects.ts"
 import { cut, pageAnswer, pageOf } from "../pages.ts"
 import { invalidRequest, Problem } from "../problems.ts"
 

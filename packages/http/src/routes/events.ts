@@ -1,6 +1,6 @@
 import type { EventFilter } from "@deltaflow/core"
+import { promised } from "@deltaflow/core/adapter"
 import type { Call, Respond } from "../Call.ts"
-import { promised } from "../effects.ts"
 import { eventStream } from "../events/serverSentEvents.ts"
 import { invalidRequest, Problem } from "../problems.ts"
 import { type Query, timeOf } from "../requestQuery.ts"

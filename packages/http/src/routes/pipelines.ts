@@ -1,7 +1,7 @@
 import { printDefinition, type StoredDefinition } from "@deltaflow/core"
+import { promised } from "@deltaflow/core/adapter"
 import type { PipelineStatus } from "../Catalogue.ts"
 import type { Answer, Call, Respond } from "../Call.ts"
-import { promised } from "../effects.ts"
 import { pageAnswer, pageOf } from "../pages.ts"
 import { invalidRequest, Problem } from "../problems.ts"
 import { decodeUtf8, formOf, parseJsonText } from "../requestBody.ts"

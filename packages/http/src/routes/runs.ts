@@ -1,7 +1,7 @@
 import { isTerminal, type Run, type RunFilter } from "@deltaflow/core"
+import { promised } from "@deltaflow/core/adapter"
 import { chartOf, mermaidGantt, svgGantt } from "@deltaflow/core/gantt"
 import type { Answer, Call, Respond } from "../Call.ts"
-import { promised } from "../effects.ts"
 import { type PageRequest, pageAnswer, pageOf } from "../pages.ts"
 import { invalidRequest, Problem, runNotFound } from "../problems.ts"
 import { type Query, timeOf } from "../requestQuery.ts"

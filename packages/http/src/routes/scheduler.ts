@@ -1,7 +1,7 @@
 import type { StoredDefinition } from "@deltaflow/core"
+import { promised } from "@deltaflow/core/adapter"
 import { definitionOf } from "../Catalogue.ts"
 import type { Call, Respond, Services } from "../Call.ts"
-import { promised } from "../effects.ts"
 import { cut, pageAnswer, pageOf } from "../pages.ts"
 import { scheduleOf } from "../Schedules.ts"
 import { isoTime } from "../shapes.ts"

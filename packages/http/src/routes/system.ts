@@ -1,5 +1,5 @@
+import { promised } from "@deltaflow/core/adapter"
 import type { Call, Respond } from "../Call.ts"
-import { promised } from "../effects.ts"
 import { PARSED_HEADER } from "../parsedBody.ts"
 import { Problem, runNotFound } from "../problems.ts"
 import { decodeUtf8, parseJsonText } from "../requestBody.ts"

@@ -1,8 +1,7 @@
 import { DefinitionError, DeltaflowError, type EngineService, type Row } from "@deltaflow/core"
-import { builtinStepTypes, pluginTypes } from "@deltaflow/core/adapter"
+import { builtinStepTypes, pluginTypes, promised } from "@deltaflow/core/adapter"
 import type { Respond } from "../Call.ts"
 import { invalidPipeline } from "../Catalogue.ts"
-import { promised } from "../effects.ts"
 import { cut, pageAnswer, pageOf } from "../pages.ts"
 import { invalidRequest, Problem } from "../problems.ts"
 

@@ -4,9 +4,8 @@
  */
 import { createHmac } from "node:crypto"
 import type { EngineEvent, EngineService, Lease, Log, StoredEntry } from "@deltaflow/core"
-import { newEventId } from "@deltaflow/core/adapter"
+import { newEventId, promised } from "@deltaflow/core/adapter"
 import type { Catalogue } from "../Catalogue.ts"
-import { promised } from "../effects.ts"
 import { eventAsJson } from "../shapes.ts"
 import { sign } from "../signatures.ts"
 import type { Reach } from "../reach.ts"

@@ -1,8 +1,9 @@
-/** From the engine's effects to promises, with the typed error itself as what they reject with. */
+/** From effects to promises. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
+/** Rejects with the typed error itself, or with the defect. */
 export const promised = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
   const exit = await Effect.runPromiseExit(effect)
   if (Exit.isSuccess(exit)) return exit.value
