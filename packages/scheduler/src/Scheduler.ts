@@ -91,19 +91,27 @@ export class Scheduler {
     this.outside = outsideOptions(options.allowHosts)
   }
 
-  private open(): Promise<EngineService> {
-    this.opened ??= (async () => {
-      const service = await this.engine.service()
-      for (const pipeline of this.options.pipelines ?? []) {
-        const decoded = await promised(service.decode(pipeline))
-        this.own.set(decoded.name, decoded)
-        const stored = await promised(service.store.getDefinition(decoded.name))
-        const definition = { name: decoded.name, definition: JSON.stringify(decoded.written), source: stored?.source ?? null }
-        await promised(service.store.saveDefinition(definition))
-      }
-      return service
-    })()
-    return this.opened
+  private async open(): Promise<EngineService> {
+    this.opened ??= this.openNow()
+    try {
+      return await this.opened
+    } catch (error) {
+      // The next look tries again: the store may be there by then.
+      this.opened = undefined
+      throw error
+    }
+  }
+
+  private async openNow(): Promise<EngineService> {
+    const service = await this.engine.service()
+    for (const pipeline of this.options.pipelines ?? []) {
+      const decoded = await promised(service.decode(pipeline))
+      this.own.set(decoded.name, decoded)
+      const stored = await promised(service.store.getDefinition(decoded.name))
+      const definition = { name: decoded.name, definition: JSON.stringify(decoded.written), source: stored?.source ?? null }
+      await promised(service.store.saveDefinition(definition))
+    }
+    return service
   }
 
   /** Looks from now on, until `stop`. Rejects where the host's pipelines are wrong. */

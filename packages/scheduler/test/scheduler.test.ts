@@ -1,4 +1,12 @@
-import { createEngine, defineDestination, defineSource, type Engine, type PipelineDefinition, type Store } from "@deltaflow/core"
+import {
+  createEngine,
+  defineDestination,
+  defineSource,
+  type Engine,
+  type PipelineDefinition,
+  type Store,
+  StoreError,
+} from "@deltaflow/core"
 import { memoryStore } from "@deltaflow/core/store/memory"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
@@ -164,6 +172,21 @@ describe("schedules", () => {
     gate.isOpen = true
     await handle.done
     expect(await w.at("2026-01-01T01:05:00Z")).toEqual(["both"])
+  })
+
+  it("are looked at again where the store was away at the first look", async () => {
+    const store = memoryStore()
+    let isAway = true
+    const away = new StoreError({ code: "STORE_FAILED", message: "the store is away" })
+    const flaky: Store = {
+      ...store,
+      saveDefinition: (saved, expected) => (isAway ? Effect.fail(away) : store.saveDefinition(saved, expected)),
+    }
+    await using engine = createEngine({ plugins: [rows, nowhere], store: flaky })
+    const scheduler = new Scheduler(engine, { pipelines: [definition("hourly", { schedule: "0 * * * *" })] })
+    await expect(scheduler.tick()).rejects.toBe(away)
+    isAway = false
+    expect((await scheduler.tick()).nextAt).toBeGreaterThan(0)
   })
 
   it("find the newest missed times of a year at once", async () => {
