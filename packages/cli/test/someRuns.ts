@@ -21,6 +21,7 @@ export const someRun = (change: Partial<Run>): Run => ({
   attempt: 1,
   retryOf: null,
   variables: [],
+  logicalTime: null,
   ...change,
 })
 

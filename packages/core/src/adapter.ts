@@ -1,5 +1,6 @@
 /** For those who mount the engine behind something else, such as HTTP or a scheduler: what they show of definitions and plugins. */
 export { EventListener } from "./engine/EventListener.ts"
+export { WAITING, type WaitingRun } from "./engine/waiting.ts"
 export { promised } from "./contract/promised.ts"
 export { newEventId } from "./model/Ids.ts"
 export type { PipelineDefinition } from "./pipeline/Definition.ts"

@@ -3,6 +3,7 @@ export { createEngine, Engine, type RunHandle } from "./engine/Engine.ts"
 export type { CheckedConnector, ConnectorEntry, ConnectorRole } from "./engine/connectorCheck.ts"
 export type { EngineService, Preview, PreviewOptions, RunResult } from "./engine/EngineService.ts"
 export { RunError } from "./engine/RunError.ts"
+export type { EnqueueOptions } from "./engine/waiting.ts"
 export type {
   DestinationProgress,
   EngineOptions,
@@ -46,6 +47,7 @@ export {
 } from "./contract/Errors.ts"
 export type * from "./contract/Files.ts"
 export { PathError, resolveInside } from "./contract/paths.ts"
+export { runtimeNames } from "./contract/runtimeNames.ts"
 export type * from "./contract/Plugin.ts"
 export type * from "./contract/Source.ts"
 export type * from "./contract/Sql.ts"
@@ -57,6 +59,7 @@ export * from "./model/Cursor.ts"
 export { Decimal } from "./model/Decimal.ts"
 export { Interval } from "./model/Interval.ts"
 export { parseJson, stringifyJson } from "./model/Json.ts"
+export { newRunId } from "./model/Ids.ts"
 export { messageOf } from "./model/messageOf.ts"
 export { nearestName } from "./model/nearestName.ts"
 export { RowSchema } from "./model/RowSchema.ts"

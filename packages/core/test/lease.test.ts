@@ -113,6 +113,7 @@ describe("one pipeline, several engines on one store", () => {
       attempt: 1,
       retryOf: null,
       variables: [],
+      logicalTime: null,
     }
     await Effect.runPromise(store.createRun(lost))
     await Effect.runPromise(store.acquireLease(LEASE, lost.id, 15_000))

@@ -1,11 +1,8 @@
 /** Reads a query with DuckDB's own parser: that it is one SELECT, which tables it names, and which runtime values. */
-import type { NamedTable, ParsedSql, SqlProblem } from "@deltaflow/core"
+import { type NamedTable, type ParsedSql, runtimeNames, type SqlProblem } from "@deltaflow/core"
 import type { DuckDBPreparedStatement } from "@duckdb/node-api"
 import { connectClosed, openClosedDatabase } from "./api.ts"
 import { characterAt, queryProblem } from "./failures.ts"
-
-/** What `:name` may be. */
-const RUNTIME_VALUES = ["last_run", "run_id", "pipeline_name", "environment", "payload"]
 
 /** Memory of databases that only look at queries. */
 export const LOOKING_MEMORY = 64 * 1024 * 1024
@@ -62,7 +59,7 @@ const syntaxProblem = ({ error_type: type, error_message: message = "", position
   return {
     code: "SQL_INVALID",
     message: `DuckDB does not take the query: ${message}.`,
-    ...(isColon ? { hint: `The runtime values are :${RUNTIME_VALUES.join(", :")}.` } : {}),
+    ...(isColon ? { hint: `The runtime values are :${runtimeNames.join(", :")}.` } : {}),
     ...(at === undefined ? {} : { position: at }),
   }
 }
@@ -142,11 +139,11 @@ class TreeReader {
   }
 
   private parameter({ identifier }: Readonly<Record<string, unknown>>): void {
-    if (RUNTIME_VALUES.includes(String(identifier))) return
+    if (runtimeNames.some((name) => name === identifier)) return
     this.problem ??= {
       code: "SQL_INVALID",
       message: `there is no runtime value \`${String(identifier)}\`.`,
-      hint: `The runtime values are :${RUNTIME_VALUES.join(", :")}.`,
+      hint: `The runtime values are :${runtimeNames.join(", :")}.`,
     }
   }
 
@@ -158,7 +155,7 @@ class TreeReader {
 /** Where a `:name` may not be one: texts, quoted names, comments, and casts. */
 const SKIPPED = /[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$|::/.source
 
-const NAMED = new RegExp(`${SKIPPED}|:(${RUNTIME_VALUES.join("|")})\\b`, "g")
+const NAMED = new RegExp(`${SKIPPED}|:(${runtimeNames.join("|")})\\b`, "g")
 
 /** DuckDB writes a parameter `$name`. Of the same length, so that places stay. */
 export const bindableQuery = (query: string): string =>

@@ -101,6 +101,7 @@ const aRun = (id: string, fields: Partial<Run> = {}): Run => ({
   attempt: 1,
   retryOf: null,
   variables: [],
+  logicalTime: null,
   ...fields,
 })
 
@@ -141,6 +142,7 @@ const runLawsOf = (): ReadonlyArray<NamedCheck> => [
         fullRefresh: true,
         retryOf: "run_0",
         variables: ["TOKEN"],
+        logicalTime: { scheduledAt: 3_600_000, intervalStart: 0 },
         rowsExtracted: 2 ** 53 - 1,
       })
       await run(store.createRun(full))
@@ -555,6 +557,30 @@ const definitionLaws = (): ReadonlyArray<NamedCheck> => [
       assert.deepEqual(await names({ skip: 5 }), ["\u{1F600}"])
       assert.deepEqual(await names({ limit: 0 }), [])
       assert.equal(await run(store.countDefinitions()), 6)
+    },
+  ],
+  [
+    "the version of the definitions tells whether one of them changed",
+    async ({ store }) => {
+      let before = await run(store.definitionsVersion())
+      const hasChanged = async () => {
+        const now = await run(store.definitionsVersion())
+        const changed = now !== before
+        before = now
+        return changed
+      }
+      const save = (name: string, definition: string) => run(store.saveDefinition({ name, definition, source: null }))
+      await save("a", "{}")
+      assert.equal(await hasChanged(), true)
+      await save("a", '{"a":1}')
+      assert.equal(await hasChanged(), true)
+      await run(store.setPaused("a", true))
+      assert.equal(await hasChanged(), true)
+      await run(store.deleteDefinition("a"))
+      assert.equal(await hasChanged(), true)
+      await run(store.saveEntry({ collection: "c", key: "k", value: 1, expiresAt: null }))
+      await run(store.createRun(aRun("run_1")))
+      assert.equal(await hasChanged(), false)
     },
   ],
   [

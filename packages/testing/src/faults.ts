@@ -148,6 +148,7 @@ export const STORE_CALLS: ReadonlyArray<Exclude<keyof Store, "close">> = [
   "getDefinition",
   "listDefinitions",
   "countDefinitions",
+  "definitionsVersion",
   "getLease",
   "createRun",
   "updateRun",

@@ -73,6 +73,7 @@ const run: fc.Arbitrary<Run> = fc.record({
     fc.record({ code: text, message: text, stage: fc.constantFrom("load", null), step: fc.option(text), hint: fc.option(text) }),
   ),
   attempt: fc.integer({ min: 1, max: 4 }),
+  logicalTime: fc.option(fc.record({ scheduledAt: time, intervalStart: time })),
   retryOf: fc.option(runId),
   variables: fc.array(text, { maxLength: 2 }),
 })

@@ -2,15 +2,14 @@
  * Runtime values in a query: `:last_run` and the like. `COPY` binds no parameters, so each value is put into a setting of the transaction,
  * which the query reads. No value is ever written into the text.
  */
+import { runtimeNames } from "@deltaflow/core"
 import type { Session } from "./session.ts"
 import { quoteText } from "./quote.ts"
-
-const NAMES = ["last_run", "run_id", "pipeline_name", "environment", "payload"]
 
 /** Where a `:name` may not be one: texts, quoted names, comments, and casts. */
 const SKIPPED = /[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$|::/.source
 
-const NAMED = new RegExp(`${SKIPPED}|:(${NAMES.join("|")})\\b`, "g")
+const NAMED = new RegExp(`${SKIPPED}|:(${runtimeNames.join("|")})\\b`, "g")
 
 /** The text with what `replace` gives in the place of each `:name`. */
 const replaceNames = (query: string, replace: (name: string) => string): string =>

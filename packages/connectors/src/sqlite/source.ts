@@ -28,7 +28,7 @@ export const SqliteSourceConfig = Schema.Struct({
   path: Schema.String.annotate({ description: "The database file, relative to the project." }),
   table: Schema.optionalKey(Schema.String).annotate({ description: "The table or view to read. Either this or `query`." }),
   query: Schema.optionalKey(Schema.String).annotate({
-    description: "The query to read. `:last_run`, `:run_id`, `:pipeline_name` and `:environment` are bound as parameters.",
+    description: "The query to read. `:last_run`, `:run_id`, `:scheduled_at` and other runtime values are bound as parameters.",
   }),
 }).check(
   Schema.makeFilter((config) =>

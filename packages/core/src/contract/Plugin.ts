@@ -59,7 +59,8 @@ export interface PluginContext {
   readonly signal: AbortSignal
   /** Milliseconds since 1970 at the run's start; what `NOW()` says. */
   readonly startedAt: number
-  /** `:last_run`, `:run_id`, `:pipeline_name`, `:environment`, `:payload`, for queries that bind parameters. */
+  /** `:last_run`, `:run_id`, `:pipeline_name`, `:environment`, `:payload`, `:scheduled_at`, `:interval_start`,
+   * `:interval_end`, for queries that bind parameters. */
   readonly runtimeValues: Readonly<Record<string, unknown>>
 }
 

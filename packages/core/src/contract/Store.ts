@@ -35,6 +35,15 @@ export interface RunFailure {
   readonly hint: string | null
 }
 
+/**
+ * The time that a run is for, whenever it happens: `:scheduled_at`, which is `:interval_end` too, and `:interval_start`, the scheduled time
+ * before it. Milliseconds since 1970.
+ */
+export interface LogicalTime {
+  readonly scheduledAt: number
+  readonly intervalStart: number
+}
+
 /** One execution of a pipeline, as stored. */
 export interface Run {
   readonly id: string
@@ -58,6 +67,8 @@ export interface Run {
   readonly retryOf: string | null
   /** Names of the variables given for this run; their values are never stored. */
   readonly variables: ReadonlyArray<string>
+  /** Null for a run that no schedule asked for. */
+  readonly logicalTime: LogicalTime | null
 }
 
 export interface RunFilter {
@@ -197,6 +208,8 @@ export interface StoreReader {
   /** Sorted by name, by code point. */
   readonly listDefinitions: (page?: Page) => Result<ReadonlyArray<StoredDefinition>>
   readonly countDefinitions: () => Result<number>
+  /** Another number than before where definitions were saved, deleted, paused or resumed since; cheap to ask for. */
+  readonly definitionsVersion: () => Result<number>
   /** Undefined where there is none, or where it has expired by the store's clock. */
   readonly getEntry: (collection: string, key: string) => Result<StoredEntry | undefined>
   /** Sorted by key, by code point, without those that have expired. */
@@ -268,6 +281,14 @@ export interface Store extends StoreReader {
   ) => Result<StoredEntry | undefined>
   /** Gives false where there was none. */
   readonly deleteEntry: (collection: string, key: string) => Result<boolean>
+  /**
+   * The store on a transaction of the host, where the store has that: what is written becomes so with the host's commit, and is gone with
+   * its rollback. Throws `StoreError` where `tx` is none that it knows.
+   */
+  readonly inTransaction?: (tx: unknown) => StoreTransaction
   /** Frees what the store holds; every later call fails. May be called twice. */
   readonly close: () => Effect.Effect<void>
 }
+
+/** What may be done on a transaction of the host. Nothing of it makes another writer wait for the host's commit. */
+export type StoreTransaction = Pick<Store, "createRun" | "saveEntry" | "getDefinition">

@@ -68,6 +68,8 @@ export const errorCodes = {
   RUN_INTERRUPTED: "The process ended while the run was going on.",
   TOO_MANY_ERRORS: "More rows were rejected than `max_errors` allows.",
   LEASE_HELD: "Another process runs this pipeline.",
+  RUN_EXISTS: "There is a run with this id already.",
+  ENGINE_BUSY: "As many runs go on as the engine may have at once.",
   LEASE_LOST: "This process lost the lease of the run, so it may not commit.",
   DEFINITION_CHANGED: "The source's definition changed since the cursor was stored.",
   WORKER_FAILED: "A worker thread ended unexpectedly.",

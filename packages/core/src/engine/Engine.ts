@@ -17,6 +17,7 @@ import type { EngineScope } from "./EngineScope.ts"
 import type { EngineShape } from "./EngineShape.ts"
 import type { Explanation } from "../pipeline/explain.ts"
 import type { EngineOptions, RunOptions } from "./Options.ts"
+import type { EnqueueOptions } from "./waiting.ts"
 
 /** A run that goes on. */
 export interface RunHandle {
@@ -60,6 +61,16 @@ export class Engine implements AsyncDisposable {
     }
   }
 
+  /**
+   * Makes a run that waits, which a scheduler on the same store starts when there is room. `pipeline` is a definition, or the name of one
+   * in the store. Rejects with `RUN_EXISTS` where the `runId` is taken.
+   */
+  async enqueueRun(
+    options: EnqueueOptions & { readonly pipeline: PipelineInput },
+  ): Promise<{ readonly id: string; readonly pipeline: string }> {
+    return await this.call((engine) => engine.enqueueRun(options))
+  }
+
   /** Checks a definition without reading a row: its keys, its plugins' configs, its expressions where the columns are known. */
   async validate(pipeline: PipelineInput, options: Pick<RunOptions, "variables"> = {}): Promise<Validation> {
     return await this.call((engine) => engine.validate(pipeline, options))
@@ -78,7 +89,7 @@ export class Engine implements AsyncDisposable {
     return await this.call((engine) => engine.preview(pipeline, options))
   }
 
-  /** Cancels a run of this engine; false where it is not running here. */
+  /** Cancels a run of this engine, or one that waits to be started; false where it is neither. */
   async cancel(runId: string): Promise<boolean> {
     return await this.call((engine) => engine.cancel(runId))
   }

@@ -11,6 +11,7 @@ import type { CheckedConnector, ConnectorEntry, ConnectorRole } from "./connecto
 import type { OutsideOptions, Plugin, RunOptions, RunProgress } from "./Options.ts"
 import type { PipelineInput, Validation } from "./Resolve.ts"
 import type { RunError } from "./RunError.ts"
+import type { EnqueueOptions } from "./waiting.ts"
 
 /** A finished run: what the store keeps, and the last counts by source, step and destination. */
 export interface RunResult extends Run {
@@ -64,14 +65,21 @@ export interface EngineService {
   ) => Effect.Effect<RunResult, DefinitionError | EngineError | RunError | StoreError>
   /** Starts a run and gives a handle to it. The run is cancelled when the engine's scope closes. */
   readonly start: (pipeline: PipelineInput, options?: RunOptions) => Effect.Effect<StartedRun, DefinitionError | EngineError | StoreError>
+  /**
+   * Makes a run that waits, which a scheduler on the same store starts when there is room; gives its id. `pipeline` is a definition, or the
+   * name of one in the store.
+   */
+  readonly enqueueRun: (
+    options: EnqueueOptions & { readonly pipeline: PipelineInput },
+  ) => Effect.Effect<{ readonly id: string; readonly pipeline: string }, DefinitionError | EngineError | StoreError>
   /** Checks a definition without reading a row: its keys, its plugins' configs, what must fit together. */
   readonly validate: (pipeline: PipelineInput, options?: Variables) => Effect.Effect<Validation, DefinitionError>
   /** The plan. Opens the sources, reads at most a sample. */
   readonly explain: (pipeline: PipelineInput, options?: Variables) => Effect.Effect<Explanation, PipelineError>
   /** The first rows after a step. Writes nothing and moves no state. */
   readonly preview: (pipeline: PipelineInput, options?: PreviewOptions) => Effect.Effect<Preview, PipelineError>
-  /** Cancels a run of this engine and waits for it; false where it is not running here. */
-  readonly cancel: (runId: string) => Effect.Effect<boolean>
+  /** Cancels a run of this engine and waits for it, or one that waits to be started; false where it is neither. */
+  readonly cancel: (runId: string) => Effect.Effect<boolean, StoreError>
   /** Events from when the stream begins, in order, until the engine's scope closes. The store has those of before. */
   readonly events: (filter?: EventFilter) => Stream.Stream<EngineEvent>
   readonly getRun: (id: string) => Effect.Effect<Run | undefined, StoreError>

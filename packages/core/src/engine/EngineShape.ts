@@ -2,13 +2,21 @@
 import path from "node:path"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { loadPromiseForm } from "../contract/define.ts"
-import { type DefinitionError, EngineError, type PipelineError, SourceError, type StoreError } from "../contract/Errors.ts"
+import { type DefinitionError, EngineError, type PipelineError, SourceError, StoreError } from "../contract/Errors.ts"
 import type { Log, PluginContext } from "../contract/Plugin.ts"
-import { type EngineEvent, type EventFilter, isTerminal, type Run, type Store, type StoredCheckpoint } from "../contract/Store.ts"
+import {
+  type EngineEvent,
+  type EventFilter,
+  isTerminal,
+  type Store,
+  type StoredCheckpoint,
+  type StoreTransaction,
+} from "../contract/Store.ts"
 import { decodeCursor, encodeCursor } from "../model/Cursor.ts"
 import { newRunId } from "../model/Ids.ts"
 import type { Row } from "../model/Value.ts"
@@ -22,7 +30,9 @@ import { backfillName, overRange } from "./backfill.ts"
 import { EventHub } from "./Events.ts"
 import { maskError } from "./maskError.ts"
 import {
+  cancelledFailure,
   closeOrphan,
+  closeRun,
   executeRun,
   type Execution,
   type Finished,
@@ -48,7 +58,9 @@ import { rememberingStep, withoutSteps } from "./Remembering.ts"
 import { type PipelineInput, readyPipeline, resolve, validationOf } from "./Resolve.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
+import { logicalTimeOf } from "./logicalTime.ts"
 import { messageOf } from "../model/messageOf.ts"
+import { enqueue, type EnqueueOptions, pendingRun, runExists, runOptionsOf, WAITING, type WaitingRun, waitingRun } from "./waiting.ts"
 
 /** The service, and what only the Promise API needs: listening that starts at the call, not at the first `next`. */
 export interface EngineShape extends EngineService {
@@ -91,6 +103,9 @@ class EngineRuns {
   private readonly now: () => number
   private readonly secrets: Secrets
   private readonly running = new Map<string, RunningRun>()
+  /** Runs that have room, and those that wait for it. */
+  private taken = 0
+  private readonly queue: Array<Deferred.Deferred<void>> = []
 
   constructor(options: EngineOptions, store: Store, hub: EventHub, now: () => number) {
     this.options = options
@@ -104,6 +119,7 @@ class EngineRuns {
     return {
       run: (pipeline, options = {}) => this.run(pipeline, options),
       start: (pipeline, options = {}) => this.start(pipeline, options),
+      enqueueRun: (options) => this.enqueueRun(options),
       validate: (pipeline, options = {}) => Effect.map(this.decode(pipeline, options), validationOf),
       explain: (pipeline, options = {}) =>
         Effect.map(this.looking(pipeline, options, explainExecution), (explanation) => this.secrets.maskAll(explanation)),
@@ -145,18 +161,25 @@ class EngineRuns {
     )
   }
 
-  private start(pipeline: PipelineInput, options: RunOptions): Effect.Effect<StartedRun, DefinitionError | EngineError | StoreError> {
+  private start(pipeline: PipelineInput, given: RunOptions): Effect.Effect<StartedRun, DefinitionError | EngineError | StoreError> {
     return Effect.gen({ self: this }, function* () {
-      const resolved = yield* this.decode(pipeline, options)
-      const execution = yield* Effect.try({
+      const { runId } = given
+      const waiting = runId === undefined ? undefined : yield* waitingRun(this.store, runId)
+      const asked = waiting === undefined ? given : { ...runOptionsOf(waiting), ...given }
+      const resolved = yield* this.decode(pipeline, asked)
+      const logicalTime = yield* logicalTimeOf(this.store, resolved, asked, this.now())
+      const options = logicalTime === undefined ? asked : { ...asked, logicalTime }
+      const made = yield* Effect.try({
         try: () => this.execution(resolved, options),
         catch: (cause) => {
           if (cause instanceof EngineError) return cause
           throw cause
         },
       })
-      if (options.refusesWhileRunning === true && options.dryRun !== true) yield* this.takeLease(execution)
-      yield* this.store.createRun(execution.run)
+      yield* this.takeRoom(made)
+      const execution = yield* this.admit(made, waiting).pipe(
+        Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) && this.leaveRoom())),
+      )
       const stop: StopSwitch = { stopping: false, onStop: undefined }
       const body = options.dryRun === true ? dryRun(execution) : executeRun(execution, stop)
       const done = Deferred.makeUnsafe<Finished, StoreError>()
@@ -166,7 +189,10 @@ class EngineRuns {
       const fiber = Effect.runForkWith(yield* Effect.context<never>())(whole)
       const { id } = execution.run
       this.running.set(id, { fiber, stop })
-      fiber.addObserver(() => void this.running.delete(id))
+      fiber.addObserver(() => {
+        this.running.delete(id)
+        this.leaveRoom()
+      })
       this.cancelOnAbort(fiber, options.signal)
       return {
         id,
@@ -176,6 +202,85 @@ class EngineRuns {
         stop: Effect.suspend(() => stopGracefully(execution, stop, fiber)),
       }
     }).pipe(Effect.uninterruptible)
+  }
+
+  private enqueueRun(
+    options: EnqueueOptions & { readonly pipeline: PipelineInput },
+  ): Effect.Effect<{ readonly id: string; readonly pipeline: string }, DefinitionError | EngineError | StoreError> {
+    return Effect.gen({ self: this }, function* () {
+      const { tx, priority = null, tenant = null, trigger = "api", runAt, runId } = options
+      const createdAt = this.now()
+      const store = tx === undefined ? this.store : yield* transactionOf(this.store, tx)
+      const pipeline = isName(options.pipeline)
+        ? yield* storedName(store, options.pipeline)
+        : (yield* this.decode(options.pipeline, options)).name
+      const id = runId ?? (this.options.newRunId ?? newRunId)(createdAt)
+      const { fullRefresh, variables, payload, retryOf, attempt, logicalTime } = options
+      const kept = { fullRefresh, variables, payload, retryOf, attempt, logicalTime }
+      const given = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined))
+      yield* enqueue(store, { id, pipeline, createdAt, runAt: runAt ?? createdAt, priority, tenant, trigger, options: given })
+      return { id, pipeline }
+    })
+  }
+
+  /** Waits until there is room for one more run, or fails where it must not wait. */
+  private takeRoom({ options, pipeline }: Execution): Effect.Effect<void, EngineError> {
+    return Effect.suspend(() => {
+      const { concurrency = Infinity } = this.options
+      if (this.taken < concurrency) {
+        this.taken++
+        return Effect.void
+      }
+      if (options.refusesWhileRunning === true) return Effect.fail(engineBusy(pipeline.name, concurrency))
+      const room = Deferred.makeUnsafe<void>()
+      this.queue.push(room)
+      return Effect.onInterrupt(Deferred.await(room), () =>
+        Effect.sync(() => {
+          const at = this.queue.indexOf(room)
+          // One that was let in just now passes its room on.
+          if (at < 0) this.leaveRoom()
+          else this.queue.splice(at, 1)
+        }),
+      )
+    })
+  }
+
+  private leaveRoom(): void {
+    const next = this.queue.shift()
+    if (next === undefined) this.taken--
+    else Deferred.doneUnsafe(next, Effect.void)
+  }
+
+  /** Puts the run into the store, or takes it from those that wait. */
+  private admit(execution: Execution, waiting: WaitingRun | undefined): Effect.Effect<Execution, EngineError | StoreError> {
+    return Effect.gen({ self: this }, function* () {
+      const { options, run } = execution
+      const mayNotFail = options.refusesWhileRunning === true || waiting !== undefined
+      if (mayNotFail && options.dryRun !== true) yield* this.takeLease(execution)
+      if (waiting !== undefined) {
+        const isMine = yield* this.store.deleteEntry(WAITING, run.id)
+        const stored = isMine ? yield* this.store.getRun(run.id) : undefined
+        if (!isMine || (stored !== undefined && stored.status !== "pending")) return yield* this.refuseTwin(execution)
+        if (stored !== undefined) {
+          yield* this.store.updateRun(run.id, { revision: run.revision })
+          return { ...execution, run: { ...run, createdAt: stored.createdAt } }
+        }
+      }
+      const created = yield* Effect.exit(this.store.createRun(run))
+      if (Exit.isSuccess(created)) return execution
+      if (options.runId !== undefined && (yield* this.store.getRun(run.id)) !== undefined) return yield* this.refuseTwin(execution)
+      return yield* Effect.andThen(created, Effect.succeed(execution))
+    })
+  }
+
+  /** Another process has the run of this id, and with it the lease, which goes by the id: only where that run has ended is it ours. */
+  private refuseTwin({ pipeline, run }: Execution): Effect.Effect<never, EngineError | StoreError> {
+    return Effect.gen({ self: this }, function* () {
+      const stored = yield* this.store.getRun(run.id)
+      const lease = yield* this.store.getLease(leaseName(pipeline.name))
+      if (stored !== undefined && isTerminal(stored.status) && lease?.owner === run.id) yield* this.store.releaseLease(lease)
+      return yield* Effect.fail(runExists(run.id))
+    })
   }
 
   /** Before there is a run; it is the run's own lease, which takes it once more. */
@@ -256,8 +361,12 @@ class EngineRuns {
     options: Pick<RunOptions, "variables"> & OutsideOptions,
     look: (execution: Execution) => Effect.Effect<A, PipelineError>,
   ): Effect.Effect<A, PipelineError> {
-    return Effect.flatMap(this.decode(pipeline, options), (resolved) => {
-      const execution = this.execution(resolved, options)
+    const ready = Effect.gen({ self: this }, function* () {
+      const resolved = yield* this.decode(pipeline, options)
+      const logicalTime = yield* logicalTimeOf(this.store, resolved, {}, this.now())
+      return this.execution(resolved, logicalTime === undefined ? options : { ...options, logicalTime })
+    })
+    return Effect.flatMap(ready, (execution) => {
       return Effect.tapCause(look(execution), ({ reasons }) =>
         Effect.sync(() => {
           for (const reason of reasons) {
@@ -275,27 +384,8 @@ class EngineRuns {
 
   private execution(decoded: DecodedPipeline, options: RunOptions): Execution {
     const createdAt = this.now()
-    const run: Run = {
-      id: (this.options.newRunId ?? newRunId)(createdAt),
-      pipeline: options.range === undefined ? decoded.name : backfillName(decoded.name),
-      revision: options.revision ?? 1,
-      status: "pending",
-      trigger: options.trigger ?? (options.retryOf === undefined ? "manual" : "retry"),
-      createdAt,
-      startedAt: null,
-      completedAt: null,
-      fullRefresh: options.fullRefresh ?? false,
-      dryRun: options.dryRun ?? false,
-      rowsExtracted: 0,
-      rowsFiltered: 0,
-      rowsLoaded: 0,
-      rowsRejected: 0,
-      stages: [],
-      error: null,
-      attempt: 1,
-      retryOf: options.retryOf ?? null,
-      variables: Object.keys(options.variables ?? {}),
-    }
+    const id = options.runId ?? (this.options.newRunId ?? newRunId)(createdAt)
+    const run = pendingRun(id, options.range === undefined ? decoded.name : backfillName(decoded.name), createdAt, options)
     const environment = this.options.environment ?? "development"
     const runtime = { pipeline_name: decoded.name, run_id: run.id, environment }
     const { pipeline, functions } = readyPipeline(decoded, this.options, runtime, options)
@@ -303,7 +393,7 @@ class EngineRuns {
     return { pipeline: ready, functions, run, options, environment: this.environment(run, options) }
   }
 
-  private environment(run: Run, { allowsAddress, confinesFiles = false }: RunOptions): RunEnvironment {
+  private environment(run: Execution["run"], { allowsAddress, confinesFiles = false }: RunOptions): RunEnvironment {
     const { options } = this
     const projectRoot = options.projectRoot ?? process.cwd()
     const files = options.files ?? nodeFiles()
@@ -344,10 +434,26 @@ class EngineRuns {
     }
   }
 
-  private cancel(runId: string): Effect.Effect<boolean> {
+  private cancel(runId: string): Effect.Effect<boolean, StoreError> {
     return Effect.suspend(() => {
       const running = this.running.get(runId)
-      return running === undefined ? Effect.succeed(false) : Effect.as(Effect.exit(Fiber.interrupt(running.fiber)), true)
+      return running === undefined ? this.cancelWaiting(runId) : Effect.as(Effect.exit(Fiber.interrupt(running.fiber)), true)
+    })
+  }
+
+  /** Who takes the entry away decides what becomes of the run. */
+  private cancelWaiting(runId: string): Effect.Effect<boolean, StoreError> {
+    return Effect.gen({ self: this }, function* () {
+      if (!(yield* this.store.deleteEntry(WAITING, runId))) return false
+      const run = yield* this.store.getRun(runId)
+      if (run !== undefined)
+        yield* closeRun(
+          { store: this.store, now: this.now, publish: (event) => this.hub.publish(event) },
+          run,
+          "cancelled",
+          cancelledFailure(run.pipeline),
+        )
+      return true
     })
   }
 
@@ -360,6 +466,8 @@ class EngineRuns {
     return Effect.gen({ self: this }, function* () {
       const { runs } = yield* this.store.listRuns({ status: ["pending", "running"] })
       for (const run of runs) {
+        // Whoever starts one that waits has the lease before it takes the entry away.
+        if (run.status === "pending" && (yield* waitingRun(this.store, run.id)) !== undefined) continue
         const lease = yield* this.store.getLease(leaseName(run.pipeline))
         // By the store's clock, and not by this process's, which may be another.
         const isAlive = lease?.owner === run.id
@@ -432,6 +540,36 @@ class EngineRuns {
     })
   }
 }
+
+const isName = (pipeline: PipelineInput): pipeline is string => typeof pipeline === "string" && /^[a-z0-9][a-z0-9_-]{0,63}$/.test(pipeline)
+
+const storedName = (store: Pick<Store, "getDefinition">, name: string): Effect.Effect<string, EngineError | StoreError> =>
+  Effect.flatMap(store.getDefinition(name), (stored) => {
+    if (stored !== undefined) return Effect.succeed(name)
+    const message = `${name}: there is no pipeline of this name in the store. Save it, start a scheduler that has it, or give its definition.`
+    return Effect.fail(new EngineError({ code: "UNKNOWN_PIPELINE", message, path: [name] }))
+  })
+
+const transactionOf = (store: Store, tx: unknown): Effect.Effect<StoreTransaction, StoreError> =>
+  Effect.try({
+    try: () => {
+      if (store.inTransaction !== undefined) return store.inTransaction(tx)
+      const message = "store: it takes no transaction of the host, so a run cannot be part of one. Use a PostgreSQL store for `tx`."
+      throw new StoreError({ code: "STORE_FAILED", message })
+    },
+    catch: (cause) => {
+      if (cause instanceof StoreError) return cause
+      throw cause
+    },
+  })
+
+const engineBusy = (pipeline: string, concurrency: number): EngineError =>
+  new EngineError({
+    code: "ENGINE_BUSY",
+    message: `${pipeline}: ${concurrency} runs go on, as many as the engine may have at once. Wait until one has ended.`,
+    path: [pipeline],
+    retryable: true,
+  })
 
 const forgetSource = (
   { environment, pipeline }: Execution,

@@ -29,6 +29,7 @@ import { scopedForRun } from "./scopedForRun.ts"
 import { maskError } from "./maskError.ts"
 import { paceOf, type StageNews } from "./stageEvents.ts"
 import { messageOf } from "../model/messageOf.ts"
+import { waitingRun } from "./waiting.ts"
 
 /** What the engine lends to a run. */
 export interface RunEnvironment {
@@ -208,7 +209,9 @@ const closeOrphans = (execution: Execution): Effect.Effect<void, EngineError | S
     // A pending run that is younger waits for this one's lease, unless it is from the future: then its clock is wrong.
     const isLost = ({ status, createdAt }: Run): boolean =>
       status === "running" || createdAt < mine.createdAt || createdAt > mine.createdAt + PENDING_MS
-    const lost = runs.filter((run) => run.id !== mine.id && isLost(run))
+    const others = runs.filter((run) => run.id !== mine.id && isLost(run))
+    // One that waits was lost by nobody.
+    const lost = yield* Effect.filter(others, (run) => Effect.map(waitingRun(store, run.id), (waiting) => waiting === undefined))
     if (lost.length === 0) return
     // Who stood still since it took the lease may look at the run of who has it now.
     const lease = yield* store.getLease(leaseName(mine.pipeline))
@@ -225,11 +228,27 @@ export const closeOrphan = (environment: Pick<RunEnvironment, "store" | "now" | 
     step: null,
     hint: "deltaflow run --retry",
   }
-  const event = makeEvent(environment.now(), run.pipeline, run.id, "pipeline.failed", { code: error.code, message: error.message })
+  return closeRun(environment, run, "failed", error)
+}
+
+/** Ends a run that nobody executes. */
+export const closeRun = (
+  environment: Pick<RunEnvironment, "store" | "now" | "publish">,
+  run: Run,
+  status: "failed" | "cancelled",
+  error: RunFailure,
+): Effect.Effect<void, StoreError> => {
+  const now = environment.now()
+  const event = makeEvent(now, run.pipeline, run.id, `pipeline.${status}`, { code: error.code, message: error.message })
   return Effect.gen(function* () {
-    const changed = yield* environment.store.updateRun(run.id, { status: "failed", completedAt: environment.now(), error }, [event])
+    const changed = yield* environment.store.updateRun(run.id, { status, completedAt: now, error }, [event])
     if (changed) environment.publish(event)
   })
+}
+
+export const cancelledFailure = (pipeline: string): RunFailure => {
+  const { code, message } = cancelled(pipeline)
+  return { code, message, stage: null, step: null, hint: null }
 }
 
 const makeEvent = (now: number, pipeline: string, runId: string, type: string, data: Readonly<Record<string, unknown>>): EngineEvent => ({
@@ -601,8 +620,13 @@ export const runtimeValues = (execution: Execution, stored: ReadonlyArray<Stored
     pipeline_name: pipeline.range === undefined ? pipeline.name : pipeline.name.replace(/\/backfill$/, ""),
     environment: environment.environment,
     payload: options.payload ?? null,
+    scheduled_at: timeOf(run.logicalTime?.scheduledAt),
+    interval_start: timeOf(run.logicalTime?.intervalStart),
+    interval_end: timeOf(run.logicalTime?.scheduledAt),
   }
 }
+
+const timeOf = (time: number | undefined): string | null => (time === undefined ? null : new Date(time).toISOString())
 
 /** The terminal state, stored before it is announced. */
 export const finishRun = (

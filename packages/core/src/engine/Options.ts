@@ -4,7 +4,7 @@ import type { Files } from "../contract/Files.ts"
 import type { AllowsAddress, Log } from "../contract/Plugin.ts"
 import type { Source, SourceLag } from "../contract/Source.ts"
 import type { SqlEngine } from "../contract/Sql.ts"
-import type { RunTrigger, Store } from "../contract/Store.ts"
+import type { LogicalTime, RunTrigger, Store } from "../contract/Store.ts"
 import type { Transform } from "../contract/Transform.ts"
 import type { Secrets } from "../pipeline/Secrets.ts"
 
@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly newRunId?: (now: number) => string
   /** Loads the module of a custom step. Default: dynamic import. */
   readonly loadModule?: (url: string) => Promise<Record<string, unknown>>
+  /** Runs at once; one more waits until another has ended. Default: any number. */
+  readonly concurrency?: number
   /** Values that are never shown; shared with whoever loaded the project. Default: the engine's own. */
   readonly secrets?: Secrets
   /** `closure` where `new Function` is not allowed. Default: found out. */
@@ -85,6 +87,15 @@ export interface RunOptions {
   readonly profile?: boolean
   /** The run to retry: the new one goes on from the checkpoint. */
   readonly retryOf?: string
+  /** Which try of the same work it is, from 1. Default 1. */
+  readonly attempt?: number
+  /**
+   * The id that the run gets, made by `newRunId`. A run of this id that waits, by `enqueueRun`, is started with what it was given there;
+   * for any other that is there already it rejects with `RUN_EXISTS`. Default: a new one.
+   */
+  readonly runId?: string
+  /** The time that the run is for: `:scheduled_at`, `:interval_start` and `:interval_end`. */
+  readonly logicalTime?: LogicalTime
   readonly trigger?: RunTrigger
   /** What connectors may reach over the network, for a definition that somebody from outside gave. Default: everything. */
   readonly allowsAddress?: AllowsAddress
@@ -96,7 +107,8 @@ export interface RunOptions {
   /** Which revision of a stored definition this is. Default 1. */
   readonly revision?: number
   /**
-   * Rejects with `LEASE_HELD`, and leaves no run behind, where the pipeline runs already; otherwise such a run fails. Default false.
+   * Rejects with `LEASE_HELD`, and leaves no run behind, where the pipeline runs already; otherwise such a run fails. Rejects with
+   * `ENGINE_BUSY` where there is no room for one more; otherwise it waits for room. Default false.
    */
   readonly refusesWhileRunning?: boolean
   /** `:payload` of a webhook. */

@@ -22,6 +22,7 @@ export const limitedStore = (store: Store): Store => {
     getDefinition: limited("getDefinition", store.getDefinition),
     listDefinitions: limited("listDefinitions", store.listDefinitions),
     countDefinitions: limited("countDefinitions", store.countDefinitions),
+    definitionsVersion: limited("definitionsVersion", store.definitionsVersion),
     getEntry: limited("getEntry", store.getEntry),
     listEntries: limited("listEntries", store.listEntries),
     getLease: limited("getLease", store.getLease),
@@ -40,6 +41,7 @@ export const limitedStore = (store: Store): Store => {
     deleteDefinition: limited("deleteDefinition", store.deleteDefinition),
     saveEntry: limited("saveEntry", store.saveEntry),
     deleteEntry: limited("deleteEntry", store.deleteEntry),
+    ...(store.inTransaction === undefined ? {} : { inTransaction: store.inTransaction }),
     close: () => store.close(),
   }
 }

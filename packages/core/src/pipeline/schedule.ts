@@ -1,4 +1,5 @@
 /** Checks of cron expressions and time zones. */
+import type { LogicalTime } from "../contract/Store.ts"
 import { didYouMean } from "../model/nearestName.ts"
 import type { Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
@@ -38,6 +39,19 @@ export const nextTimes = async (expression: string, timezone: string, from: numb
   const { CronExpressionParser } = await import("cron-parser")
   const parsed = CronExpressionParser.parse(expression, { tz: timezone, currentDate: new Date(from) })
   return Array.from({ length: count }, () => parsed.next().getTime())
+}
+
+/** The last times of a schedule up to `until` and with it, the last one first, in milliseconds since 1970. */
+export const previousTimes = async (expression: string, timezone: string, until: number, count: number): Promise<ReadonlyArray<number>> => {
+  const { CronExpressionParser } = await import("cron-parser")
+  const parsed = CronExpressionParser.parse(expression, { tz: timezone, currentDate: new Date(until + 1) })
+  return Array.from({ length: count }, () => parsed.prev().getTime())
+}
+
+/** What a run at this time is for, by the schedule: the last whole interval before it. */
+export const lastInterval = async (expression: string, timezone: string, now: number): Promise<LogicalTime> => {
+  const [scheduledAt, intervalStart] = await previousTimes(expression, timezone, now, 2)
+  return { scheduledAt: scheduledAt!, intervalStart: intervalStart! }
 }
 
 const plainly = (message: string): string =>

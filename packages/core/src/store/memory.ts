@@ -49,6 +49,7 @@ export const memoryStore = (options: MemoryStoreOptions = {}): Store => {
     getDefinition: (name) => call(() => memory.getDefinition(name)),
     listDefinitions: (page) => call(() => memory.listDefinitions(page)),
     countDefinitions: () => call(() => memory.definitions.size),
+    definitionsVersion: () => call(() => memory.definitionsVersion),
     getEntry: (collection, key) => call(() => memory.getEntry(collection, key)),
     listEntries: (filter) => call(() => memory.listEntries(filter)),
     getLease: (name) => call(() => memory.getLease(name)),
@@ -87,6 +88,7 @@ type StatesByKey = Map<string, Map<number, string>>
 
 class Memory {
   readonly definitions = new Map<string, StoredDefinition>()
+  definitionsVersion = 0
   readonly leases = new Map<string, LeaseRow>()
   /** By collection, then by key. */
   private readonly entries = new Map<string, Map<string, StoredEntry>>()
@@ -266,6 +268,7 @@ class Memory {
   saveDefinition(definition: Parameters<Store["saveDefinition"]>[0], expected: number | undefined): StoredDefinition | undefined {
     const saved = savedDefinition(this.definitions.get(definition.name), definition, this.now(), expected)
     if (saved === undefined) return undefined
+    if (saved !== this.definitions.get(saved.name)) this.definitionsVersion++
     this.definitions.set(saved.name, saved)
     return { ...saved }
   }
@@ -304,6 +307,7 @@ class Memory {
     const found = this.definitions.get(name)
     if (found === undefined) return false
     this.definitions.set(name, { ...found, paused })
+    this.definitionsVersion++
     return true
   }
 
@@ -315,6 +319,7 @@ class Memory {
     for (const { event } of goneEvents) this.eventSeq.delete(event.id)
     this.events = this.events.filter(isOther)
     const hadDefinition = this.definitions.delete(name)
+    if (hadDefinition) this.definitionsVersion++
     const hadCheckpoints = this.checkpoints.delete(name)
     const hadStates = this.states.delete(name)
     return hadDefinition || hadCheckpoints || hadStates || gone.length > 0 || goneEvents.length > 0

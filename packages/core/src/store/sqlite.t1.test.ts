@@ -70,6 +70,7 @@ const aRun = (i: number): Run => ({
   attempt: 1,
   retryOf: null,
   variables: [],
+  logicalTime: null,
 })
 
 const pages: ReadonlyArray<readonly [string, (i: number) => Effect.Effect<unknown, unknown>]> = [

@@ -44,6 +44,7 @@ const aRun = (id: string, pipeline = "orders"): Run => ({
   attempt: 1,
   retryOf: null,
   variables: [],
+  logicalTime: null,
 })
 
 const STORE = `

@@ -50,6 +50,7 @@ export const sqliteStore = (options: SqliteStoreOptions): Store & AsyncDisposabl
     getDefinition: (name) => read(() => getDefinition(database, name)),
     listDefinitions: (page) => read(() => listDefinitions(database, page)),
     countDefinitions: () => read(() => Number(database.prepare("SELECT count(*) AS total FROM definitions").get()?.["total"])),
+    definitionsVersion: () => read(() => Number(database.prepare("SELECT version FROM definition_changes").get()?.["version"])),
     getEntry: (collection, key) => read(() => livingEntry(getEntry(database, collection, key), now())),
     listEntries: (filter) => read(() => listEntries(database, filter, now())),
     getLease: (name) => read(() => heldLease(leaseRow(database, name), now())),

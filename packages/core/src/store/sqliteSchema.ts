@@ -140,6 +140,16 @@ export const migrations: ReadonlyArray<string> = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX entries_by_end ON entries (expires_at) WHERE expires_at IS NOT NULL;
   `,
+  `
+  ALTER TABLE runs ADD COLUMN logical_time TEXT;
+
+  -- One row. A look at it tells whether any definition changed.
+  CREATE TABLE definition_changes (version INTEGER NOT NULL) STRICT;
+  INSERT INTO definition_changes VALUES (0);
+  CREATE TRIGGER definitions_created AFTER INSERT ON definitions BEGIN UPDATE definition_changes SET version = version + 1; END;
+  CREATE TRIGGER definitions_changed AFTER UPDATE ON definitions BEGIN UPDATE definition_changes SET version = version + 1; END;
+  CREATE TRIGGER definitions_deleted AFTER DELETE ON definitions BEGIN UPDATE definition_changes SET version = version + 1; END;
+  `,
 ]
 
 /** "DLTA", in the header of the file: tells a store from some other SQLite database. */

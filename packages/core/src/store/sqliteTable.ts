@@ -4,8 +4,11 @@ import { crc32 } from "node:zlib"
 import { StoreError } from "../contract/Errors.ts"
 import { parseJson, stringifyJson } from "../model/Json.ts"
 
-/** A column and how its value is kept: as it is, as 0 or 1, or as JSON text (null is SQL's own). */
-type Field = readonly [column: string, kind?: "boolean" | "json"]
+/**
+ * A column and how its value is kept: as it is, as 0 or 1, or as JSON text. `added` is JSON in a column that tables of earlier versions
+ * did not have: null is SQL's own, and is not counted in the checksum.
+ */
+type Field = readonly [column: string, kind?: "boolean" | "json" | "added"]
 
 export type SqlRow = Readonly<Record<string, SQLOutputValue>>
 
@@ -35,18 +38,23 @@ export class Table<A extends object> {
   /** The parameters of `insert` and `upsert`, without those of the extra columns. */
   values(value: A): Array<SQLInputValue> {
     const values = this.fields.map(([property, , kind]) => toSql(value[property as keyof A], kind))
-    return [...values, checksum(values)]
+    return [...values, this.checksum(values)]
   }
 
   /** Throws `StoreError` with `STORE_CORRUPT` where the row is not what was written. */
   read(row: SqlRow): A {
     const values = this.fields.map(([, column]) => row[column] ?? null)
-    if (checksum(values) !== row["checksum"]) throw damaged(this.name, values[0])
+    if (this.checksum(values) !== row["checksum"]) throw damaged(this.name, values[0])
     return Object.fromEntries(this.fields.map(([property, , kind], i) => [property, fromSql(values[i]!, kind)])) as A
+  }
+
+  private checksum(values: ReadonlyArray<SQLInputValue | SQLOutputValue>): number {
+    return crc32(JSON.stringify(values.filter((value, i) => value !== null || this.fields[i]![2] !== "added")))
   }
 }
 
 const toSql = (value: unknown, kind: Field[1]): string | number | null => {
+  if (kind === "added") return value === null || value === undefined ? null : stringifyJson(value)
   if (kind === "json") return stringifyJson(value ?? null)
   if (kind === "boolean") return value === true ? 1 : 0
   // SQLite's text is UTF-8, which has no half of a surrogate pair; it would come back as another character than the checksum saw.
@@ -54,9 +62,7 @@ const toSql = (value: unknown, kind: Field[1]): string | number | null => {
 }
 
 const fromSql = (value: SQLOutputValue, kind: Field[1]): unknown =>
-  kind === "json" ? parseJson(String(value)) : kind === "boolean" ? value === 1 : value
-
-const checksum = (values: ReadonlyArray<SQLInputValue | SQLOutputValue>): number => crc32(JSON.stringify(values))
+  kind === "json" || (kind === "added" && value !== null) ? parseJson(String(value)) : kind === "boolean" ? value === 1 : value
 
 const damaged = (table: string, key: SQLOutputValue | undefined): StoreError =>
   new StoreError({

@@ -23,6 +23,7 @@ export const runTable = new Table<Run>("runs", ["id"], {
   attempt: ["attempt"],
   retryOf: ["retry_of"],
   variables: ["variables", "json"],
+  logicalTime: ["logical_time", "added"],
 })
 
 export const eventTable = new Table<EngineEvent>(

@@ -83,6 +83,8 @@ export const postgresStore = (options: PostgresStoreOptions): Store & AsyncDispo
     listDefinitions: (page) => read((query) => listDefinitions(query, page)),
     countDefinitions: () =>
       read(async (query) => Number((await query("SELECT count(*)::text AS total FROM definitions", []))[0]?.["total"])),
+    definitionsVersion: () =>
+      read(async (query) => Number((await query("SELECT version::text AS version FROM definition_changes", []))[0]?.["version"])),
     getEntry: (collection, key) => read(async (query) => livingEntry(await getEntry(query, collection, key), await clock(query))),
     listEntries: (filter) => read(async (query) => await listEntries(query, filter, await clock(query))),
     getLease: (name) => read(async (query) => heldLease(await leaseRow(query, name, ""), await clock(query))),

@@ -145,4 +145,17 @@ export const migrations: ReadonlyArray<string> = [
   );
   CREATE INDEX entries_by_end ON entries (expires_at) WHERE expires_at IS NOT NULL;
   `,
+  `
+  ALTER TABLE runs ADD COLUMN logical_time text;
+
+  -- One row. A look at it tells whether any definition changed.
+  CREATE TABLE definition_changes (version bigint NOT NULL);
+  INSERT INTO definition_changes VALUES (0);
+  CREATE FUNCTION count_definitions() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    EXECUTE format('UPDATE %I.definition_changes SET version = version + 1', TG_TABLE_SCHEMA);
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER count_definitions AFTER INSERT OR UPDATE OR DELETE ON definitions FOR EACH STATEMENT EXECUTE FUNCTION count_definitions();
+  `,
 ]

@@ -68,6 +68,7 @@ describe.skipIf(missing !== undefined)("the store in PostgreSQL", () => {
     attempt: 1,
     retryOf: null,
     variables: [],
+    logicalTime: null,
     ...fields,
   })
 

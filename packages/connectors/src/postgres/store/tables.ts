@@ -75,6 +75,7 @@ export const runTable = new Table<Run>("runs", ["id"], {
   attempt: ["attempt", "bigint"],
   retryOf: ["retry_of", "text"],
   variables: ["variables", "json"],
+  logicalTime: ["logical_time", "json"],
 })
 
 export const eventTable = new Table<EngineEvent>("events", ["id"], {
