@@ -214,12 +214,13 @@ export const commands: ReadonlyArray<CommandSpec> = [
   },
   {
     name: "schedule",
-    operands: "next PIPELINE",
-    summary: "Show the next times of a schedule, in UTC and in its own zone.",
+    operands: "next|backfill PIPELINE",
+    summary: "Show the next times of a schedule, in UTC and in its own zone, or let runs wait for times that have gone by.",
     options: {
       ...project,
-      from: { type: "string", value: "TIME", summary: "Where to begin. Default: now." },
-      count: { type: "string", value: "N", summary: "How many times. Default: 10." },
+      from: { type: "string", value: "TIME", summary: "Where to begin. next: by default now." },
+      to: { type: "string", value: "TIME", summary: "backfill: times before this one." },
+      count: { type: "string", value: "N", summary: "next: how many times. Default: 10." },
     },
     example: "deltaflow schedule next orders --from 2026-03-28T00:00:00Z --count 5",
     most: 2,

@@ -100,7 +100,7 @@ it("shows the next times of a schedule, and runs what is due", { timeout: 60_000
     [["next", "none"], "no pipeline named none"],
     [["next", "hello-world", "--from", "soon"], "--from"],
     [["next", "hello-world", "--count", "0"], "--count"],
-    [["last", "hello-world"], "schedule takes next"],
+    [["last", "hello-world"], "schedule takes next or backfill"],
   ] as const)
     expect((await deltaflow(root, ["schedule", ...args])).stderr).toContain(said)
   const { child, ended, said } = await serving(root, "serve")

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { createEngine, type Engine, newRunId, type Store } from "../src/index.ts"
+import { createEngine, defineSource, type Engine, newRunId, type Store } from "../src/index.ts"
 import { memoryStore } from "../src/store/memory.ts"
 import { keepRows, rowsSource } from "./memoryPlugins.ts"
 
@@ -122,6 +122,29 @@ describe("a run that waits", () => {
     expect(await engine.enqueueRun({ pipeline: "numbers" })).toMatchObject({ pipeline: "numbers" })
     await expect(engine.enqueueRun({ pipeline: "numbers", tx: {} })).rejects.toThrow("takes no transaction of the host")
   })
+})
+
+it("a run that is retried has the payload and the time of the one before", async () => {
+  const seen: Array<unknown> = []
+  const told = defineSource({
+    type: "told",
+    async *read({ runtimeValues }) {
+      seen.push([runtimeValues["payload"], runtimeValues["scheduled_at"]])
+      yield { rows: [{ id: 1 }] }
+    },
+  })
+  await using engine = createEngine({ plugins: [told, keepRows().destination] })
+  const pipeline = { ...definition, sources: [{ type: "told" }] }
+  const logicalTime = { scheduledAt: 3_600_000, intervalStart: 0 }
+  const first = await engine.run(pipeline, { payload: { id: 7 }, logicalTime })
+  const second = await engine.run(pipeline, { retryOf: first.id })
+  const third = await engine.enqueueRun({ pipeline, retryOf: second.id })
+  await (
+    await engine.start(pipeline, { runId: third.id })
+  ).done
+  await engine.run(pipeline)
+  expect(seen).toEqual([...Array.from({ length: 3 }, () => [{ id: 7 }, "1970-01-01T01:00:00.000Z"]), [null, null]])
+  expect((await engine.getRun(third.id))?.logicalTime).toEqual(logicalTime)
 })
 
 describe("an engine with room for a few runs", () => {

@@ -4,18 +4,19 @@ import { Claims } from "./Claims.ts"
 
 it("gives a job to one of those who ask at once, and again when it is settled or its time is over", async () => {
   const claims = new Claims<{ readonly nextAt: number }>(memoryStore(), "at:")
-  expect(await Promise.all([claims.add("a", { nextAt: 1 }), claims.add("a", { nextAt: 1 })])).toEqual([true, false])
+  const added = await Promise.all([claims.add("a", { nextAt: 1 }), claims.add("a", { nextAt: 2 })])
+  expect(added.map((claim) => claim?.value.nextAt)).toEqual([1, 1])
   const read = async () => (await claims.all()).get("a")!
   const both = [await read(), await read()]
-  expect(await Promise.all(both.map((claim) => claim.take(1000)))).toEqual([true, false])
+  expect(await Promise.all(both.map((claim, i) => claim.take(1000, `run_${i}`)))).toEqual([true, false])
   const held = await read()
-  expect([held.isHeld(1000), held.isHeld(15_999), held.isHeld(16_000), held.leftAt]).toEqual([true, true, false, 1000])
-  // Whoever takes over knows since when it was claimed.
-  expect(await held.take(20_000)).toBe(true)
-  expect((await read()).leftAt).toBe(1000)
+  expect([held.isHeld(1000), held.isHeld(15_999), held.isHeld(16_000), held.left]).toEqual([true, true, false, "run_0"])
+  // Whoever takes over knows which run was to be made.
+  expect(await held.take(20_000, held.left!)).toBe(true)
+  expect((await read()).left).toBe("run_0")
   expect(await both[0]!.settle({ nextAt: 2 })).toBe(false)
   expect(await held.settle({ nextAt: 2 })).toBe(true)
-  expect([(await read()).value.nextAt, (await read()).isHeld(20_000), (await read()).leftAt]).toEqual([2, false, undefined])
+  expect([(await read()).value.nextAt, (await read()).isHeld(20_000), (await read()).left]).toEqual([2, false, undefined])
 })
 
 it("keeps the jobs of two kinds apart", async () => {

@@ -1,6 +1,6 @@
 /**
  * What is due is started once, whichever process sees it first: it claims the job by saving its entry over the version that it read. A
- * claim that was never settled is from a process that is gone; who finds it looks whether its run is there before it starts one.
+ * claim that was never settled is from a process that is gone; it names the run that was to be made, so who finds it knows whether it was.
  */
 import type { Store, StoredEntry } from "@deltaflow/core"
 import { entriesOf, promised } from "@deltaflow/core/adapter"
@@ -11,8 +11,8 @@ const CLAIM_MS = 15_000
 export interface Claimable {
   /** When the process that is at it gives up; null where nobody is. */
   readonly claimedUntil: number | null
-  /** When it was claimed. */
-  readonly claimedAt: number | null
+  /** The run that it makes. */
+  readonly runId: string | null
 }
 
 const COLLECTION = "scheduler.jobs"
@@ -27,7 +27,7 @@ export class Claims<A extends object> {
   }
 
   /** All that are there, by their names. */
-  async all(): Promise<ReadonlyMap<string, Claim<A>>> {
+  async all(): Promise<Map<string, Claim<A>>> {
     const found = new Map<string, Claim<A>>()
     for await (const entry of entriesOf(this.store, COLLECTION, this.prefix)) {
       if (!entry.key.startsWith(this.prefix)) break
@@ -36,15 +36,16 @@ export class Claims<A extends object> {
     return found
   }
 
-  /** Adds one that nobody has; false where somebody was first. */
-  async add(name: string, value: A): Promise<boolean> {
-    const entry = {
-      collection: COLLECTION,
-      key: this.prefix + name,
-      value: { ...value, claimedUntil: null, claimedAt: null },
-      expiresAt: null,
-    }
-    return (await promised(this.store.saveEntry(entry, 0))) !== undefined
+  async get(name: string): Promise<Claim<A> | undefined> {
+    const entry = await promised(this.store.getEntry(COLLECTION, this.prefix + name))
+    return entry === undefined ? undefined : new Claim(this.store, entry)
+  }
+
+  /** The one that is there afterwards, whoever added it. */
+  async add(name: string, value: A): Promise<Claim<A> | undefined> {
+    const entry = { collection: COLLECTION, key: this.prefix + name, value: { ...value, claimedUntil: null, runId: null }, expiresAt: null }
+    const added = await promised(this.store.saveEntry(entry, 0))
+    return added === undefined ? await this.get(name) : new Claim(this.store, added)
   }
 
   async remove(name: string): Promise<void> {
@@ -71,19 +72,19 @@ export class Claim<A extends object> {
     return this.value.claimedUntil !== null && this.value.claimedUntil > now
   }
 
-  /** When the one that is gone claimed it; undefined where nobody had. */
-  get leftAt(): number | undefined {
-    return this.value.claimedAt ?? undefined
+  /** The run that one was making who is gone; undefined where nobody was. */
+  get left(): string | undefined {
+    return this.value.claimedUntil === null ? undefined : (this.value.runId ?? undefined)
   }
 
   /** False where another process was first. */
-  async take(now: number): Promise<boolean> {
-    return await this.save({ ...this.value, claimedUntil: now + CLAIM_MS, claimedAt: this.value.claimedAt ?? now })
+  async take(now: number, runId: string): Promise<boolean> {
+    return await this.save({ ...this.value, claimedUntil: now + CLAIM_MS, runId })
   }
 
-  /** Done with: what is to be seen next. */
+  /** Done with: what is to be seen next. False where another process has it. */
   async settle(value: A): Promise<boolean> {
-    return await this.save({ ...value, claimedUntil: null, claimedAt: null })
+    return await this.save({ ...value, claimedUntil: null, runId: null })
   }
 
   private async save(value: A & Claimable): Promise<boolean> {

@@ -1,2 +1,4 @@
-/** Runs pipelines when they should. See `Scheduler`. */
-export { Scheduler, type SchedulerOptions, type Started, type Tick } from "./Scheduler.ts"
+/** Runs pipelines of Deltaflow when they should. */
+export type { SchedulerOptions, Started, Tick } from "./Options.ts"
+export { Scheduler, tick } from "./Scheduler.ts"
+export { type BackfillOptions, backfillSchedule, type WaitingBackfill } from "./backfill.ts"

@@ -1,89 +1,9 @@
-import {
-  createEngine,
-  defineDestination,
-  defineSource,
-  type Engine,
-  type PipelineDefinition,
-  type Store,
-  StoreError,
-} from "@deltaflow/core"
+import { createEngine, type Store, StoreError } from "@deltaflow/core"
 import { memoryStore } from "@deltaflow/core/store/memory"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { Scheduler, type SchedulerOptions } from "../src/index.ts"
-
-/** Gives one row, at once or when the gate opens; fails where it is told to. */
-const gate = { isOpen: true, fails: false }
-const rows = defineSource({
-  type: "rows",
-  async *read({ signal }) {
-    while (!gate.isOpen && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, 2))
-    if (gate.fails) throw new Error("it was told to fail")
-    yield { rows: [{ id: 1 }] }
-  },
-})
-const nowhere = defineDestination({
-  type: "nowhere",
-  delivery: "none",
-  writeModes: ["append"],
-  open: () => ({ label: "nowhere", commitsEarly: true, write: () => undefined, commit: () => ({}) }),
-})
-
-const definition = (name: string, more: object = {}): PipelineDefinition => ({
-  name,
-  sources: [{ type: "rows" }],
-  destinations: [{ type: "nowhere" }],
-  ...more,
-})
-
-interface World extends AsyncDisposable {
-  readonly clock: { now: number }
-  readonly store: Store
-  readonly engine: Engine
-  readonly scheduler: Scheduler
-  /** Another process on the same store. */
-  readonly another: () => Scheduler
-  /** Goes on to this time, and looks; gives the pipelines that were started. */
-  readonly at: (time: string) => Promise<ReadonlyArray<string>>
-  readonly idle: () => Promise<void>
-  readonly save: (definition: PipelineDefinition) => Promise<unknown>
-}
-
-const world = (time: string, pipelines: ReadonlyArray<PipelineDefinition>, options: SchedulerOptions = {}): World => {
-  const clock = { now: Date.parse(time) }
-  const now = () => clock.now
-  const store = memoryStore({ now })
-  const engine = createEngine({ plugins: [rows, nowhere], store, now })
-  const scheduler = new Scheduler(engine, { pipelines, now, ...options })
-  const idle = async () => {
-    for (;;) {
-      const { total } = await engine.listRuns({ status: ["running", "pending"] })
-      if (total === 0) return
-      await new Promise((resolve) => setTimeout(resolve, 1))
-    }
-  }
-  return {
-    clock,
-    store,
-    engine,
-    scheduler,
-    another: () => new Scheduler(engine, { pipelines, now, ...options }),
-    idle,
-    save: (saved) => Effect.runPromise(store.saveDefinition({ name: saved.name, definition: JSON.stringify(saved), source: null })),
-    at: async (moment) => {
-      clock.now = Date.parse(moment)
-      const { started } = await scheduler.tick()
-      if (gate.isOpen) await idle()
-      return started.map(({ pipeline }) => pipeline)
-    },
-    async [Symbol.asyncDispose]() {
-      gate.isOpen = true
-      gate.fails = false
-      await scheduler.stop(1000)
-      await engine.close()
-    },
-  }
-}
+import { Scheduler } from "../src/index.ts"
+import { definition, gate, nowhere, rows, type World, world } from "./world.ts"
 
 describe("schedules", () => {
   it("start a run when it is due, once, and say when to look again", async () => {
@@ -302,21 +222,21 @@ describe("schedules", () => {
   it("are taken over from a process that is gone, before it started the run and after", async () => {
     await using w = world("2026-01-01T00:00:30Z", [definition("hourly", { schedule: "0 * * * *" })])
     await w.scheduler.tick()
-    const claimed = async (claimedAt: string) => {
+    const claimed = async (claimedAt: string, runId: string) => {
       const [entry] = await Effect.runPromise(w.store.listEntries({ collection: "scheduler.jobs" }))
       const at = Date.parse(claimedAt)
-      const value = { ...(entry!.value as object), nextAt: at, claimedAt: at, claimedUntil: at + 15_000 }
+      const value = { ...(entry!.value as object), nextAt: at, claimedUntil: at + 15_000, runId }
       await Effect.runPromise(w.store.saveEntry({ ...entry!, value }))
     }
-    await claimed("2026-01-01T01:00:00Z")
+    await claimed("2026-01-01T01:00:00Z", "run_1")
     expect(await w.at("2026-01-01T01:00:14Z")).toEqual([])
     expect(await w.at("2026-01-01T01:00:15Z")).toEqual(["hourly"])
     // This time it had started the run.
     w.clock.now = Date.parse("2026-01-01T02:00:01Z")
     await (
-      await w.engine.start(definition("hourly"), { trigger: "schedule" })
+      await w.engine.start(definition("hourly"), { trigger: "schedule", runId: "run_2" })
     ).done
-    await claimed("2026-01-01T02:00:00Z")
+    await claimed("2026-01-01T02:00:00Z", "run_2")
     await w.at("2026-01-01T02:00:20Z")
     expect((await w.engine.listRuns({ pipeline: "hourly", limit: 0 })).total).toBe(2)
     expect(await w.at("2026-01-01T03:00:00Z")).toEqual(["hourly"])

@@ -122,6 +122,10 @@ export interface EngineService {
    * then.
    */
   readonly closeLostRuns: Effect.Effect<void, StoreError>
+  /** Runs that could be started at once now: `Infinity` where the engine has no `concurrency`. */
+  readonly room: () => number
+  /** Ends a run that waits as failed, because it can never start; false where it does not wait. */
+  readonly refuseRun: (runId: string, why: { readonly code: string; readonly message: string }) => Effect.Effect<boolean, StoreError>
   /**
    * What one step, with its config, makes of these rows. Fails with `DefinitionError` for a wrong step, and with the error of the first row
    * that the step cannot take.

@@ -13,6 +13,7 @@ import {
   type EngineEvent,
   type EventFilter,
   isTerminal,
+  type RunFailure,
   type Store,
   type StoredCheckpoint,
   type StoreTransaction,
@@ -59,6 +60,7 @@ import { type PipelineInput, readyPipeline, resolve, validationOf } from "./Reso
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
 import { logicalTimeOf } from "./logicalTime.ts"
+import { keepPayload, payloadOf } from "./payload.ts"
 import { messageOf } from "../model/messageOf.ts"
 import { enqueue, type EnqueueOptions, pendingRun, runExists, runOptionsOf, WAITING, type WaitingRun, waitingRun } from "./waiting.ts"
 
@@ -139,6 +141,9 @@ class EngineRuns {
       decode: (pipeline, options = {}) => this.decode(pipeline, options),
       checkConnector: (entry, role = roleOf(entry.type, this.options.plugins), options = {}) => this.checkConnector(entry, role, options),
       closeLostRuns: this.closeOrphans(),
+      room: () => Math.max(0, (this.options.concurrency ?? Infinity) - this.taken),
+      refuseRun: (runId, { code, message }) =>
+        this.endWaiting(runId, "failed", () => ({ code, message, stage: null, step: null, hint: null })),
       testStep: (step, rows, options = {}) => this.testStep(step, rows, options),
       store: this.store,
       plugins: this.options.plugins,
@@ -168,7 +173,8 @@ class EngineRuns {
       const asked = waiting === undefined ? given : { ...runOptionsOf(waiting), ...given }
       const resolved = yield* this.decode(pipeline, asked)
       const logicalTime = yield* logicalTimeOf(this.store, resolved, asked, this.now())
-      const options = logicalTime === undefined ? asked : { ...asked, logicalTime }
+      const payload = yield* payloadOf(this.store, asked)
+      const options = { ...asked, ...(logicalTime === undefined ? {} : { logicalTime }), ...(payload === undefined ? {} : { payload }) }
       const made = yield* Effect.try({
         try: () => this.execution(resolved, options),
         catch: (cause) => {
@@ -180,6 +186,7 @@ class EngineRuns {
       const execution = yield* this.admit(made, waiting).pipe(
         Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) && this.leaveRoom())),
       )
+      if (payload !== undefined) yield* keepPayload(this.store, execution.run.id, payload, this.now())
       const stop: StopSwitch = { stopping: false, onStop: undefined }
       const body = options.dryRun === true ? dryRun(execution) : executeRun(execution, stop)
       const done = Deferred.makeUnsafe<Finished, StoreError>()
@@ -262,7 +269,7 @@ class EngineRuns {
         const stored = isMine ? yield* this.store.getRun(run.id) : undefined
         if (!isMine || (stored !== undefined && stored.status !== "pending")) return yield* this.refuseTwin(execution)
         if (stored !== undefined) {
-          yield* this.store.updateRun(run.id, { revision: run.revision })
+          yield* this.store.updateRun(run.id, { revision: run.revision, logicalTime: run.logicalTime })
           return { ...execution, run: { ...run, createdAt: stored.createdAt } }
         }
       }
@@ -437,22 +444,23 @@ class EngineRuns {
   private cancel(runId: string): Effect.Effect<boolean, StoreError> {
     return Effect.suspend(() => {
       const running = this.running.get(runId)
-      return running === undefined ? this.cancelWaiting(runId) : Effect.as(Effect.exit(Fiber.interrupt(running.fiber)), true)
+      return running === undefined
+        ? this.endWaiting(runId, "cancelled", cancelledFailure)
+        : Effect.as(Effect.exit(Fiber.interrupt(running.fiber)), true)
     })
   }
 
   /** Who takes the entry away decides what becomes of the run. */
-  private cancelWaiting(runId: string): Effect.Effect<boolean, StoreError> {
+  private endWaiting(
+    runId: string,
+    status: "cancelled" | "failed",
+    failure: (pipeline: string) => RunFailure,
+  ): Effect.Effect<boolean, StoreError> {
     return Effect.gen({ self: this }, function* () {
       if (!(yield* this.store.deleteEntry(WAITING, runId))) return false
       const run = yield* this.store.getRun(runId)
-      if (run !== undefined)
-        yield* closeRun(
-          { store: this.store, now: this.now, publish: (event) => this.hub.publish(event) },
-          run,
-          "cancelled",
-          cancelledFailure(run.pipeline),
-        )
+      const environment = { store: this.store, now: this.now, publish: (event: EngineEvent) => this.hub.publish(event) }
+      if (run !== undefined) yield* closeRun(environment, run, status, failure(run.pipeline))
       return true
     })
   }

@@ -1,6 +1,6 @@
 /** What surrounds a pipeline: when it starts, whom it tells, what it watches. These keys do not change rows or delivery. */
 import * as Schema from "effect/Schema"
-import { Count, Expression, Flag, listOf, Names, optional, Options, Port, Positive, required, SecretText, Text } from "./keys.ts"
+import { Count, Expression, Flag, listOf, Moment, Names, optional, Options, Port, Positive, required, SecretText, Text } from "./keys.ts"
 import { Duration } from "./Units.ts"
 
 /** Names of the events that webhooks and streams can ask for. */
@@ -49,6 +49,21 @@ export const Scheduler = Schema.Struct({
     "What becomes of times of the schedule that were missed by more than a minute: one run for all of them, none, or one for each, one after the other. Default: `run_once`.",
   ),
   misfire_limit: optional(Positive, "`run_all`: how many missed times get a run, the newest. Default: 100."),
+  jitter: optional(Duration, "A run of the schedule starts later by some part of this, another one each time. Default: 0s."),
+  start_date: optional(Moment, "The schedule has no times before this one. Default: none."),
+  end_date: optional(Moment, "The schedule has no times after this one. Default: none."),
+  timeout: optional(Duration, "How long a run that the scheduler starts may take. Default: as long as it needs."),
+  retries: optional(Count, "How many runs are made anew where one fails that nobody started by hand. Default: 0."),
+  retry_delay: optional(Duration, "How long the first new run waits. Default: 1m."),
+  retry_backoff: optional(
+    Schema.Literals(["constant", "linear", "exponential"]),
+    "How the wait grows with each new run. Default: `exponential`.",
+  ),
+  priority: optional(
+    Schema.Int.annotate({ expected: "a whole number" }),
+    "Of runs that wait for room, those of the highest number come first. Default: 0.",
+  ),
+  tenant: optional(Text, "Whom the pipeline is for. Runs that wait with the same priority take turns by it."),
 })
 
 const onlyAfterFailure = optional(Flag, "Only where the run before failed. Default: false.")

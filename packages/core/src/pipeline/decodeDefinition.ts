@@ -121,6 +121,7 @@ const decodePipeline = async (
     ...takerProblems(entriesOf(root, "transforms"), destinationRows(root)),
     ...sideProblems(entriesOfSteps(root), tables),
     ...dependencyProblems(keys),
+    ...schedulerProblems(keys, root),
     ...(await timeProblems(keys)),
   ])
   const { overrides = {}, inherited = {} } = options
@@ -367,6 +368,24 @@ const dependencyProblems = (keys: Keys): ReadonlyArray<Problem> => {
   return [
     { code: "CIRCULAR_DEPENDENCY", message: `${name} depends on itself: ${name} → ${name}. Take it out of its own dependencies.`, path },
   ]
+}
+
+const schedulerProblems = ({ scheduler = {} }: Keys, root: Root): ReadonlyArray<Problem> => {
+  const { concurrency = 1, start_date: start, end_date: end } = scheduler
+  const cursor = entriesOf(root, "sources").findIndex(({ incremental }) => incremental !== undefined)
+  const problems: Array<Problem> = []
+  if (concurrency > 1 && cursor >= 0) {
+    const message =
+      "runs at the same time would read from one cursor, and load its rows more than once. Take out `concurrency`, or `incremental`."
+    problems.push({ code: "INVALID_VALUE", message, path: ["scheduler", "concurrency"] })
+  }
+  if (start !== undefined && end !== undefined && Date.parse(end) < Date.parse(start))
+    problems.push({
+      code: "INVALID_VALUE",
+      message: `the schedule ends before it starts, at ${start}. Give a later end.`,
+      path: ["scheduler", "end_date"],
+    })
+  return problems
 }
 
 const timeProblems = async ({ schedule, timezone }: Keys): Promise<ReadonlyArray<Problem>> => [

@@ -28,6 +28,14 @@ const wholeNumber = (minimum: number) => {
   return Schema.Number.annotate({ expected }).check(Schema.isInt({ expected }), Schema.isGreaterThanOrEqualTo(minimum, { expected }))
 }
 
+/** A date or a time, as text. */
+export const Moment = Schema.String.annotate({ expected: "a date such as 2026-01-31, or a time such as 2026-01-31T10:00:00Z" }).check(
+  Schema.makeFilter((text) => (isMoment(text) ? undefined : "a date such as 2026-01-31, or a time such as 2026-01-31T10:00:00Z")),
+)
+
+const isMoment = (text: string): boolean =>
+  /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2}))?$/.test(text) && !Number.isNaN(Date.parse(text))
+
 export const Count = wholeNumber(0)
 
 export const Positive = wholeNumber(1)

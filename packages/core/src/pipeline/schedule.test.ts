@@ -3,19 +3,27 @@ import { describe, expect, it } from "vitest"
 import { cronProblems, timezoneProblems } from "./schedule.ts"
 
 describe("cron expressions", () => {
-  it.each(["* * * * *", "*/15 0 1,15 * 1-5", "0 0 6 * * *", "0 0 29 2 *", "0 0 L * *", "0 12 * * MON#1", "  5  4 * * sun "])(
-    "accepts %s",
-    async (expression) => {
-      expect(await cronProblems(expression, [])).toEqual([])
-    },
-  )
+  it.each([
+    "* * * * *",
+    "*/15 0 1,15 * 1-5",
+    "0 0 6 * * *",
+    "0 0 29 2 *",
+    "0 0 L * *",
+    "0 12 * * MON#1",
+    "  5  4 * * sun ",
+    "@daily",
+    " @Hourly",
+  ])("accepts %s", async (expression) => {
+    expect(await cronProblems(expression, [])).toEqual([])
+  })
 
   it.each([
     "",
     "*",
     "* * * *",
     "* * * * * * *",
-    "@daily",
+    "@dayly",
+    "@reboot",
     "60 * * * *",
     "* 24 * * *",
     "* * 32 * *",
@@ -30,7 +38,8 @@ describe("cron expressions", () => {
   })
 
   it("refuses a day that never comes", async () => {
-    expect(await cronProblems("0 0 31 2 *", [])).toHaveLength(1)
+    for (const expression of ["0 0 31 2 *", "0 0 31 4,6 *", "0 0 0 30 2 *"])
+      expect(await cronProblems(expression, [])).toMatchObject([{ message: expect.stringContaining("never fires") as string }])
   })
 
   it("answers whatever is asked", async () => {

@@ -5,11 +5,28 @@ import type { Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
 import { messageOf } from "../model/messageOf.ts"
 
+/** Names for schedules that many have. */
+const NAMED: Readonly<Record<string, string>> = {
+  "@yearly": "0 0 1 1 *",
+  "@annually": "0 0 1 1 *",
+  "@monthly": "0 0 1 * *",
+  "@weekly": "0 0 * * 0",
+  "@daily": "0 0 * * *",
+  "@midnight": "0 0 * * *",
+  "@hourly": "0 * * * *",
+}
+
+const fieldsOf = (expression: string): string => NAMED[expression.trim().toLowerCase()] ?? expression
+
 const FIELDS = ["minute", "hour", "day of month", "month", "day of week"]
 
-/** What is wrong with a cron expression of 5 fields, or 6 with seconds first. */
+/** What is wrong with a cron expression of 5 fields, or 6 with seconds first, or a name such as `@daily`. */
 export const cronProblems = async (expression: string, path: Path): Promise<ReadonlyArray<Problem>> => {
-  const fields = expression.trim().split(/\s+/)
+  const fields = fieldsOf(expression).trim().split(/\s+/)
+  if (expression.trim().startsWith("@") && fields.length === 1) {
+    const message = `${JSON.stringify(expression)} is no name of a schedule.${didYouMean(expression, Object.keys(NAMED))}`
+    return [{ code: "INVALID_VALUE", message, path, hint: `Names: ${Object.keys(NAMED).join(", ")}.` }]
+  }
   if (fields.length !== 5 && fields.length !== 6) {
     const found = `${fields.length} in ${JSON.stringify(expression)}`
     const message = `expected a cron expression of 5 fields (${FIELDS.join(", ")}), or 6 with seconds first; got ${found}.`
@@ -18,11 +35,16 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
   // Few definitions have a schedule, so the parser is loaded when the first one does.
   const { CronExpressionParser } = await import("cron-parser")
   try {
-    const parsed = CronExpressionParser.parse(expression, { tz: "UTC" })
+    const parsed = CronExpressionParser.parse(fieldsOf(expression), { tz: "UTC" })
     parsed.next()
     return []
   } catch (cause) {
-    const reason = plainly(messageOf(cause))
+    const found = messageOf(cause)
+    if (found.startsWith("Invalid explicit day of month")) {
+      const message = `${JSON.stringify(expression)} never fires: none of its months has such a day.`
+      return [{ code: "INVALID_VALUE", message, path, hint: "For the last day of each month, write L as the day." }]
+    }
+    const reason = plainly(found)
     return [
       {
         code: "INVALID_VALUE",
@@ -37,14 +59,14 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
 /** The next times of a schedule after `from`, in milliseconds since 1970. The expression and the zone are right. */
 export const nextTimes = async (expression: string, timezone: string, from: number, count: number): Promise<ReadonlyArray<number>> => {
   const { CronExpressionParser } = await import("cron-parser")
-  const parsed = CronExpressionParser.parse(expression, { tz: timezone, currentDate: new Date(from) })
+  const parsed = CronExpressionParser.parse(fieldsOf(expression), { tz: timezone, currentDate: new Date(from) })
   return Array.from({ length: count }, () => parsed.next().getTime())
 }
 
 /** The last times of a schedule up to `until` and with it, the last one first, in milliseconds since 1970. */
 export const previousTimes = async (expression: string, timezone: string, until: number, count: number): Promise<ReadonlyArray<number>> => {
   const { CronExpressionParser } = await import("cron-parser")
-  const parsed = CronExpressionParser.parse(expression, { tz: timezone, currentDate: new Date(until + 1) })
+  const parsed = CronExpressionParser.parse(fieldsOf(expression), { tz: timezone, currentDate: new Date(until + 1) })
   return Array.from({ length: count }, () => parsed.prev().getTime())
 }
 
