@@ -26,6 +26,7 @@ export class Schedules {
   private readonly claims: Claims<Job>
   /** As they were when they were read; another process may have gone on, which is found out when one is due. */
   private jobs: Map<string, Claim<Job>> | undefined
+  private readonly settling: Array<() => Promise<unknown>> = []
 
   constructor(store: Store, starter: Starter) {
     this.store = store
@@ -51,6 +52,8 @@ export class Schedules {
     }
     const starts = mayStart(due.length)
     for (const { one } of due.toSorted((a, b) => a.at - b.at)) await this.startDue(one, now, starts)
+    // Behind the starts: a claim holds longer than this takes, and who finds one left finds its run too.
+    for (const settle of this.settling.splice(0)) await settle()
     return this.nextAt(known, now)
   }
 
@@ -131,7 +134,7 @@ export class Schedules {
     const whole: Due = { ...due, logicalTime, isPatient: !isOne && (isMissed || isWaiting) }
     const outcome: Outcome = await this.starter.begin(whole, starts)
     if (outcome === "busy") await settle(dueAt, true)
-    else await settle(await after(isOne ? now : dueAt))
+    else this.settling.push(async () => await settle(await after(isOne ? now : dueAt)))
     return true
   }
 

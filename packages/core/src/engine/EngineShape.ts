@@ -39,7 +39,6 @@ import {
   type Finished,
   LEASE_MS,
   leaseHeld,
-  leaseName,
   PENDING_MS,
   type RunEnvironment,
   type StopSwitch,
@@ -59,6 +58,7 @@ import { rememberingStep, withoutSteps } from "./Remembering.ts"
 import { type PipelineInput, readyPipeline, resolve, validationOf } from "./Resolve.ts"
 import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
+import { keepPlace, leaseName, leaseOf, placesOf } from "./slots.ts"
 import { logicalTimeOf } from "./logicalTime.ts"
 import { keepPayload, payloadOf } from "./payload.ts"
 import { messageOf } from "../model/messageOf.ts"
@@ -107,7 +107,8 @@ class EngineRuns {
   private readonly running = new Map<string, RunningRun>()
   /** Runs that have room, and those that wait for it. */
   private taken = 0
-  private readonly queue: Array<Deferred.Deferred<void>> = []
+  private readonly queue: Array<Deferred.Deferred<void, EngineError>> = []
+  private isClosed = false
 
   constructor(options: EngineOptions, store: Store, hub: EventHub, now: () => number) {
     this.options = options
@@ -183,7 +184,7 @@ class EngineRuns {
         },
       })
       yield* this.takeRoom(made)
-      const execution = yield* this.admit(made, waiting).pipe(
+      const execution = yield* this.admit(made, resolved.scheduler.concurrency ?? 1, waiting).pipe(
         Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) && this.leaveRoom())),
       )
       if (payload !== undefined) yield* keepPayload(this.store, execution.run.id, payload, this.now())
@@ -203,7 +204,7 @@ class EngineRuns {
       this.cancelOnAbort(fiber, options.signal)
       return {
         id,
-        pipeline: execution.pipeline.name,
+        pipeline: execution.run.pipeline,
         done: Effect.map(Deferred.await(done), toResult),
         cancel: Effect.asVoid(Effect.exit(Fiber.interrupt(fiber))),
         stop: Effect.suspend(() => stopGracefully(execution, stop, fiber)),
@@ -233,15 +234,16 @@ class EngineRuns {
   /** Waits until there is room for one more run, or fails where it must not wait. */
   private takeRoom({ options, pipeline }: Execution): Effect.Effect<void, EngineError> {
     return Effect.suspend(() => {
+      if (this.isClosed) return Effect.fail(engineClosed())
       const { concurrency = Infinity } = this.options
       if (this.taken < concurrency) {
         this.taken++
         return Effect.void
       }
       if (options.refusesWhileRunning === true) return Effect.fail(engineBusy(pipeline.name, concurrency))
-      const room = Deferred.makeUnsafe<void>()
+      const room = Deferred.makeUnsafe<void, EngineError>()
       this.queue.push(room)
-      return Effect.onInterrupt(Deferred.await(room), () =>
+      return Effect.onInterrupt(Effect.interruptible(Deferred.await(room)), () =>
         Effect.sync(() => {
           const at = this.queue.indexOf(room)
           // One that was let in just now passes its room on.
@@ -259,11 +261,12 @@ class EngineRuns {
   }
 
   /** Puts the run into the store, or takes it from those that wait. */
-  private admit(execution: Execution, waiting: WaitingRun | undefined): Effect.Effect<Execution, EngineError | StoreError> {
+  private admit(made: Execution, concurrency: number, waiting: WaitingRun | undefined): Effect.Effect<Execution, EngineError | StoreError> {
     return Effect.gen({ self: this }, function* () {
-      const { options, run } = execution
-      const mayNotFail = options.refusesWhileRunning === true || waiting !== undefined
-      if (mayNotFail && options.dryRun !== true) yield* this.takeLease(execution)
+      const { options, run } = made
+      const isEarly = options.refusesWhileRunning === true || waiting !== undefined || concurrency > 1
+      const execution = isEarly && options.dryRun !== true ? yield* this.takeLease(made, concurrency) : made
+      yield* keepPlace(this.store, run, execution.pipeline.name, this.now())
       if (waiting !== undefined) {
         const isMine = yield* this.store.deleteEntry(WAITING, run.id)
         const stored = isMine ? yield* this.store.getRun(run.id) : undefined
@@ -291,15 +294,22 @@ class EngineRuns {
   }
 
   /** Before there is a run; it is the run's own lease, which takes it once more. */
-  private takeLease({ pipeline, run }: Execution): Effect.Effect<void, EngineError | StoreError> {
-    const name = leaseName(pipeline.name)
+  private takeLease(execution: Execution, concurrency: number): Effect.Effect<Execution, EngineError | StoreError> {
+    const { pipeline, run } = execution
+    // A backfill has a name of its own, and one place.
+    const places = placesOf(pipeline.name, pipeline.name === run.pipeline && pipeline.range === undefined ? concurrency : 1)
     return Effect.gen({ self: this }, function* () {
       for (let waited = 0; ; waited += RELEASE_LOOK_MS) {
-        if ((yield* this.store.acquireLease(name, run.id, LEASE_MS)) !== undefined) return
-        const lease = yield* this.store.getLease(name)
-        const holder = lease === undefined ? undefined : yield* this.store.getRun(lease.owner)
-        // A run is stored as ended before it lets go of its lease, which it does next.
-        const isLettingGo = lease === undefined || (holder !== undefined && isTerminal(holder.status))
+        let isLettingGo = false
+        for (const place of places) {
+          const name = leaseName(place)
+          const lease = yield* this.store.acquireLease(name, run.id, LEASE_MS)
+          if (lease !== undefined) return { ...execution, pipeline: { ...pipeline, name: place }, lease }
+          const held = yield* this.store.getLease(name)
+          const holder = held === undefined ? undefined : yield* this.store.getRun(held.owner)
+          // A run is stored as ended before it lets go of its lease, which it does next.
+          isLettingGo ||= held === undefined || (holder !== undefined && isTerminal(holder.status))
+        }
         if (!isLettingGo || waited >= RELEASE_MS) return yield* Effect.fail(leaseHeld(pipeline.name))
         yield* Effect.sleep(RELEASE_LOOK_MS)
       }
@@ -466,7 +476,11 @@ class EngineRuns {
   }
 
   cancelAll(): Effect.Effect<void> {
-    return Effect.suspend(() => Fiber.interruptAll([...this.running.values()].map((run) => run.fiber)))
+    return Effect.suspend(() => {
+      this.isClosed = true
+      for (const room of this.queue.splice(0)) Deferred.doneUnsafe(room, Effect.fail(engineClosed()))
+      return Fiber.interruptAll([...this.running.values()].map((run) => run.fiber))
+    })
   }
 
   /** Invariant 8: what an earlier process left running is closed at the next start. */
@@ -476,9 +490,8 @@ class EngineRuns {
       for (const run of runs) {
         // Whoever starts one that waits has the lease before it takes the entry away.
         if (run.status === "pending" && (yield* waitingRun(this.store, run.id)) !== undefined) continue
-        const lease = yield* this.store.getLease(leaseName(run.pipeline))
         // By the store's clock, and not by this process's, which may be another.
-        const isAlive = lease?.owner === run.id
+        const isAlive = (yield* leaseOf(this.store, run)) !== undefined
         // A pending run may be about to take its lease. One from the future was made by a clock that is wrong.
         const isYoung = run.status === "pending" && Math.abs(this.now() - run.createdAt) < PENDING_MS
         if (!isAlive && !isYoung) yield* closeOrphan({ store: this.store, now: this.now, publish: (event) => this.hub.publish(event) }, run)
@@ -578,6 +591,9 @@ const engineBusy = (pipeline: string, concurrency: number): EngineError =>
     path: [pipeline],
     retryable: true,
   })
+
+const engineClosed = (): EngineError =>
+  new EngineError({ code: "RUN_CANCELLED", message: "the engine was closed before the run began.", path: [] })
 
 const forgetSource = (
   { environment, pipeline }: Execution,

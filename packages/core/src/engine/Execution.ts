@@ -29,6 +29,7 @@ import { scopedForRun } from "./scopedForRun.ts"
 import { maskError } from "./maskError.ts"
 import { paceOf, type StageNews } from "./stageEvents.ts"
 import { messageOf } from "../model/messageOf.ts"
+import { forgetPlace, leaseName, leaseOf } from "./slots.ts"
 import { waitingRun } from "./waiting.ts"
 
 /** What the engine lends to a run. */
@@ -54,6 +55,8 @@ export interface Execution {
   /** Functions of steps that live in this process. */
   readonly functions: ReadonlyMap<string, CustomFunction>
   readonly run: Run
+  /** Taken before there was a run; undefined where the run takes it itself. */
+  readonly lease?: Lease
   readonly options: RunOptions
   readonly environment: RunEnvironment
 }
@@ -84,7 +87,7 @@ export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effec
     const state = newRunState(execution)
     const startedAt = environment.now()
     const body = Effect.gen(function* () {
-      const lease = yield* environment.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS)
+      const lease = execution.lease ?? (yield* environment.store.acquireLease(leaseName(pipeline.name), run.id, LEASE_MS))
       if (lease === undefined) return yield* Effect.fail(leaseHeld(pipeline.name))
       const holder: LeaseHolder = { lease, checkpoints: new Map() }
       yield* closeOrphans(execution)
@@ -106,6 +109,7 @@ const releaseOwnLease = ({ environment, pipeline, run }: Execution): Effect.Effe
   Effect.gen(function* () {
     const lease = yield* environment.store.getLease(leaseName(pipeline.name))
     if (lease?.owner === run.id) yield* environment.store.releaseLease(lease)
+    yield* forgetPlace(environment.store, run, pipeline.name)
   }).pipe(
     Effect.catch((error) =>
       Effect.sync(() => environment.log.warn(`${pipeline.name}: the lease could not be released: ${error.message}`, { code: error.code })),
@@ -120,8 +124,6 @@ export const newRunState = ({ pipeline, run, options }: Execution): RunState => 
   })
   return new RunState(run.id, counters, pipeline.errorHandling, options.onProgress)
 }
-
-export const leaseName = (pipeline: string): string => `pipeline:${pipeline}`
 
 interface LeaseHolder {
   lease: Lease
@@ -204,18 +206,19 @@ const withTimeout = <A>(execution: Execution, body: Effect.Effect<A, PipelineErr
 const closeOrphans = (execution: Execution): Effect.Effect<void, EngineError | StoreError> =>
   Effect.gen(function* () {
     const { store } = execution.environment
-    const { runs } = yield* store.listRuns({ pipeline: execution.pipeline.name, status: ["pending", "running"] })
+    const { runs } = yield* store.listRuns({ pipeline: execution.run.pipeline, status: ["pending", "running"] })
     const mine = execution.run
     // A pending run that is younger waits for this one's lease, unless it is from the future: then its clock is wrong.
     const isLost = ({ status, createdAt }: Run): boolean =>
       status === "running" || createdAt < mine.createdAt || createdAt > mine.createdAt + PENDING_MS
     const others = runs.filter((run) => run.id !== mine.id && isLost(run))
     // One that waits was lost by nobody.
-    const lost = yield* Effect.filter(others, (run) => Effect.map(waitingRun(store, run.id), (waiting) => waiting === undefined))
-    if (lost.length === 0) return
+    const gone = yield* Effect.filter(others, (run) => Effect.map(waitingRun(store, run.id), (waiting) => waiting === undefined))
+    if (gone.length === 0) return
     // Who stood still since it took the lease may look at the run of who has it now.
-    const lease = yield* store.getLease(leaseName(mine.pipeline))
+    const lease = yield* store.getLease(leaseName(execution.pipeline.name))
     if (lease?.owner !== mine.id) return yield* Effect.fail(leaseLost(mine.pipeline))
+    const lost = yield* Effect.filter(gone, (run) => Effect.map(leaseOf(store, run), (held) => held === undefined))
     yield* Effect.forEach(lost, (run) => closeOrphan(execution.environment, run), { discard: true })
   })
 
@@ -261,8 +264,8 @@ const makeEvent = (now: number, pipeline: string, runId: string, type: string, d
 })
 
 /** Names of steps and labels of destinations may come from variables, and messages from plugins. */
-export const runEvent = ({ environment, pipeline, run }: Execution, type: string, data: Readonly<Record<string, unknown>>): EngineEvent =>
-  makeEvent(environment.now(), pipeline.name, run.id, type, environment.maskAll(data))
+export const runEvent = ({ environment, run }: Execution, type: string, data: Readonly<Record<string, unknown>>): EngineEvent =>
+  makeEvent(environment.now(), run.pipeline, run.id, type, environment.maskAll(data))
 
 /** Invariant of the store: a transition is durable before anybody hears of it. Nobody hears of one that the store does not take. */
 export const transition = (
@@ -612,12 +615,12 @@ export const slowToClose = ({ environment, pipeline }: Execution): void =>
 
 /** `:last_run` of a source without a cursor column is the start of the last successful run. */
 export const runtimeValues = (execution: Execution, stored: ReadonlyArray<StoredCheckpoint>): Readonly<Record<string, unknown>> => {
-  const { pipeline, run, environment, options } = execution
+  const { run, environment, options } = execution
   const last = stored.length === 0 || options.fullRefresh === true ? 0 : Math.max(...stored.map((checkpoint) => checkpoint.updatedAt))
   return {
     last_run: new Date(last).toISOString(),
     run_id: run.id,
-    pipeline_name: pipeline.range === undefined ? pipeline.name : pipeline.name.replace(/\/backfill$/, ""),
+    pipeline_name: run.pipeline.replace(/\/backfill$/, ""),
     environment: environment.environment,
     payload: options.payload ?? null,
     scheduled_at: timeOf(run.logicalTime?.scheduledAt),

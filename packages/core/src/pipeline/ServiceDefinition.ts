@@ -39,7 +39,10 @@ const WebhookTrigger = Schema.Struct({
 export const triggers = [PipelineTrigger, WebhookTrigger] as const
 
 export const Scheduler = Schema.Struct({
-  concurrency: optional(Positive, "Runs of this pipeline at the same time. Default: 1."),
+  concurrency: optional(
+    Positive,
+    "Runs of this pipeline at the same time; more than one only where no source has a cursor, which they would share. Default: 1.",
+  ),
   queue_overflow: optional(
     Schema.Literals(["skip", "queue", "replace"]),
     "What happens to a run that is due while others run. Default: `skip`.",
