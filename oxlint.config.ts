@@ -49,10 +49,10 @@ const acrossPackages = {
   message: "Import another package by its name and a sub-path that it exports, never by its files.",
 }
 
-/** Between packages too, imports run one way: core ← connectors | duckdb | http | scheduler | testing ← cli. */
+/** Between packages too, imports run one way: core ← connectors | duckdb | testing | scheduler ← http ← cli. */
 const aboveOf = (folder: string, names: string) => ({
   regex: `^(${names})(/|$)`,
-  message: `Between packages imports run one way: core ← connectors | duckdb | http | scheduler | testing ← cli. So ${folder} may import core.`,
+  message: `Between packages imports run one way: core ← connectors | duckdb | testing | scheduler ← http ← cli. So ${folder} may import core${folder === "http" ? " and scheduler" : ""}.`,
 })
 
 const engineInConnectors = {
@@ -159,7 +159,7 @@ export default defineConfig({
     },
     {
       files: ["packages/http/src/**/*.ts"],
-      rules: banned(acrossPackages, aboveOf("http", "@deltaflow/(connectors|duckdb|testing|client|scheduler)|deltaflow")),
+      rules: banned(acrossPackages, aboveOf("http", "@deltaflow/(connectors|duckdb|testing|client)|deltaflow")),
     },
     {
       files: ["packages/scheduler/src/**/*.ts"],

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { createEngine, type Run, type Store } from "../src/index.ts"
+import { createEngine, defineSource, type Run, type Store } from "../src/index.ts"
 import { memoryStore } from "../src/store/memory.ts"
 import { keepRows, rowsSource } from "./memoryPlugins.ts"
 
@@ -26,6 +26,34 @@ describe("one pipeline, several engines on one store", () => {
     expect((await running.done).status).toBe("success")
     clearInterval(interval)
     expect((await second.run(definition)).status).toBe("success")
+  })
+
+  it("ends where another process cancels it, and closes what it opened", async () => {
+    const store = memoryStore()
+    let isClosed = false
+    const endless = defineSource({
+      type: "endless",
+      async *read({ signal }) {
+        try {
+          while (!signal.aborted) {
+            yield { rows: [{ id: 1 }] }
+            await new Promise((resolve) => setTimeout(resolve, 5))
+          }
+        } finally {
+          isClosed = true
+        }
+      },
+    })
+    await using first = createEngine({ plugins: [endless, keepRows().destination], store })
+    await using second = createEngine({ plugins: [], store })
+    const { id, done } = await first.start({ ...definition, sources: [{ type: "endless" }] })
+    while ((await second.getRun(id))?.status !== "running") await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(await second.cancel(id)).toBe(true)
+    expect(await done).toMatchObject({ status: "cancelled", error: { code: "RUN_CANCELLED" } })
+    expect(isClosed).toBe(true)
+    expect(await second.cancel(id)).toBe(false)
+    expect(await second.cancel("run_none")).toBe(false)
+    expect(await Effect.runPromise(store.listEntries({ collection: "runs.cancels" }))).toEqual([])
   })
 
   it("does not commit once another process has taken the lease over", async () => {

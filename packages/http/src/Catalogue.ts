@@ -76,6 +76,10 @@ export class Catalogue {
     }
   }
 
+  get ownPipelines(): ReadonlyArray<DecodedPipeline> {
+    return [...this.own.values()].map(({ decoded }) => decoded)
+  }
+
   /** Learns what lists show, so that the first request need not. */
   async warm(): Promise<void> {
     await this.index.list(undefined)

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { DefinitionError, type Engine, type Log, StoreError, stringifyJson } from "@deltaflow/core"
 import { decodeWith, formatPath } from "@deltaflow/core/adapter"
+import { Scheduler } from "@deltaflow/scheduler"
 import type * as Schema from "effect/Schema"
 import { type Authenticate, authorize, byKey, type Principal, type Rate, RateLimit } from "./access.ts"
 import type { Answer, Call, Respond, Services } from "./Call.ts"
@@ -50,6 +51,8 @@ export interface HandlerOptions extends CatalogueOptions {
   readonly allowHosts?: ReadonlyArray<string>
   /** Whether `events.webhooks` of definitions are sent. Default true. */
   readonly webhooks?: boolean
+  /** Whether runs that wait are started here; false where a scheduler does that. Default true. */
+  readonly startsWaiting?: boolean
   /** Milliseconds before a webhook is tried again; each further try waits four times as long. Default 5,000. */
   readonly webhookRetryDelay?: number
   /** Hears what went wrong inside, with the id of the request. Default: silent. */
@@ -98,6 +101,7 @@ export const createHandler = (engine: Engine, options: HandlerOptions = {}): Han
 interface Opened {
   readonly services: Services
   readonly outbox: Outbox
+  readonly queue: Scheduler | undefined
   readonly authenticate: Authenticate
   readonly rates: RateLimit | undefined
 }
@@ -131,6 +135,7 @@ class Server {
     const reach = new Reach(catalogue, options.allowHosts)
     const runs = new Runs(engine, catalogue, reach, now)
     runs.watchLost(LOST_MS)
+    const queue = options.startsWaiting === false ? undefined : await this.startQueue(catalogue)
     const connectors = new Connectors(service, reach, now)
     const { healthInterval = 30_000, rateLimit = 600, auth = "keys" } = options
     if (healthInterval !== false) connectors.watch(healthInterval)
@@ -162,14 +167,28 @@ class Server {
     const keys = byKey(new ApiKeys(service.store, now))
     const authenticate =
       auth === "none" ? asHost : firstOf((typeof auth === "object" ? auth : [auth]).map((one) => (one === "keys" ? keys : one)))
-    return { services, outbox, authenticate, rates: rateLimit === 0 ? undefined : new RateLimit(service.store, rateLimit, now) }
+    return { services, outbox, queue, authenticate, rates: rateLimit === 0 ? undefined : new RateLimit(service.store, rateLimit, now) }
+  }
+
+  private async startQueue(catalogue: Catalogue): Promise<Scheduler> {
+    const { allowHosts, log } = this.options
+    const queue = new Scheduler(this.engine, {
+      pipelines: catalogue.ownPipelines,
+      schedules: false,
+      keepsAlive: false,
+      now: this.now,
+      ...(allowHosts === undefined ? {} : { allowHosts }),
+      ...(log === undefined ? {} : { log }),
+    })
+    await queue.start()
+    return queue
   }
 
   async close(timeoutMs = 30_000): Promise<void> {
     const opened = await this.opening.catch(nothing)
     if (opened === undefined) return
     opened.services.connectors.stop()
-    await opened.services.runs.drain(timeoutMs)
+    await Promise.all([opened.services.runs.drain(timeoutMs), opened.queue?.stop(timeoutMs)])
     await opened.outbox.stop()
     opened.services.feed.close()
   }

@@ -26,7 +26,6 @@ export interface DryRunCheck {
   readonly message: string | null
 }
 
-const CANCELS = "http.cancels"
 const CHECKS = "http.checks"
 const KEPT_MS = 30 * 86_400_000
 
@@ -38,7 +37,6 @@ export class Runs {
   private readonly now: () => number
   private readonly live = new Map<string, { progress: RunProgress | undefined; readonly done: Promise<unknown> }>()
   private isDraining = false
-  private timer: NodeJS.Timeout | undefined
   private lostTimer: NodeJS.Timeout | undefined
 
   constructor(engine: Engine, catalogue: Catalogue, reach: Reach, now: () => number) {
@@ -81,7 +79,10 @@ export class Runs {
       return await this.begin(pipeline, options)
     } catch (error) {
       if (error instanceof DefinitionError) throw invalidPipeline(error.issues)
-      if (!(error instanceof EngineError) || error.code !== "LEASE_HELD") throw error
+      if (!(error instanceof EngineError)) throw error
+      if (error.code === "ENGINE_BUSY") return await this.enqueue(pipeline, options)
+      if (error.code !== "LEASE_HELD") throw error
+      if (pipeline.scheduler.queue_overflow === "queue" && options.dryRun !== true) return await this.enqueue(pipeline, options)
       const running = await this.runningOf(pipeline.name)
       if (pipeline.scheduler.queue_overflow !== "replace" || running === undefined) throw alreadyRuns(pipeline.name, running)
       await this.cancel(running)
@@ -91,6 +92,24 @@ export class Runs {
         throw again
       })
     }
+  }
+
+  /** A run that waits; the scheduler of this handler starts it, or any other on the store. */
+  private async enqueue({ name }: DecodedPipeline, options: RunOptions): Promise<string> {
+    const { total } = await promised(this.service.store.listRuns({ pipeline: name, status: ["pending"], limit: 0 }))
+    if (total >= MOST_WAITING)
+      throw new Problem(
+        "RUN_CONFLICT",
+        `${MOST_WAITING} runs of the pipeline ${name} wait already. Wait for some of them, or cancel them.`,
+        {
+          details: { pipeline: name, run_id: null },
+        },
+      )
+    const { trigger, fullRefresh, variables, payload, retryOf } = options
+    const given = Object.fromEntries(
+      Object.entries({ trigger, fullRefresh, variables, payload, retryOf }).filter(([, value]) => value !== undefined),
+    )
+    return (await this.engine.enqueueRun({ pipeline: name, ...given })).id
   }
 
   private async begin(pipeline: DecodedPipeline, options: RunOptions): Promise<string> {
@@ -106,7 +125,6 @@ export class Runs {
       done: done.then(nothing, nothing).finally(() => this.live.delete(handle.id)),
     }
     this.live.set(handle.id, entry)
-    this.watchCancels()
     return handle.id
   }
 
@@ -146,42 +164,8 @@ export class Runs {
 
   /** Ends the run wherever it goes on, and waits until it has ended, for a while. */
   async cancel(run: Run): Promise<Run> {
-    if (!(await this.engine.cancel(run.id))) {
-      await promised(this.service.store.saveEntry({ collection: CANCELS, key: run.id, value: true, expiresAt: this.now() + KEPT_MS }))
-      await this.untilEnded(run.id)
-    }
+    await this.engine.cancel(run.id)
     return (await promised(this.service.store.getRun(run.id))) ?? run
-  }
-
-  private async untilEnded(id: string): Promise<void> {
-    for (let waited = 0; waited < CANCEL_MS; waited += LOOK_MS) {
-      const run = await promised(this.service.store.getRun(id))
-      if (run === undefined || run.completedAt !== null) return
-      await sleep(LOOK_MS)
-    }
-  }
-
-  /** Another process may have been asked to cancel a run of this one. */
-  private watchCancels(): void {
-    if (this.timer !== undefined) return
-    this.timer = setInterval(() => {
-      void this.lookForCancels().catch(nothing)
-    }, WATCH_MS)
-    this.timer.unref()
-  }
-
-  private async lookForCancels(): Promise<void> {
-    if (this.live.size === 0) {
-      clearInterval(this.timer)
-      this.timer = undefined
-      return
-    }
-    const asked = await promised(this.service.store.listEntries({ collection: CANCELS }))
-    for (const { key } of asked) {
-      if (!this.live.has(key)) continue
-      await this.engine.cancel(key)
-      await promised(this.service.store.deleteEntry(CANCELS, key))
-    }
   }
 
   /** From now on runs of processes that are gone are closed. */
@@ -200,13 +184,11 @@ export class Runs {
     let timer: NodeJS.Timeout | undefined
     await Promise.race([all, new Promise((resolve) => (timer = setTimeout(resolve, timeoutMs)))])
     clearTimeout(timer)
-    clearInterval(this.timer)
   }
 }
 
-const WATCH_MS = 500
-const LOOK_MS = 50
-const CANCEL_MS = 10_000
+/** Runs of one pipeline that may wait. */
+const MOST_WAITING = 1000
 
 // What the store could not say now is asked again with the next tick; how a run ended is in the store.
 const nothing = (): void => undefined

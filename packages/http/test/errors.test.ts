@@ -185,6 +185,24 @@ describe("the table of errors", () => {
     expect(await lettingGo(() => ended(server, "replacing", second.body.data.id))).toMatchObject({ status: "success" })
   })
 
+  it("lets a run wait for the one that goes on, where the pipeline says so, and starts or cancels it", async () => {
+    await server.send("POST", "/api/v1/pipelines", slow("queueing", { scheduler: { queue_overflow: "queue" } }))
+    const trigger = (variables: object) => server.send("POST", "/api/v1/pipelines/queueing/runs", { variables })
+    const [first, second, third] = [await trigger({}), await trigger({ A: "1" }), await trigger({ A: "2" })]
+    expect([first, second, third].map(({ status, body }) => [status, body.data.status])).toEqual([
+      [202, "running"],
+      [202, "pending"],
+      [202, "pending"],
+    ])
+    const cancelled = await server.send("POST", `/api/v1/pipelines/queueing/runs/${third.body.data.id}/cancel`)
+    expect([cancelled.status, cancelled.body.data.status]).toEqual([202, "cancelled"])
+    await lettingGo(async () => {
+      for (const { body } of [first, second])
+        expect(await ended(server, "queueing", body.data.id)).toMatchObject({ status: "success", trigger: "api" })
+    })
+    expect((await server.engine.getRun(second.body.data.id))?.variables).toEqual(["A"])
+  })
+
   it("413: a body over the limit, said or not", async () => {
     const large = JSON.stringify({ name: "x".repeat(1024 * 1024) })
     const json = { "content-type": "application/json" }

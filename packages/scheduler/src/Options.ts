@@ -6,8 +6,10 @@ export interface SchedulerOptions {
   readonly pipelines?: ReadonlyArray<PipelineInput>
   /** Hosts that pipelines from outside may reach though their addresses are not public. Default: none. */
   readonly allowHosts?: ReadonlyArray<string>
-  /** Whether schedules and dependencies are looked at; without, only runs that wait are started. Default true. */
+  /** Whether schedules, dependencies and failures are looked at; without, only runs that wait are started. Default true. */
   readonly schedules?: boolean
+  /** Whether the process stays for as long as it looks. Default true. */
+  readonly keepsAlive?: boolean
   /** Milliseconds between two looks. Default 1,000. */
   readonly interval?: number
   /** Default: silent. */

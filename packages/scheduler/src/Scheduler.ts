@@ -79,15 +79,20 @@ export class Scheduler {
       .catch((error: unknown) => this.options.log?.error(`scheduler: ${messageOf(error)}`))
       .finally(() => {
         this.looking = undefined
-        if (!this.isStopped) this.timer = setTimeout(() => this.look(), this.options.interval ?? 1000)
+        if (!this.isStopped) this.lookIn(this.options.interval ?? 1000)
       })
+  }
+
+  private lookIn(milliseconds: number): void {
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.look(), milliseconds)
+    if (this.options.keepsAlive === false) this.timer.unref()
   }
 
   /** There is room now for one that waits. */
   private lookSoon(): void {
     if (!this.isStarted || this.isStopped || this.timer === undefined) return
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.look(), SOON_MS)
+    this.lookIn(SOON_MS)
   }
 
   /** Starts nothing more, and waits for the runs that it has started, at most `timeoutMs` (default 30,000). They go on. */
@@ -105,17 +110,20 @@ export class Scheduler {
     const { context, pipelines, starter, schedules, dependencies, retries } = await this.open()
     const { service } = context
     const now = this.now()
+    if (this.options.schedules === false) {
+      if ((await starter.waiting()).length === 0) return { started: [], nextAt: undefined }
+      await pipelines.refresh()
+      const nextAt = await starter.dispatch(now)
+      return { started: starter.takeStarted(), nextAt }
+    }
     const isNew = await pipelines.refresh()
     await promised(service.closeLostRuns)
     const ended = await retries.look(pipelines.all, now)
     // What waits comes before what is due now.
     const waitsUntil = await starter.dispatch(now)
     const isFree = (due: number) => waitsUntil === undefined && service.room() >= due
-    let nextAt: number | undefined
-    if (this.options.schedules !== false) {
-      nextAt = await schedules.look(pipelines.all, isNew, now, isFree)
-      await dependencies.look(pipelines.all, isNew ? undefined : ended, now, isFree(1))
-    }
+    const nextAt = await schedules.look(pipelines.all, isNew, now, isFree)
+    await dependencies.look(pipelines.all, isNew ? undefined : ended, now, isFree(1))
     const thenAt = await starter.dispatch(now)
     await starter.flush()
     const times = [nextAt, thenAt].filter((time) => time !== undefined)

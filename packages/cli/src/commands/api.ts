@@ -22,6 +22,7 @@ export const serveApi = async (invocation: Invocation, withScheduler = false): P
   const handler = createHandler(session.engine, {
     pipelines,
     ...accessOf(session),
+    startsWaiting: !withScheduler,
     log: servingLog(terminal, session),
   })
   await handler.ready

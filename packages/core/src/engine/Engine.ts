@@ -89,7 +89,10 @@ export class Engine implements AsyncDisposable {
     return await this.call((engine) => engine.preview(pipeline, options))
   }
 
-  /** Cancels a run of this engine, or one that waits to be started; false where it is neither. */
+  /**
+   * Cancels a run and waits until it has ended; also one that waits to be started, and one that another process runs on the same store.
+   * False where there is none to cancel, or where the other process has not ended it within 10 s.
+   */
   async cancel(runId: string): Promise<boolean> {
     return await this.call((engine) => engine.cancel(runId))
   }

@@ -78,7 +78,10 @@ export interface EngineService {
   readonly explain: (pipeline: PipelineInput, options?: Variables) => Effect.Effect<Explanation, PipelineError>
   /** The first rows after a step. Writes nothing and moves no state. */
   readonly preview: (pipeline: PipelineInput, options?: PreviewOptions) => Effect.Effect<Preview, PipelineError>
-  /** Cancels a run of this engine and waits for it, or one that waits to be started; false where it is neither. */
+  /**
+   * Cancels a run and waits until it has ended; also one that waits to be started, and one that another process runs on the same store.
+   * False where there is none to cancel, or where the other process has not ended it within 10 s.
+   */
   readonly cancel: (runId: string) => Effect.Effect<boolean, StoreError>
   /** Events from when the stream begins, in order, until the engine's scope closes. The store has those of before. */
   readonly events: (filter?: EventFilter) => Stream.Stream<EngineEvent>

@@ -31,6 +31,7 @@ import { backfillName, overRange } from "./backfill.ts"
 import { EventHub } from "./Events.ts"
 import { maskError } from "./maskError.ts"
 import {
+  CANCELS,
   cancelledFailure,
   closeOrphan,
   closeRun,
@@ -454,9 +455,22 @@ class EngineRuns {
   private cancel(runId: string): Effect.Effect<boolean, StoreError> {
     return Effect.suspend(() => {
       const running = this.running.get(runId)
-      return running === undefined
-        ? this.endWaiting(runId, "cancelled", cancelledFailure)
-        : Effect.as(Effect.exit(Fiber.interrupt(running.fiber)), true)
+      return running === undefined ? this.cancelElsewhere(runId) : Effect.as(Effect.exit(Fiber.interrupt(running.fiber)), true)
+    })
+  }
+
+  /** One that waits, or that another process runs, which looks now and then whether it is to end. */
+  private cancelElsewhere(runId: string): Effect.Effect<boolean, StoreError> {
+    return Effect.gen({ self: this }, function* () {
+      if (yield* this.endWaiting(runId, "cancelled", cancelledFailure)) return true
+      const isOpen = Effect.map(this.store.getRun(runId), (run) => run !== undefined && !isTerminal(run.status))
+      if (!(yield* isOpen)) return false
+      yield* this.store.saveEntry({ collection: CANCELS, key: runId, value: true, expiresAt: this.now() + CANCEL_KEPT_MS })
+      for (let waited = 0; waited < CANCEL_MS; waited += CANCEL_LOOK_MS) {
+        if (!(yield* isOpen)) return true
+        yield* Effect.sleep(CANCEL_LOOK_MS)
+      }
+      return false
     })
   }
 
@@ -650,6 +664,13 @@ const wrongCursor = (pipeline: string, name: string, cause: unknown): EngineErro
   })
 
 const RESET_MS = 60_000
+
+/** How long a run of another process may take to end, milliseconds, and between two looks. */
+const CANCEL_MS = 10_000
+const CANCEL_LOOK_MS = 50
+
+/** How long it is kept that a run is to end: longer than a process stands still and lives. */
+const CANCEL_KEPT_MS = 3_600_000
 
 /** How long a run that has ended may take to let go of its lease, milliseconds, and between two looks. */
 const RELEASE_MS = 2000

@@ -96,7 +96,7 @@ export const executeRun = (execution: Execution, stop: StopSwitch): Effect.Effec
       const isOpen = yield* transition(execution, { status: "running", startedAt }, started)
       if (!isOpen) return yield* Effect.fail(closedByAnother(pipeline.name))
       const running = withTimeout(execution, attempts(execution, state, stop, holder, startedAt))
-      yield* withKeepAlive(execution, holder, withStageEvents(execution, state, running))
+      yield* withKeepAlive(execution, holder, withCancel(execution, withStageEvents(execution, state, running)))
     })
     const exit = yield* Effect.exit(Effect.interruptible(body))
     const finished = yield* finishRun(execution, state, stop, exit, startedAt)
@@ -167,6 +167,25 @@ const withKeepAlive = <A>(
     holder.lease = renewed
   })
   return Effect.raceFirst(body, Effect.forever(renew))
+}
+
+/** Entries of runs that another process wants to end; their keys are the ids of the runs. */
+export const CANCELS = "runs.cancels"
+
+const CANCEL_LOOK_MS = 1000
+
+/** Ends the body where another process asks for it. */
+const withCancel = <A>(execution: Execution, body: Effect.Effect<A, PipelineError>): Effect.Effect<A, PipelineError> => {
+  const { environment, pipeline, run } = execution
+  const look = Effect.gen(function* () {
+    yield* Effect.sleep(CANCEL_LOOK_MS)
+    // A look that fails is no reason to end a run; the next one is soon.
+    const asked = yield* Effect.catch(environment.store.getEntry(CANCELS, run.id), () => Effect.undefined)
+    if (asked === undefined) return
+    yield* Effect.catch(environment.store.deleteEntry(CANCELS, run.id), () => Effect.succeed(false))
+    yield* Effect.fail(cancelled(pipeline.name))
+  })
+  return Effect.raceFirst(body, Effect.forever(look))
 }
 
 /** Tells how the stages go on for as long as the body runs. */
