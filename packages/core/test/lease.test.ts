@@ -180,3 +180,60 @@ it("refuses to start where the pipeline runs, and starts at once when it has end
   expect((await engine.listRuns()).total).toBe(2)
   await Effect.runPromise(store.releaseLease(lease))
 })
+
+describe("a run with an id that was given", () => {
+  const engineOn = (store: Store) => createEngine({ plugins: [rowsSource([{ id: 1 }]), keepRows().destination], store })
+  const runId = "run_of_a_job"
+
+  it("is there once, however many start it at once", async () => {
+    const store = memoryStore()
+    await using first = engineOn(store)
+    await using second = engineOn(store)
+    const starts = [first, second, first].map((engine) => engine.start(definition, { runId, refusesWhileRunning: true }))
+    const settled = await Promise.allSettled(starts)
+    const errors = settled.flatMap((one) => (one.status === "rejected" ? [(one.reason as { code: string }).code] : []))
+    expect(errors).toEqual(["RUN_EXISTS", "RUN_EXISTS"])
+    const handles = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []))
+    expect(await handles[0]!.done).toMatchObject({ id: runId, status: "success" })
+    await expect(second.run(definition, { runId })).rejects.toMatchObject({ code: "RUN_EXISTS" })
+    expect((await first.listRuns()).total).toBe(1)
+  })
+
+  it("is refused without a lease that stays, where it has ended between the look and the lease", async () => {
+    const store = memoryStore()
+    await using first = engineOn(store)
+    let isFirst = true
+    await using late = engineOn({
+      ...store,
+      acquireLease: (...given) => {
+        const other = isFirst ? Effect.promise(() => first.run(definition, { runId })) : Effect.void
+        isFirst = false
+        return Effect.andThen(other, store.acquireLease(...given))
+      },
+    })
+    await expect(late.start(definition, { runId, refusesWhileRunning: true })).rejects.toMatchObject({ code: "RUN_EXISTS" })
+    expect(await Effect.runPromise(store.getLease(LEASE))).toBeUndefined()
+    expect((await first.run(definition, { refusesWhileRunning: true })).status).toBe("success")
+  })
+
+  it("keeps its lease where another start of it is refused", async () => {
+    const store = memoryStore()
+    let running: Awaited<ReturnType<typeof first.start>> | undefined
+    let release: () => void = () => undefined
+    const slow = keepRows({ onWrite: () => new Promise<void>((resolve) => (release = resolve)) })
+    await using first = createEngine({ plugins: [rowsSource([{ id: 1 }]), slow.destination], store })
+    await using late = engineOn({
+      ...store,
+      acquireLease: (...given) =>
+        Effect.andThen(
+          Effect.promise(async () => (running ??= await first.start(definition, { runId }))),
+          store.acquireLease(...given),
+        ),
+    })
+    await expect(late.start(definition, { runId, refusesWhileRunning: true })).rejects.toMatchObject({ code: "RUN_EXISTS" })
+    await expect.poll(async () => (await Effect.runPromise(store.getLease(LEASE)))?.owner).toBe(runId)
+    const releasing = setInterval(() => release(), 1)
+    expect((await running!.done).status).toBe("success")
+    clearInterval(releasing)
+  })
+})

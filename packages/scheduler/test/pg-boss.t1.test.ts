@@ -1,0 +1,21 @@
+/** The suite of jobs on a real PostgreSQL. */
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { missingServer, type PostgresServer, startPostgres } from "../../../scripts/postgresServer.ts"
+import { queueContract } from "./queueContract.ts"
+
+const missing = await missingServer()
+
+it.runIf(missing !== undefined)(`jobs of pg-boss are tried on PostgreSQL (not run: ${missing ?? ""})`, (test) => {
+  expect(process.env["DELTAFLOW_SERVICES"], missing).not.toBe("required")
+  test.skip()
+})
+
+let server: PostgresServer
+beforeAll(async () => {
+  if (missing === undefined) server = await startPostgres()
+})
+afterAll(async () => {
+  if (missing === undefined) await server.stop()
+})
+
+if (missing === undefined) queueContract("pg-boss", () => `postgres://postgres:any@127.0.0.1:${server.port}/postgres`)
