@@ -134,10 +134,10 @@ const isWaiting = async (engine: Engine, { all }: JobRuns): Promise<boolean> => 
   return (await promised((await engine.service()).store.getEntry(WAITING, all[0]!.id))) !== undefined
 }
 
-const nextOf = (runId: string, { all, own }: JobRuns): Pick<RunOptions, "attempt" | "retryOf" | "runId" | "trigger"> => {
+/** Without `attempt`, by which a scheduler on the same store knows the runs that it makes anew itself. */
+const nextOf = (runId: string, { all, own }: JobRuns): Pick<RunOptions, "retryOf" | "runId" | "trigger"> => {
   const last = all.at(-1)
-  if (last === undefined || !isTerminal(last.status)) return { runId }
-  return { runId: `${runId}.${own}`, retryOf: last.id, trigger: "retry", attempt: all.length + 1 }
+  return last === undefined || !isTerminal(last.status) ? { runId } : { runId: `${runId}.${own}`, retryOf: last.id, trigger: "retry" }
 }
 
 const isOf = ({ pipeline }: Run, name: string): boolean => pipeline === name || pipeline === `${name}/backfill`

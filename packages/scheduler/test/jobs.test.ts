@@ -9,8 +9,9 @@ import {
   type Store,
 } from "@deltaflow/core"
 import { memoryStore } from "@deltaflow/core/store/memory"
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { type Delivery, isFinal, jobData, type JobProgress, jobRunner, runJob } from "../src/index.ts"
+import { type Delivery, isFinal, jobData, type JobProgress, jobRunner, runJob, Scheduler } from "../src/index.ts"
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -37,6 +38,8 @@ const world = () => {
   return {
     gate,
     loaded,
+    store,
+    engineOn,
     engine,
     /** Of another process. */
     another: engineOn(store),
@@ -75,6 +78,24 @@ describe("a job", () => {
     }
   })
 
+  it("that stood still between its look and its start starts nothing where another delivery has done it", async () => {
+    const { engine, engineOn, store, gate, statuses } = world()
+    gate.failures = 1
+    const runId = newRunId(Date.now())
+    await expect(runJob(engine, orders, { runId })).rejects.toThrow(RunError)
+    let other: Promise<unknown> | undefined
+    const late = engineOn({
+      ...store,
+      acquireLease: (...given) =>
+        Effect.andThen(
+          Effect.promise(async () => await (other ??= runJob(engine, orders, { runId }))),
+          store.acquireLease(...given),
+        ),
+    })
+    expect((await runJob(late, orders, { runId })).id).toBe(`${runId}.1`)
+    expect(await statuses()).toEqual(["failed", "success"])
+  })
+
   it("gives the run of a retry that somebody started by hand", async () => {
     const { engine, gate, statuses } = world()
     gate.failures = 1
@@ -90,7 +111,7 @@ describe("a job", () => {
     gate.failures = 3
     const runId = newRunId(Date.now())
     for (let i = 0; i < 3; i++) await expect(runJob(engine, orders, { runId })).rejects.toMatchObject({ code: "SOURCE_FAILED" })
-    expect(await runJob(engine, orders, { runId })).toMatchObject({ id: `${runId}.3`, retryOf: `${runId}.2`, attempt: 4, trigger: "retry" })
+    expect(await runJob(engine, orders, { runId })).toMatchObject({ id: `${runId}.3`, retryOf: `${runId}.2`, trigger: "retry" })
   })
 
   it("starts the run that waits in the store for it", async () => {
@@ -130,6 +151,22 @@ describe("a job", () => {
     gate.isOpen = true
     await runJob(engine, orders, { runId })
     expect(await statuses()).toEqual(["cancelled", "success"])
+  })
+
+  it("is not made anew by a scheduler on the same store too", async () => {
+    const { engine, gate, statuses } = world()
+    const retried = { ...orders, scheduler: { retries: 3, retry_delay: "0ms" } }
+    const scheduler = new Scheduler(engine, { pipelines: [retried] })
+    await scheduler.tick()
+    gate.failures = 2
+    const runId = newRunId(Date.now())
+    for (let i = 0; i < 2; i++) {
+      await expect(runJob(engine, retried, { runId })).rejects.toThrow(RunError)
+      expect((await scheduler.tick()).started).toEqual([])
+    }
+    await runJob(engine, retried, { runId })
+    expect(await statuses()).toEqual(["failed", "failed", "success"])
+    await scheduler.stop()
   })
 
   it("is refused where its run is one of another pipeline", async () => {

@@ -16,18 +16,12 @@ export interface TemporalActivity {
 }
 
 interface TemporalContext {
-  readonly info: TemporalInfo
+  readonly info: { readonly activityId: string; readonly activityRunId?: string; readonly workflowExecution?: { readonly runId: string } }
   readonly cancellationSignal: AbortSignal
   /** Rejects with what Temporal wants to see when the activity is cancelled. */
   readonly cancelled: Promise<never>
   readonly heartbeat: (details: unknown) => void
   readonly log: { readonly info: (line: string, meta?: Record<string, unknown>) => unknown }
-}
-
-interface TemporalInfo {
-  readonly activityId: string
-  readonly activityRunId?: string
-  readonly workflowExecution?: { readonly runId: string }
 }
 
 /** Milliseconds between two heartbeats: a cancellation comes with the answer to one. */
