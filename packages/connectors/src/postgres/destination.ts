@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { connectionCheck } from "./check.ts"
 import { readCheckpoint } from "./checkpoints.ts"
-import type { PgHost } from "./driver.ts"
+import { type GivenHost, hostOf, type PgHost } from "./driver.ts"
 import { writeFailure } from "./failures.ts"
 import { PostgresLoad } from "./load.ts"
 import { type ConnectionConfig, connectionFields } from "./options.ts"
@@ -93,8 +93,8 @@ export const postgresDestination: Destination<typeof PostgresDestinationConfig.T
 )
 
 /** The same over a pool or a client of the host's, which is never closed: definitions then name no `connection`. */
-export const postgresDestinationOver = (host: PgHost): Destination<typeof HostedConfig.Type> =>
-  makeDestination(Schema.toStandardSchemaV1(HostedConfig), host)
+export const postgresDestinationOver = (host: GivenHost): Destination<typeof HostedConfig.Type> =>
+  makeDestination(Schema.toStandardSchemaV1(HostedConfig), hostOf(host))
 
 const tableOf = ({ schema = "public", table }: Config): string => `${schema}.${table}`
 

@@ -85,8 +85,30 @@ export interface PgPool {
   readonly totalCount: number
 }
 
-/** What the host may bring: it stays the host's, and is never closed here. */
+/** What the host has brought: it stays the host's, and is never closed here. */
 export type PgHost = PgPool | PgClient
+
+/**
+ * What the host may bring: a `Pool` of `pg`, or a `Client`. Types of `pg` do not tell all that there is and is used, so little is asked of
+ * them.
+ */
+export type GivenHost = GivenPool | GivenClient
+
+/** A `Pool` of `pg`. */
+export interface GivenPool {
+  readonly connect: () => Promise<object>
+  readonly totalCount: number
+}
+
+/** A `Client` of `pg`, or one that a pool has lent. */
+export interface GivenClient {
+  readonly query: (...given: Array<never>) => unknown
+  readonly removeListener: (...given: Array<never>) => unknown
+}
+
+export const hostOf = (given: GivenHost): PgHost => given as PgHost
+
+export const poolOf = (given: GivenPool): PgPool => given as PgPool
 
 /** As `pg` makes it. */
 export type OwnPool = PgPool & {

@@ -18,7 +18,7 @@ import { connectionCheck } from "./check.ts"
 import { columnsOf, type SourceColumn } from "./columns.ts"
 import { copiedRows, selectList, shapeOf } from "./copiedRows.ts"
 import { checkIncremental, CursorFollower, type PostgresCursor } from "./cursor.ts"
-import { isPool, type PgHost } from "./driver.ts"
+import { type GivenHost, hostOf, isPool, type PgHost } from "./driver.ts"
 import { type Place, readFailure } from "./failures.ts"
 import { type Bound, boundOf, upperBound } from "./lateCommits.ts"
 import { type ConnectionConfig, connectionFields } from "./options.ts"
@@ -151,8 +151,8 @@ export const postgresSource: Source<typeof PostgresSourceConfig.Type> = makeSour
 )
 
 /** The same over a pool or a client of the host's, which is never closed: definitions then name no `connection`. */
-export const postgresSourceOver = (host: PgHost): Source<typeof HostedConfig.Type> =>
-  makeSource(Schema.toStandardSchemaV1(HostedConfig), host)
+export const postgresSourceOver = (host: GivenHost): Source<typeof HostedConfig.Type> =>
+  makeSource(Schema.toStandardSchemaV1(HostedConfig), hostOf(host))
 
 /** What cannot be cleaned up is told and left: the run has ended by now, one way or the other. */
 const closeSession = async (session: Session, { name, log }: SourceRequest<Config>): Promise<void> => {

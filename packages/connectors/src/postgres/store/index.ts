@@ -24,7 +24,7 @@ import {
 } from "@deltaflow/core/store"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { PgPool } from "../driver.ts"
+import { type GivenPool, poolOf } from "../driver.ts"
 import type { SslConfig, SslMode } from "../options.ts"
 import { settingsOf } from "../settings.ts"
 import { Database, type DatabaseOptions, ownPool, type Query } from "./database.ts"
@@ -42,7 +42,7 @@ export interface PostgresStoreOptions {
    */
   readonly connection?: string | PostgresServer
   /** A pool of the host's, in place of `connection`. It stays the host's, and is never closed here. */
-  readonly pool?: PgPool
+  readonly pool?: GivenPool
   /** The schema of the tables. Default: `deltaflow`. */
   readonly schema?: string
   /**
@@ -170,7 +170,7 @@ const connectWith =
   (options: PostgresStoreOptions): DatabaseOptions["connect"] =>
   async () => {
     const { pool, connection, ssl, maxConnections = 5, connectTimeout } = options
-    if (pool !== undefined) return { pool, server: undefined, end: async () => undefined }
+    if (pool !== undefined) return { pool: poolOf(pool), server: undefined, end: async () => undefined }
     const config = {
       ...(connection === undefined ? {} : { connection: typeof connection === "string" ? Redacted.make(connection) : hidden(connection) }),
       ...(ssl === undefined ? {} : { ssl }),
