@@ -14,15 +14,15 @@ const runner = await run({
 })
 // #endregion
 
-const utils = await makeWorkerUtils({ connectionString })
+const queue = await makeWorkerUtils({ connectionString })
 
 // #region job
 const { identifier, payload, spec } = graphileJob("paid-orders")
-await utils.addJob(identifier, payload, spec)
+await queue.addJob(identifier, payload, spec)
 // #endregion
 
 const ended = async () => (await engine.getRun(payload.runId))?.completedAt
 while (typeof (await ended()) !== "number") await new Promise((resolve) => setTimeout(resolve, 50))
 await runner.stop()
-await utils.release()
+await queue.release()
 console.log(`graphile-worker: ${(await engine.getRun(payload.runId))?.status}`)

@@ -47,8 +47,8 @@ export const jobRunner =
   }
 
 const checked = (data: unknown, jobId: string): JobData => {
-  const given = (typeof data === "object" ? data : undefined) as Partial<JobData> | null | undefined
-  const { pipeline, runId, fullRefresh, payload, range, timeout, variables } = given ?? {}
+  const given: Partial<JobData> = typeof data === "object" && data !== null ? data : {}
+  const { pipeline, runId, fullRefresh, payload, range, timeout, variables } = given
   if (typeof pipeline !== "string" || (runId !== undefined && (typeof runId !== "string" || runId === "")))
     throw new EngineError({
       code: "INVALID_VALUE",

@@ -121,10 +121,10 @@ const openPgBoss = async ({ address, name }: QueuePlace): Promise<QueueUnderTest
 const openGraphile = async ({ address, name }: QueuePlace): Promise<QueueUnderTest> => {
   const lines: Array<{ readonly job: unknown; readonly level: string; readonly line: string }> = []
   const logger = new Logger((scope) => (level, line) => void lines.push({ job: scope.jobId, level, line }))
-  const utils = await makeWorkerUtils({ connectionString: address, schema: name, logger })
-  await utils.migrate()
+  const queue = await makeWorkerUtils({ connectionString: address, schema: name, logger })
+  await queue.migrate()
   const rows = (id: string) =>
-    utils.withPgClient(
+    queue.withPgClient(
       async (client) =>
         (
           await client.query<{ attempts: number; max_attempts: number; last_error: string | null; locked_by: string | null }>(
@@ -138,7 +138,7 @@ const openGraphile = async ({ address, name }: QueuePlace): Promise<QueueUnderTe
       const job = graphileJob(pipeline, runId === undefined ? {} : { runId })
       // Graphile Worker itself replaces a job with the same key; here it is one more with the same run.
       const { jobKey: _jobKey, ...spec } = job.spec
-      return (await utils.addJob(job.identifier, data ?? job.payload, runId === undefined ? job.spec : spec)).id
+      return (await queue.addJob(job.identifier, data ?? job.payload, runId === undefined ? job.spec : spec)).id
     },
     work: async ({ engine }) => {
       const runner = await run({
@@ -149,7 +149,7 @@ const openGraphile = async ({ address, name }: QueuePlace): Promise<QueueUnderTe
         noHandleSignals: true,
         logger,
         // Without it the pool takes ten listeners of one process for a leak.
-        events: new EventEmitter().setMaxListeners(0) as never,
+        events: new EventEmitter().setMaxListeners(0),
         taskList: { pipeline: graphileTask(engine, pipelines) },
         // Without the delays it ends before it has stored what became of its last jobs.
         preset: { worker: { gracefulShutdownAbortTimeout: 100, failJobBatchDelay: 0, completeJobBatchDelay: 0 } },
@@ -171,14 +171,14 @@ const openGraphile = async ({ address, name }: QueuePlace): Promise<QueueUnderTe
       return { progress: texts("debug").at(-1), lines: texts("info") }
     },
     giveUpWorkers: async () => {
-      const held = await utils.withPgClient(
+      const held = await queue.withPgClient(
         async (client) =>
           (await client.query<{ locked_by: string }>(`SELECT locked_by FROM ${name}.jobs WHERE locked_by IS NOT NULL`)).rows,
       )
-      await utils.forceUnlockWorkers(held.map((row) => row.locked_by))
+      await queue.forceUnlockWorkers(held.map((row) => row.locked_by))
     },
     async [Symbol.asyncDispose]() {
-      await utils.release()
+      await queue.release()
     },
   }
 }

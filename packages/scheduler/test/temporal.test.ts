@@ -38,7 +38,7 @@ const world = () => {
       undefined,
       log as unknown as typeof activity.log,
       undefined as never,
-      {} as never,
+      {},
     )
     return activity.asyncLocalStorage.run(context, () => temporalActivity(activity, engine, [orders])(data))
   }

@@ -4,14 +4,13 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { missingServer, startPostgres } from "../../scripts/postgresServer.ts"
 
-/** @param {string} file @param {Record<string, string>} [more] */
-const firstRun = async (file, more = {}) => {
+const firstRun = async (file: string, more: Readonly<Record<string, string>> = {}): Promise<string> => {
   const env = { ...process.env, CRON: "* * * * * *", ...more }
   const child = spawn(process.execPath, [file], { env, stdio: ["ignore", "pipe", "inherit"] })
   const ended = once(child, "exit")
   let said = ""
   for await (const part of child.stdout) {
-    said += part
+    said += String(part)
     if (/^\S+: success$/m.test(said)) break
   }
   child.kill("SIGKILL")
@@ -22,6 +21,9 @@ const firstRun = async (file, more = {}) => {
 assert.match(await firstRun("nodeCron.ts"), /^node-cron: success$/m)
 assert.match(await firstRun("effect.ts"), /^effect: success$/m)
 console.log("✓ node-cron and Effect")
+
+const { activities } = await import("./temporal.ts")
+assert.equal(typeof activities.pipeline, "function")
 
 const missing = await missingServer()
 if (missing === undefined) {

@@ -5,6 +5,7 @@ import { once } from "node:events"
 import { rmSync } from "node:fs"
 import { connect } from "node:net"
 import { DatabaseSync } from "node:sqlite"
+import { Queue } from "bullmq"
 
 const address = new URL(process.env["REDIS_URL"] ?? "redis://127.0.0.1:6379")
 const isThere = await new Promise((resolve) => {
@@ -23,21 +24,20 @@ const worker = spawn(process.execPath, ["worker.ts"], { env, stdio: ["ignore", "
 const ended = once(worker, "exit")
 try {
   await once(worker.stdout, "data")
-  const add = (...args) => execFileSync(process.execPath, ["add.ts", ...args], { env, encoding: "utf8" })
+  const add = (...args: ReadonlyArray<string>) => execFileSync(process.execPath, ["add.ts", ...args], { env, encoding: "utf8" })
   const said = add()
   assert.match(said, /^run_\w+: 3 of 5 orders are paid$/m)
   assert.match(said, /^progress \{[^}]*loaded: 3/m)
   assert.match(said, /^log run_\w+ pipeline\.completed /m)
-  const [runId] = /run_\w+/.exec(said)
+  const [runId] = /run_\w+/.exec(said)!
   // BullMQ knows the job by its id, which is that of the run, and gives what came of it.
   assert.match(add(runId), new RegExp(`^${runId}: 3 of 5 orders are paid$`, "m"))
-  const { rows } = new DatabaseSync("output/shop.db").prepare("SELECT count(*) AS rows FROM paid_orders").get()
+  const { rows } = new DatabaseSync("output/shop.db").prepare("SELECT count(*) AS rows FROM paid_orders").get()!
   assert.equal(rows, 3)
 } finally {
   worker.kill("SIGTERM")
 }
 assert.deepEqual(await ended, [0, null])
-const { Queue } = await import("bullmq")
 const queue = new Queue(env.QUEUE, { connection: { url: address.href } })
 await queue.obliterate({ force: true })
 await queue.close()
