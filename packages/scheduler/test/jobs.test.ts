@@ -225,6 +225,13 @@ describe("what a job carries", () => {
     expect(run).toMatchObject({ id: data.runId, pipeline: "orders", fullRefresh: true, dryRun: false, trigger: "manual" })
   })
 
+  it("gives the variables that its pipeline needs to be read", async () => {
+    const { engine, loaded } = world()
+    const few = JSON.stringify({ ...orders, transforms: [{ type: "filter", condition: "id < ${COUNT}" }] })
+    await jobRunner(engine, [few])(jobData("orders", { variables: { COUNT: 3 } }), delivery())
+    expect(loaded).toEqual([{ id: 0 }, { id: 1 }, { id: 2 }])
+  })
+
   it("needs no run id: the job's own makes it", async () => {
     const { engine } = world()
     const deliver = jobRunner(engine, [orders])

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { missingServer, type PostgresServer, startPostgres } from "../../../scripts/postgresServer.ts"
 import { queueContract } from "./queueContract.ts"
+import { whenLeft } from "./queueHosts.ts"
 
 const missing = await missingServer()
 
@@ -11,11 +12,14 @@ it.runIf(missing !== undefined)(`jobs of pg-boss are tried on PostgreSQL (not ru
 })
 
 let server: PostgresServer
+const address = () => `postgres://postgres:any@127.0.0.1:${server.port}/postgres`
 beforeAll(async () => {
   if (missing === undefined) server = await startPostgres()
 })
 afterAll(async () => {
-  if (missing === undefined) await server.stop()
+  if (missing !== undefined) return
+  await whenLeft(address())
+  await server.stop()
 })
 
-if (missing === undefined) queueContract("pg-boss", () => `postgres://postgres:any@127.0.0.1:${server.port}/postgres`)
+if (missing === undefined) queueContract("pg-boss", address)

@@ -46,6 +46,21 @@ export const queueContract = (kind: QueuePlace["kind"], address: () => string): 
       await working.stop()
     })
 
+    it("that carry no run id, as those of a schedule of the queue, have one of their own", async () => {
+      const { queue, project } = await open()
+      await using _queue = queue
+      await using _project = project
+      const job = await queue.add({ data: { pipeline: "numbers" } })
+      const working = await queue.work(project)
+      await reaches(queue, job, "completed")
+      await reaches(queue, await queue.add({ data: { pipeline: "numbers" } }), "completed")
+      const ids = (await statuses(project)).map(({ id }) => id)
+      expect([ids.length, new Set(ids).size]).toEqual([2, 2])
+      for (const id of ids)
+        expect(id).toMatch({ bullmq: /^bullmq-\d+-/, "pg-boss": /^pg-boss-[0-9a-f-]{36}$/, "graphile-worker": /^graphile-\d+-\d+$/ }[kind])
+      await working.stop()
+    })
+
     it("that fail go on from the checkpoint at the next attempt", async () => {
       const { queue, project } = await open()
       await using _queue = queue

@@ -1,8 +1,10 @@
 /** The queues of hosts, each as the suite of jobs sees it. */
 import { EventEmitter } from "node:events"
+import { setTimeout as delay } from "node:timers/promises"
 import { Queue, Worker } from "bullmq"
 import { Logger, makeWorkerUtils, run } from "graphile-worker"
 import { Redis } from "ioredis"
+import pg from "pg"
 import { PgBoss } from "pg-boss"
 import { bullmqJob, bullmqProcessor } from "../src/bullmq/index.ts"
 import { graphileJob, graphileTask } from "../src/graphile-worker/index.ts"
@@ -184,6 +186,15 @@ const openGraphile = async ({ address, name }: QueuePlace): Promise<QueueUnderTe
 }
 
 const hosts = { bullmq: openBullmq, "pg-boss": openPgBoss, "graphile-worker": openGraphile }
+
+/** Resolves when nobody is connected any more: a pool is closed before its connections are, and these would hear that the server ends. */
+export const whenLeft = async (address: string): Promise<void> => {
+  const client = new pg.Client({ connectionString: address })
+  await client.connect()
+  const others = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+  while ((await client.query(others)).rows.length > 0) await delay(20)
+  await client.end()
+}
 
 /** Why there is no Redis; undefined where there is one. */
 export const missingRedis = async (address: string): Promise<string | undefined> => {
