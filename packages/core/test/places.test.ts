@@ -71,6 +71,30 @@ describe("runs of one pipeline at the same time", () => {
     for (const run of [first, second]) expect((await run.done).status).toBe("success")
   })
 
+  it("stay in their places when one of them is started once more", async () => {
+    let now = 1_000_000
+    const store = memoryStore({ now: () => now })
+    const kept = keepRows({ onWrite: () => new Promise<void>((resolve) => setTimeout(resolve, 200)) })
+    await using engine = createEngine({ plugins: [rowsSource([{ id: 1 }]), kept.destination], store, now: () => now })
+    const three = { ...definition, scheduler: { concurrency: 3 } }
+    const [first, second, third] = [await engine.start(three), await engine.start(three), await engine.start(three)]
+    for (const run of [first, second, third]) await running(engine, run.id)
+    await second.cancel()
+    await expect(engine.start(three, { runId: third.id })).rejects.toMatchObject({ code: "RUN_EXISTS" })
+    const places = await Effect.runPromise(store.listEntries({ collection: "runs.places" }))
+    expect(places.map(({ key, value }) => [key, value])).toEqual([[third.id, "numbers/3"]])
+    await third.done
+    // One that is lost does not live on by being asked for.
+    const lost = { ...(await engine.getRun(first.id))!, id: "run_lost", status: "running" as const }
+    await Effect.runPromise(store.createRun(lost))
+    await Effect.runPromise(store.acquireLease("pipeline:numbers/2", lost.id, 5000))
+    await Effect.runPromise(store.saveEntry({ collection: "runs.places", key: lost.id, value: "numbers/2", expiresAt: null }))
+    await expect(engine.start(three, { runId: lost.id, refusesWhileRunning: true })).rejects.toMatchObject({ code: "RUN_EXISTS" })
+    now += 5001
+    await Effect.runPromise((await engine.service()).closeLostRuns)
+    expect((await engine.getRun(lost.id))?.status).toBe("failed")
+  })
+
   it("are refused where they would share a cursor", async () => {
     await using engine = createEngine({ plugins: [rowsSource([{ id: 1 }]), keepRows().destination] })
     const incremental = { ...definition, sources: [{ type: "rows", incremental: { column: "id" } }] }

@@ -265,6 +265,9 @@ class EngineRuns {
   private admit(made: Execution, concurrency: number, waiting: WaitingRun | undefined): Effect.Effect<Execution, EngineError | StoreError> {
     return Effect.gen({ self: this }, function* () {
       const { options, run } = made
+      // Before a lease is taken, which would be that of the run that goes on, by its id, and would keep one alive that is lost.
+      if (waiting === undefined && options.runId !== undefined && (yield* this.store.getRun(run.id)) !== undefined)
+        return yield* Effect.fail(runExists(run.id))
       const isEarly = options.refusesWhileRunning === true || waiting !== undefined || concurrency > 1
       const execution = isEarly && options.dryRun !== true ? yield* this.takeLease(made, concurrency) : made
       yield* keepPlace(this.store, run, execution.pipeline.name, this.now())
