@@ -17,7 +17,7 @@ it("goes on after it was killed: its run is closed at the next start", { timeout
     const { data } = (await (await fetch(`${url}/api/v1/pipelines/slow/runs/${started.data.id}`, { headers })).json()) as any
     return [data.status, data.error?.code]
   }
-  // The lease of the one that is gone holds for 15 s.
+  // The lease of the one that is gone holds for 12 s.
   await expect.poll(status, { timeout: 30_000, interval: 200 }).toEqual(["failed", "RUN_INTERRUPTED"])
   child.kill("SIGKILL")
   await ended

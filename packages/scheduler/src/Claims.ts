@@ -6,7 +6,7 @@ import type { Store, StoredEntry } from "@deltaflow/core"
 import { entriesOf, promised } from "@deltaflow/core/adapter"
 
 /** How long a process may take from its claim to the start of the run, milliseconds. */
-const CLAIM_MS = 15_000
+const CLAIM_MS = 12_000
 
 export interface Claimable {
   /** When the process that is at it gives up; null where nobody is. */

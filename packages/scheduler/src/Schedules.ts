@@ -12,9 +12,14 @@ interface Job {
   readonly timezone: string
   /** `Number.MAX_SAFE_INTEGER` where no time comes any more. */
   readonly nextAt: number
+  /** The time of the last run. */
+  readonly lastAt?: number
   /** Whether it was due while the pipeline ran, and waits for it since; of `misfire: run_all`. */
   readonly isWaiting?: boolean
 }
+
+/** A last run that is so far ahead, milliseconds, was made by a clock that was wrong; less is a clock that was set back a little. */
+const WRONG_CLOCK_MS = 3_600_000
 
 const NEVER = Number.MAX_SAFE_INTEGER
 
@@ -43,6 +48,7 @@ export class Schedules {
   ): Promise<number | undefined> {
     if (isNew || this.jobs === undefined) await this.plan(known, now)
     const jobs = this.jobs!
+    for (const [name, { value }] of jobs) if ((value.lastAt ?? 0) > now + WRONG_CLOCK_MS) await this.planAnew(name, known.get(name), now)
     const due: Array<{ readonly one: Known; readonly at: number }> = []
     for (const [name, job] of jobs) {
       const one = known.get(name)
@@ -93,6 +99,16 @@ export class Schedules {
     if (there !== undefined) this.jobs!.set(name, there)
   }
 
+  /** The clock is right again: the next time is counted from now, or nothing would run until the time that it showed. */
+  private async planAnew(name: string, one: Known | undefined, now: number): Promise<void> {
+    await this.readAgain(name)
+    const job = this.jobs!.get(name)
+    if (one === undefined || job === undefined || job.isHeld(now) || (job.value.lastAt ?? 0) <= now + WRONG_CLOCK_MS) return
+    const { schedule, timezone } = job.value
+    const nextAt = (await timeAfter(schedule, timezone, now, one.settings)) ?? NEVER
+    if (!(await job.settle({ schedule, timezone, nextAt }))) await this.readAgain(name)
+  }
+
   private async startDue(one: Known, now: number, starts: boolean): Promise<void> {
     const { name } = one.stored
     // What was read may be old, and what another process left half done is first brought to an end.
@@ -110,13 +126,19 @@ export class Schedules {
     const left = seen.left
     const runId = left ?? newRunId(now)
     if (!(await seen.take(now, runId))) return false
-    const { schedule, timezone, nextAt, isWaiting = false } = seen.value
-    const settle = async (next: number | undefined, waits = false) =>
-      await seen.settle({ schedule, timezone, nextAt: next ?? NEVER, ...(waits ? { isWaiting: true } : {}) })
+    const { schedule, timezone, nextAt, lastAt, isWaiting = false } = seen.value
+    const settle = async (next: number | undefined, last = lastAt, waits = false) =>
+      await seen.settle({
+        schedule,
+        timezone,
+        nextAt: next ?? NEVER,
+        ...(last === undefined ? {} : { lastAt: last }),
+        ...(waits ? { isWaiting: true } : {}),
+      })
     const after = async (time: number) => await timeAfter(schedule, timezone, time, one.settings)
     const { misfire = "run_once", misfire_limit: limit = MISFIRE_LIMIT } = one.settings
     if (left !== undefined && (await this.starter.isMade(left))) {
-      await settle(await after(nextAt))
+      await settle(await after(nextAt), nextAt)
       return false
     }
     const isMissed = !isWaiting && nextAt < now - MISSED_AFTER - (one.settings.jitter ?? 0)
@@ -133,8 +155,8 @@ export class Schedules {
     const logicalTime = await intervalOf(schedule, timezone, dueAt, isOne ? now : dueAt)
     const whole: Due = { ...due, logicalTime, isPatient: !isOne && (isMissed || isWaiting) }
     const outcome: Outcome = await this.starter.begin(whole, starts)
-    if (outcome === "busy") await settle(dueAt, true)
-    else this.settling.push(async () => await settle(await after(isOne ? now : dueAt)))
+    if (outcome === "busy") await settle(dueAt, lastAt, true)
+    else this.settling.push(async () => await settle(await after(isOne ? now : dueAt), logicalTime.scheduledAt))
     return true
   }
 

@@ -109,6 +109,21 @@ describe("schedules", () => {
     expect((await scheduler.tick()).nextAt).toBeGreaterThan(0)
   })
 
+  it("go on where the clock jumps, and nothing is run twice where it is set back a little", async () => {
+    await using w = world("2026-01-01T00:00:30Z", [definition("hourly", { schedule: "0 * * * *" })])
+    await w.scheduler.tick()
+    expect(await w.at("2026-01-01T01:00:01Z")).toEqual(["hourly"])
+    expect(await w.at("2026-01-01T00:59:58Z")).toEqual([])
+    expect(await w.at("2026-01-01T01:00:00Z")).toEqual([])
+    expect(await w.at("2026-01-01T00:30:00Z")).toEqual([])
+    expect(await w.at("2026-01-01T01:00:00Z")).toEqual([])
+    expect(await w.at("2026-01-01T02:00:00Z")).toEqual(["hourly"])
+    // A year ahead and back: the year in between is not silent.
+    expect(await w.at("2027-01-01T02:30:00Z")).toEqual(["hourly"])
+    expect(await w.at("2026-01-01T02:31:00Z")).toEqual([])
+    expect(await w.at("2026-01-01T03:00:00Z")).toEqual(["hourly"])
+  })
+
   it("find the newest missed times of a year at once", async () => {
     const all = [definition("often", { schedule: "* * * * * *", scheduler: { misfire: "run_all", misfire_limit: 5 } })]
     await using w = world("2025-01-01T00:00:01Z", all)
@@ -225,12 +240,12 @@ describe("schedules", () => {
     const claimed = async (claimedAt: string, runId: string) => {
       const [entry] = await Effect.runPromise(w.store.listEntries({ collection: "scheduler.jobs" }))
       const at = Date.parse(claimedAt)
-      const value = { ...(entry!.value as object), nextAt: at, claimedUntil: at + 15_000, runId }
+      const value = { ...(entry!.value as object), nextAt: at, claimedUntil: at + 12_000, runId }
       await Effect.runPromise(w.store.saveEntry({ ...entry!, value }))
     }
     await claimed("2026-01-01T01:00:00Z", "run_1")
-    expect(await w.at("2026-01-01T01:00:14Z")).toEqual([])
-    expect(await w.at("2026-01-01T01:00:15Z")).toEqual(["hourly"])
+    expect(await w.at("2026-01-01T01:00:11Z")).toEqual([])
+    expect(await w.at("2026-01-01T01:00:12Z")).toEqual(["hourly"])
     // This time it had started the run.
     w.clock.now = Date.parse("2026-01-01T02:00:01Z")
     await (

@@ -70,7 +70,7 @@ export interface Finished {
 }
 
 /** How long a lease holds that nobody renews, milliseconds. */
-export const LEASE_MS = 15_000
+export const LEASE_MS = 12_000
 
 /** How long a run may be about to take its lease, milliseconds. */
 export const PENDING_MS = 60_000

@@ -3,6 +3,7 @@ import type { LogicalTime } from "../contract/Store.ts"
 import { didYouMean } from "../model/nearestName.ts"
 import type { Path } from "./path.ts"
 import type { Problem } from "./problem.ts"
+import { lastInstant, nextInstant, type NextWall, type WallSchedule } from "./zoneTimes.ts"
 import { messageOf } from "../model/messageOf.ts"
 
 /** Names for schedules that many have. */
@@ -56,18 +57,41 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
   }
 }
 
-/** The next times of a schedule after `from`, in milliseconds since 1970. The expression and the zone are right. */
+/**
+ * The next times of a schedule after `from`, in milliseconds since 1970. The expression and the zone
+ * are right.
+ */
 export const nextTimes = async (expression: string, timezone: string, from: number, count: number): Promise<ReadonlyArray<number>> => {
-  const { CronExpressionParser } = await import("cron-parser")
-  const parsed = CronExpressionParser.parse(fieldsOf(expression), { tz: timezone, currentDate: new Date(from) })
-  return Array.from({ length: count }, () => parsed.next().getTime())
+  const { schedule } = await onTheWall(expression)
+  const times: Array<number> = []
+  for (let last = from; times.length < count;) {
+    last = nextInstant(schedule, timezone, last)
+    times.push(last)
+  }
+  return times
 }
 
 /** The last times of a schedule up to `until` and with it, the last one first, in milliseconds since 1970. */
 export const previousTimes = async (expression: string, timezone: string, until: number, count: number): Promise<ReadonlyArray<number>> => {
+  const { schedule, previous } = await onTheWall(expression)
+  const times: Array<number> = []
+  for (let end = until; times.length < count; end = times.at(-1)! - 1) times.push(lastInstant(schedule, previous, timezone, end))
+  return times
+}
+
+/** Its times on a wall whose clock is never changed: the parser's own reckoning with zones leaves times out where clocks are moved. */
+const onTheWall = async (expression: string): Promise<{ readonly schedule: WallSchedule; readonly previous: NextWall }> => {
   const { CronExpressionParser } = await import("cron-parser")
-  const parsed = CronExpressionParser.parse(fieldsOf(expression), { tz: timezone, currentDate: new Date(until + 1) })
-  return Array.from({ length: count }, () => parsed.prev().getTime())
+  const parsed = CronExpressionParser.parse(fieldsOf(expression), { tz: "UTC" })
+  const next: NextWall = (wall) => {
+    parsed.reset(new Date(wall))
+    return parsed.next().getTime()
+  }
+  const previous: NextWall = (wall) => {
+    parsed.reset(new Date(wall))
+    return parsed.prev().getTime()
+  }
+  return { schedule: { next, namesEveryHour: parsed.fields.hour.values.length === 24 }, previous }
 }
 
 /** What a run at this time is for, by the schedule: the last whole interval before it. */
