@@ -60,6 +60,7 @@ export class Catalogue {
     this.now = now
     this.summaries = new Summaries(service, (pipeline) => this.index.touch(pipeline))
     this.index = new PipelineIndex({
+      version: () => promised(service.store.definitionsVersion()),
       all: () => promised(service.store.listDefinitions()),
       get: (name) => promised(service.store.getDefinition(name)),
       look: async (stored) => ({ brief: briefOf(stored), status: await this.statusOf(stored) }),

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { type ConnectorEntry, type ConnectorRole, DeltaflowError, type EngineService, type StoredEntry } from "@deltaflow/core"
 import { newEventId, promised } from "@deltaflow/core/adapter"
 import { definitionOf } from "./Catalogue.ts"
+import { ofDefinitions } from "./ofDefinitions.ts"
 import type { Reach } from "./reach.ts"
 import { isoTime } from "./shapes.ts"
 
@@ -40,10 +41,13 @@ export class Connectors {
     this.service = service
     this.reach = reach
     this.now = now
+    this.all = ofDefinitions(service.store, () => this.load())
   }
 
   /** Sorted by name. Entries that are the same in several pipelines are one connector. */
-  async all(): Promise<ReadonlyArray<NamedConnector>> {
+  readonly all: () => Promise<ReadonlyArray<NamedConnector>>
+
+  private async load(): Promise<ReadonlyArray<NamedConnector>> {
     const found = new Map<
       string,
       { readonly connector: Omit<NamedConnector, "name">; readonly names: Set<string>; readonly pipelines: Set<string> }

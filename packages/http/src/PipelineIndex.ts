@@ -15,6 +15,8 @@ const FRESH_MS = 2000
 const SLICE_MS = 5
 
 export interface IndexSource {
+  /** Another one than before where any definition has changed. */
+  readonly version: () => Promise<number>
   readonly all: () => Promise<ReadonlyArray<StoredDefinition>>
   readonly get: (name: string) => Promise<StoredDefinition | undefined>
   readonly look: (stored: StoredDefinition) => Promise<Known>
@@ -26,6 +28,7 @@ export class PipelineIndex {
   private groups: ReadonlyMap<PipelineStatus | undefined, ReadonlyArray<Known>> = new Map()
   private readonly changed = new Set<string>()
   private loadedAt = -Infinity
+  private version: number | undefined
   private working: Promise<void> | undefined
 
   constructor(source: IndexSource) {
@@ -54,6 +57,12 @@ export class PipelineIndex {
   }
 
   private async reload(): Promise<void> {
+    const version = await this.source.version()
+    if (version === this.version) {
+      this.loadedAt = performance.now()
+      if (this.changed.size > 0) await this.update()
+      return
+    }
     const changed = new Set(this.changed)
     this.changed.clear()
     const before = this.known
@@ -72,6 +81,7 @@ export class PipelineIndex {
       )
     }
     this.known = known
+    this.version = version
     this.loadedAt = performance.now()
     this.group()
   }

@@ -2,6 +2,7 @@
 import type { StoredDefinition } from "@deltaflow/core"
 import { promised } from "@deltaflow/core/adapter"
 import { type Catalogue, definitionOf } from "./Catalogue.ts"
+import { ofDefinitions } from "./ofDefinitions.ts"
 import { Problem } from "./problems.ts"
 import { isSameText, isSigned, type SignedRequest } from "./signatures.ts"
 
@@ -13,15 +14,17 @@ interface Trigger {
 export class Triggers {
   private readonly catalogue: Catalogue
   private readonly now: () => number
+  private readonly byPath: () => Promise<ReadonlyMap<string, Trigger>>
 
   constructor(catalogue: Catalogue, now: () => number) {
     this.catalogue = catalogue
     this.now = now
+    this.byPath = ofDefinitions(catalogue.service.store, () => this.load())
   }
 
   /** Throws where no pipeline has this path, and where the caller does not know its secret. */
   async find(path: string, request: SignedRequest): Promise<StoredDefinition> {
-    const trigger = await this.at(path)
+    const trigger = (await this.byPath()).get(path)
     if (trigger === undefined) throw new Problem("NOT_FOUND", `No pipeline is triggered by ${path}.`, { details: { path } })
     const { secret, stored } = trigger
     if (secret !== undefined && !this.knows(request, secret))
@@ -37,8 +40,10 @@ export class Triggers {
     return said === null ? isSigned(request, secret, this.now()) : isSameText(said, secret)
   }
 
-  private async at(path: string): Promise<Trigger | undefined> {
+  /** Of two with one path the first by name counts. */
+  private async load(): Promise<ReadonlyMap<string, Trigger>> {
     const { store } = this.catalogue.service
+    const byPath = new Map<string, Trigger>()
     for (let skip = 0; ; skip += PAGE) {
       const page = await promised(store.listDefinitions({ limit: PAGE, skip }))
       for (const stored of page) {
@@ -46,9 +51,9 @@ export class Triggers {
         if (trigger === undefined || trigger.type !== "webhook") continue
         const loaded = await this.catalogue.loaded(stored)
         const own = loaded.ok && loaded.pipeline.trigger?.type === "webhook" ? loaded.pipeline.trigger : undefined
-        if (own?.path === path) return { stored, secret: own.secret }
+        if (own !== undefined && !byPath.has(own.path)) byPath.set(own.path, { stored, secret: own.secret })
       }
-      if (page.length < PAGE) return undefined
+      if (page.length < PAGE) return byPath
     }
   }
 }

@@ -105,7 +105,7 @@ export class Pipelines {
     if (own !== undefined) return own
     const before = this.decodings.get(name)
     if (before?.definition === definition) return before.decoded
-    const decoded = await promised(this.service.decode(definition))
+    const decoded = await promised(this.service.decode(JSON.parse(definition) as PipelineInput))
     this.decodings.set(name, { definition, decoded })
     return decoded
   }

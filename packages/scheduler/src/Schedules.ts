@@ -1,11 +1,11 @@
 /** The next time of each schedule, and what is made of those that have come. */
-import type { Store } from "@deltaflow/core"
-import { newRunId } from "@deltaflow/core"
-import { promised } from "@deltaflow/core/adapter"
+import { createHash } from "node:crypto"
+import { newRunId, type Store } from "@deltaflow/core"
+import { previousTimes, promised } from "@deltaflow/core/adapter"
 import { type Claim, Claims } from "./Claims.ts"
 import type { Known } from "./Pipelines.ts"
-import type { Due, Outcome, Starter } from "./Starter.ts"
-import { delayOf, firstToRun, intervalOf, MISSED_AFTER, timeAfter } from "./times.ts"
+import type { Starter } from "./Starter.ts"
+import { delayOf, firstToRun, MISSED_AFTER, timeAfter } from "./times.ts"
 
 interface Job {
   readonly schedule: string
@@ -58,7 +58,7 @@ export class Schedules {
     }
     const starts = mayStart(due.length)
     for (const { one } of due.toSorted((a, b) => a.at - b.at)) await this.startDue(one, now, starts)
-    // Behind the starts: a claim holds longer than this takes, and who finds one left finds its run too.
+    // Behind the starts: who finds one that is not settled finds its run too.
     for (const settle of this.settling.splice(0)) await settle()
     return this.nextAt(known, now)
   }
@@ -101,70 +101,81 @@ export class Schedules {
 
   /** The clock is right again: the next time is counted from now, or nothing would run until the time that it showed. */
   private async planAnew(name: string, one: Known | undefined, now: number): Promise<void> {
-    await this.readAgain(name)
-    const job = this.jobs!.get(name)
-    if (one === undefined || job === undefined || job.isHeld(now) || (job.value.lastAt ?? 0) <= now + WRONG_CLOCK_MS) return
+    const job = await this.readAgain(name)
+    if (one === undefined || job === undefined || (job.value.lastAt ?? 0) <= now + WRONG_CLOCK_MS) return
     const { schedule, timezone } = job.value
     const nextAt = (await timeAfter(schedule, timezone, now, one.settings)) ?? NEVER
     if (!(await job.settle({ schedule, timezone, nextAt }))) await this.readAgain(name)
   }
 
   private async startDue(one: Known, now: number, starts: boolean): Promise<void> {
-    const { name } = one.stored
-    // What was read may be old, and what another process left half done is first brought to an end.
-    for (let looks = 0; looks < 3; looks++) {
-      const job = this.jobs!.get(name)
-      if (job === undefined || job.value.nextAt > now || (looks > 0 && job.isHeld(now))) return
-      const isDone = !job.isHeld(now) && (await this.startOne(one, job, now, starts))
-      if (isDone) return
-      await this.readAgain(name)
-    }
-  }
-
-  /** False where it is to be looked at once more. */
-  private async startOne(one: Known, seen: Claim<Job>, now: number, starts: boolean): Promise<boolean> {
-    const left = seen.left
-    const runId = left ?? newRunId(now)
-    if (!(await seen.take(now, runId))) return false
-    const { schedule, timezone, nextAt, lastAt, isWaiting = false } = seen.value
+    const { stored, settings } = one
+    // Another process may have been first.
+    const job = await this.readAgain(stored.name)
+    if (job === undefined || job.value.nextAt > now) return
+    const { schedule, timezone, nextAt, lastAt, isWaiting = false } = job.value
     const settle = async (next: number | undefined, last = lastAt, waits = false) =>
-      await seen.settle({
+      await job.settle({
         schedule,
         timezone,
         nextAt: next ?? NEVER,
         ...(last === undefined ? {} : { lastAt: last }),
         ...(waits ? { isWaiting: true } : {}),
       })
-    const after = async (time: number) => await timeAfter(schedule, timezone, time, one.settings)
-    const { misfire = "run_once", misfire_limit: limit = MISFIRE_LIMIT } = one.settings
-    if (left !== undefined && (await this.starter.isMade(left))) {
-      await settle(await after(nextAt), nextAt)
-      return false
-    }
-    const isMissed = !isWaiting && nextAt < now - MISSED_AFTER - (one.settings.jitter ?? 0)
-    const oldest = isMissed ? await firstToRun(seen.value, now, misfire === "run_all" ? limit : 0, one.settings) : nextAt
-    // What a process that is gone had claimed was not missed.
-    const dueAt = misfire === "run_once" || left !== undefined ? nextAt : oldest
+    const { misfire = "run_once", misfire_limit: limit = MISFIRE_LIMIT } = settings
+    const isMissed = !isWaiting && nextAt < now - MISSED_AFTER - (settings.jitter ?? 0)
+    const oldest = isMissed ? await firstToRun(job.value, now, misfire === "run_all" ? limit : 0, settings) : nextAt
+    const dueAt = misfire === "run_once" ? nextAt : oldest
+    const runId = await this.runIdFor(stored.name, dueAt ?? now, now)
     const due = { one, runId, trigger: "schedule", dueAt: dueAt ?? now, data: { due_at: isoOf(dueAt ?? now) } } as const
-    if (dueAt !== nextAt) this.starter.tell({ ...due, data: { due_at: isoOf(nextAt) } }, null, { skipped: true, reason: "it was missed" })
+    const tellMissed = () =>
+      this.starter.tell({ ...due, data: { due_at: isoOf(nextAt) } }, null, { skipped: true, reason: "it was missed" })
     if (dueAt === undefined || dueAt > now) {
-      await settle(dueAt)
-      return true
+      if (await settle(dueAt)) tellMissed()
+      return
     }
+    if (dueAt !== nextAt && !(await this.starter.isMade(runId))) tellMissed()
     const isOne = misfire !== "run_all"
-    const logicalTime = await intervalOf(schedule, timezone, dueAt, isOne ? now : dueAt)
-    const whole: Due = { ...due, logicalTime, isPatient: !isOne && (isMissed || isWaiting) }
-    const outcome: Outcome = await this.starter.begin(whole, starts)
+    const following = await timeAfter(schedule, timezone, dueAt, settings)
+    const isLast = following === undefined || following > now
+    const scheduledAt = isLast || !isOne ? dueAt : await lastTime(schedule, timezone, now)
+    const intervalStart = lastAt !== undefined && lastAt < dueAt && !isMissed ? lastAt : await lastTime(schedule, timezone, dueAt - 1)
+    const next = isLast || !isOne ? following : await timeAfter(schedule, timezone, now, settings)
+    const outcome = await this.starter.begin(
+      {
+        ...due,
+        logicalTime: { scheduledAt, intervalStart },
+        isPatient: !isOne && (isMissed || isWaiting),
+        mayTell: async () => await settle(next, scheduledAt),
+      },
+      starts,
+    )
     if (outcome === "busy") await settle(dueAt, lastAt, true)
-    else this.settling.push(async () => await settle(await after(isOne ? now : dueAt), logicalTime.scheduledAt))
-    return true
+    else if (outcome !== "skipped") this.settling.push(async () => await settle(next, scheduledAt))
   }
 
-  private async readAgain(name: string): Promise<void> {
+  /** The same for every process that sees this time, so that one run is made; another one where a clock that was wrong made it. */
+  private async runIdFor(pipeline: string, time: number, now: number): Promise<string> {
+    const id = runIdOf(pipeline, time)
+    const made = await promised(this.store.getRun(id))
+    return made !== undefined && made.createdAt > now + WRONG_CLOCK_MS ? runIdOf(`${pipeline} ${made.createdAt}`, time) : id
+  }
+
+  private async readAgain(name: string): Promise<Claim<Job> | undefined> {
     const job = await this.claims.get(name)
     if (job === undefined) this.jobs!.delete(name)
     else this.jobs!.set(name, job)
+    return job
   }
 }
+
+const runIdOf = (made: string, time: number): string => {
+  const digest = createHash("sha256").update(`${made} ${time}`).digest()
+  let at = 0
+  return newRunId(time, () => Number(digest.readBigUInt64BE(8 * at++) >> 11n) / 2 ** 53)
+}
+
+const lastTime = async (schedule: string, timezone: string, until: number): Promise<number> =>
+  (await previousTimes(schedule, timezone, until, 1))[0]!
 
 const isoOf = (time: number): string => new Date(time).toISOString()

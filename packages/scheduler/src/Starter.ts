@@ -25,11 +25,14 @@ export interface Due {
   readonly logicalTime?: LogicalTime
   /** For the event that tells of it. */
   readonly data: Readonly<Record<string, unknown>>
+  /** Asked before it is told that it is left out: false where another process has decided. */
+  readonly mayTell?: () => Promise<boolean>
   /** Whether it is left alone where the pipeline runs, whatever `queue_overflow` says. */
   readonly isPatient?: boolean
 }
 
-export type Outcome = "started" | "queued" | "skipped" | "busy"
+/** `there`: another process has made the run. */
+export type Outcome = "started" | "queued" | "skipped" | "busy" | "there"
 
 /** When to look again for runs that could not be started now, milliseconds. */
 const SOON_MS = 1000
@@ -77,8 +80,7 @@ export class Starter {
       // A store that is away is away for all; anything else is this pipeline's own, and must not keep the others waiting.
       if (error instanceof StoreError) throw error
       this.context.log.error(`${name}: it could not be started: ${this.context.service.mask(messageOf(error))}`)
-      this.tell(due, null, { skipped: true, reason: "it could not be started" })
-      return "skipped"
+      return await this.skip(due, "it could not be started")
     }
   }
 
@@ -90,8 +92,7 @@ export class Starter {
       return "started"
     } catch (error) {
       const code = error instanceof EngineError ? error.code : undefined
-      // Who had claimed it before us was slow, and not gone.
-      if (code === "RUN_EXISTS") return "started"
+      if (code === "RUN_EXISTS") return "there"
       if (code === "ENGINE_BUSY") return await this.enqueue(due)
       if (code === "LEASE_HELD") return await whileRunning()
       throw error
@@ -102,23 +103,25 @@ export class Starter {
     if (due.isPatient === true) return "busy"
     const { name } = due.one.stored
     const rule = due.one.settings.queue_overflow ?? "skip"
-    if (rule === "skip") {
-      this.tell(due, null, { skipped: true, reason: "it runs already" })
-      return "skipped"
-    }
+    const running = await this.runningOf(name)
+    if (running?.id === due.runId) return "there"
+    if (rule === "skip") return await this.skip(due, "it runs already")
     const waiting = (await this.waiting()).filter(({ pipeline, trigger }) => pipeline === name && trigger === due.trigger)
     if (rule === "queue") {
       if (waiting.length === 0) return await this.enqueue(due)
       // A schedule that comes faster than its runs end would fill the queue for ever.
-      this.tell(due, null, { skipped: true, reason: "another one waits already" })
-      return "skipped"
+      return await this.skip(due, "another one waits already")
     }
-    const running = await this.runningOf(name)
     const replaced = [...waiting.map(({ id }) => id), ...(running === undefined ? [] : [running.id])]
     for (const id of replaced) await this.context.engine.cancel(id)
     // One that another process has goes on; this one waits for it.
     const replacing = { ...due, data: { ...due.data, replaced: running?.id ?? null } }
     return await this.startOrElse(replacing, () => this.enqueue(replacing))
+  }
+
+  private async skip(due: Due, reason: string): Promise<Outcome> {
+    if ((await due.mayTell?.()) !== false) this.tell(due, null, { skipped: true, reason })
+    return "skipped"
   }
 
   private async runningOf(pipeline: string): Promise<Run | undefined> {
@@ -129,13 +132,18 @@ export class Starter {
 
   private async enqueue(due: Due): Promise<Outcome> {
     const { one, runId, trigger, dueAt, logicalTime } = due
-    await this.context.engine.enqueueRun({
-      pipeline: one.stored.name,
-      runId,
-      trigger,
-      runAt: dueAt,
-      ...(logicalTime === undefined ? {} : { logicalTime }),
-    })
+    try {
+      await this.context.engine.enqueueRun({
+        pipeline: one.stored.name,
+        runId,
+        trigger,
+        runAt: dueAt,
+        ...(logicalTime === undefined ? {} : { logicalTime }),
+      })
+    } catch (error) {
+      if (error instanceof EngineError && error.code === "RUN_EXISTS") return "there"
+      throw error
+    }
     this.tell(due, runId, { queued: true })
     return "queued"
   }

@@ -70,4 +70,10 @@ export class FairOrder {
 }
 
 const byTime = (a: Candidate, b: Candidate): number =>
-  b.priority - a.priority || a.run.runAt - b.run.runAt || a.run.createdAt - b.run.createdAt || (a.run.id < b.run.id ? -1 : 1)
+  b.priority - a.priority ||
+  a.run.runAt - b.run.runAt ||
+  a.run.createdAt - b.run.createdAt ||
+  compareTexts(a.run.pipeline, b.run.pipeline) ||
+  compareTexts(a.run.id, b.run.id)
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,6 +1,6 @@
 /** The times of a schedule, with its dates, its jitter, and what becomes of those that were missed. */
 import { createHash } from "node:crypto"
-import { nextTimes, previousTimes } from "@deltaflow/core/adapter"
+import { nextTimes } from "@deltaflow/core/adapter"
 import type { Known } from "./Pipelines.ts"
 
 /** How late a look may come, milliseconds. A time that is older was missed. */
@@ -51,13 +51,6 @@ export const firstToRun = async (
     from = few
   }
   return await timeAfter(schedule, timezone, from, settings)
-}
-
-/** The last time up to `until`, and the time before `first`: what one run is for that makes up for all times in between. */
-export const intervalOf = async (schedule: string, timezone: string, first: number, until: number) => {
-  const [last] = await previousTimes(schedule, timezone, until, 1)
-  const [before] = await previousTimes(schedule, timezone, first - 1, 1)
-  return { scheduledAt: Math.max(first, last!), intervalStart: before! }
 }
 
 /** How much later than its time a run starts: the same for all processes, another for each time, from 0 to below `jitter`. */

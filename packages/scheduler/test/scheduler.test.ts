@@ -234,27 +234,26 @@ describe("schedules", () => {
     expect(await w.at("2026-01-01T02:00:00Z")).toEqual(["a", "b", "c"])
   })
 
-  it("are taken over from a process that is gone, before it started the run and after", async () => {
+  it("are taken over from a process that is gone after it started the run, and nothing is run twice", async () => {
     await using w = world("2026-01-01T00:00:30Z", [definition("hourly", { schedule: "0 * * * *" })])
     await w.scheduler.tick()
-    const claimed = async (claimedAt: string, runId: string) => {
-      const [entry] = await Effect.runPromise(w.store.listEntries({ collection: "scheduler.jobs" }))
-      const at = Date.parse(claimedAt)
-      const value = { ...(entry!.value as object), nextAt: at, claimedUntil: at + 12_000, runId }
-      await Effect.runPromise(w.store.saveEntry({ ...entry!, value }))
+    let isGone = false
+    const gone = new StoreError({ code: "STORE_FAILED", message: "the process is gone" })
+    const dying: Store = {
+      ...w.store,
+      saveEntry: (entry, expected) =>
+        isGone && entry.collection === "scheduler.jobs" ? Effect.fail(gone) : w.store.saveEntry(entry, expected),
     }
-    await claimed("2026-01-01T01:00:00Z", "run_1")
-    expect(await w.at("2026-01-01T01:00:11Z")).toEqual([])
-    expect(await w.at("2026-01-01T01:00:12Z")).toEqual(["hourly"])
-    // This time it had started the run.
-    w.clock.now = Date.parse("2026-01-01T02:00:01Z")
-    await (
-      await w.engine.start(definition("hourly"), { trigger: "schedule", runId: "run_2" })
-    ).done
-    await claimed("2026-01-01T02:00:00Z", "run_2")
-    await w.at("2026-01-01T02:00:20Z")
-    expect((await w.engine.listRuns({ pipeline: "hourly", limit: 0 })).total).toBe(2)
-    expect(await w.at("2026-01-01T03:00:00Z")).toEqual(["hourly"])
+    await using engine = createEngine({ plugins: [rows, nowhere], store: dying, now: () => w.clock.now })
+    const first = new Scheduler(engine, { now: () => w.clock.now })
+    await first.tick()
+    isGone = true
+    w.clock.now = Date.parse("2026-01-01T01:00:00Z")
+    await expect(first.tick()).rejects.toBe(gone)
+    await w.idle()
+    expect(await w.at("2026-01-01T01:00:01Z")).toEqual([])
+    expect((await w.engine.listRuns({ pipeline: "hourly" })).runs.map(({ status }) => status)).toEqual(["success"])
+    expect(await w.at("2026-01-01T02:00:00Z")).toEqual(["hourly"])
   })
 })
 

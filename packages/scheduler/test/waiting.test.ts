@@ -33,7 +33,10 @@ describe("runs that wait", () => {
     const all = names.map((name) => definition(name, { scheduler: name === "urgent" ? { priority: 5 } : { tenant: name.slice(0, 1) } }))
     await using w = world(START, all, { concurrency: 2 })
     await w.scheduler.tick()
-    for (const pipeline of names) await w.engine.enqueueRun({ pipeline })
+    for (const pipeline of names) {
+      await w.engine.enqueueRun({ pipeline })
+      w.clock.now++
+    }
     await w.engine.enqueueRun({ pipeline: "a1", tenant: "c" })
     gate.isOpen = false
     expect(await after(w, 1)).toEqual(["urgent", "a1"])

@@ -65,10 +65,11 @@ export const pendingRun = (id: string, pipeline: string, createdAt: number, opti
 })
 
 export const enqueue = (
-  store: Pick<Store, "createRun" | "saveEntry">,
+  store: Pick<Store, "createRun" | "saveEntry"> & Partial<Pick<Store, "getRun">>,
   waiting: WaitingRun,
 ): Effect.Effect<void, EngineError | StoreError> =>
   Effect.gen(function* () {
+    if (store.getRun !== undefined && (yield* store.getRun(waiting.id)) !== undefined) return yield* Effect.fail(runExists(waiting.id))
     // The entry comes first: whoever finds it without its run makes the run, and a run without an entry would wait for nobody.
     const added = yield* store.saveEntry({ collection: WAITING, key: waiting.id, value: waiting, expiresAt: null }, 0)
     if (added === undefined) return yield* Effect.fail(runExists(waiting.id))

@@ -23,6 +23,7 @@ const FIELDS = ["minute", "hour", "day of month", "month", "day of week"]
 
 /** What is wrong with a cron expression of 5 fields, or 6 with seconds first, or a name such as `@daily`. */
 export const cronProblems = async (expression: string, path: Path): Promise<ReadonlyArray<Problem>> => {
+  if (known.has(expression)) return []
   const fields = fieldsOf(expression).trim().split(/\s+/)
   if (expression.trim().startsWith("@") && fields.length === 1) {
     const message = `${JSON.stringify(expression)} is no name of a schedule.${didYouMean(expression, Object.keys(NAMED))}`
@@ -38,6 +39,7 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
   try {
     const parsed = CronExpressionParser.parse(fieldsOf(expression), { tz: "UTC" })
     parsed.next()
+    await onTheWall(expression)
     return []
   } catch (cause) {
     const found = messageOf(cause)
@@ -79,8 +81,25 @@ export const previousTimes = async (expression: string, timezone: string, until:
   return times
 }
 
+interface OnTheWall {
+  readonly schedule: WallSchedule
+  readonly previous: NextWall
+}
+
+/** Schedules that were read, because thousands of pipelines have a few between them. */
+const known = new Map<string, OnTheWall>()
+
+const MOST_KNOWN = 1000
+
+const onTheWall = async (expression: string): Promise<OnTheWall> => {
+  const read = known.get(expression) ?? (await readSchedule(expression))
+  if (known.size >= MOST_KNOWN) known.clear()
+  known.set(expression, read)
+  return read
+}
+
 /** Its times on a wall whose clock is never changed: the parser's own reckoning with zones leaves times out where clocks are moved. */
-const onTheWall = async (expression: string): Promise<{ readonly schedule: WallSchedule; readonly previous: NextWall }> => {
+const readSchedule = async (expression: string): Promise<OnTheWall> => {
   const { CronExpressionParser } = await import("cron-parser")
   const parsed = CronExpressionParser.parse(fieldsOf(expression), { tz: "UTC" })
   const next: NextWall = (wall) => {
