@@ -24,6 +24,8 @@ describe("cron expressions", () => {
     "* * * * * * *",
     "@dayly",
     "@reboot",
+    "__proto__",
+    "constructor",
     "60 * * * *",
     "* 24 * * *",
     "* * 32 * *",

@@ -7,17 +7,17 @@ import { lastInstant, nextInstant, type NextWall, type WallSchedule } from "./zo
 import { messageOf } from "../model/messageOf.ts"
 
 /** Names for schedules that many have. */
-const NAMED: Readonly<Record<string, string>> = {
-  "@yearly": "0 0 1 1 *",
-  "@annually": "0 0 1 1 *",
-  "@monthly": "0 0 1 * *",
-  "@weekly": "0 0 * * 0",
-  "@daily": "0 0 * * *",
-  "@midnight": "0 0 * * *",
-  "@hourly": "0 * * * *",
-}
+const NAMED: ReadonlyMap<string, string> = new Map([
+  ["@yearly", "0 0 1 1 *"],
+  ["@annually", "0 0 1 1 *"],
+  ["@monthly", "0 0 1 * *"],
+  ["@weekly", "0 0 * * 0"],
+  ["@daily", "0 0 * * *"],
+  ["@midnight", "0 0 * * *"],
+  ["@hourly", "0 * * * *"],
+])
 
-const fieldsOf = (expression: string): string => NAMED[expression.trim().toLowerCase()] ?? expression
+const fieldsOf = (expression: string): string => NAMED.get(expression.trim().toLowerCase()) ?? expression
 
 const FIELDS = ["minute", "hour", "day of month", "month", "day of week"]
 
@@ -26,8 +26,8 @@ export const cronProblems = async (expression: string, path: Path): Promise<Read
   if (known.has(expression)) return []
   const fields = fieldsOf(expression).trim().split(/\s+/)
   if (expression.trim().startsWith("@") && fields.length === 1) {
-    const message = `${JSON.stringify(expression)} is no name of a schedule.${didYouMean(expression, Object.keys(NAMED))}`
-    return [{ code: "INVALID_VALUE", message, path, hint: `Names: ${Object.keys(NAMED).join(", ")}.` }]
+    const message = `${JSON.stringify(expression)} is no name of a schedule.${didYouMean(expression, [...NAMED.keys()])}`
+    return [{ code: "INVALID_VALUE", message, path, hint: `Names: ${[...NAMED.keys()].join(", ")}.` }]
   }
   if (fields.length !== 5 && fields.length !== 6) {
     const found = `${fields.length} in ${JSON.stringify(expression)}`
