@@ -68,22 +68,55 @@ const countOfPipeline = (database: Database, pipeline: string, statuses: Readonl
   return rows.filter(({ status }) => statuses.includes(status as RunStatus)).reduce((sum, { runs }) => sum + Number(runs), 0)
 }
 
-/** The counts of the whole days within the span, and what is before and after them. */
+/** The counts of the whole days within the span, of the whole quarters of an hour before and after them, and what is at the ends. */
 const countByDays = (database: Database, filter: RunFilter, status: RunStatus): number => {
   const { since = 0, until = LAST_DAY * DAY_MS } = filter
-  const [first, end] = [Math.ceil(since / DAY_MS), Math.floor(until / DAY_MS)]
-  if (first >= end) return countByScan(database, filter, status)
-  const inDays = database
-    .prepare("SELECT sum(runs) AS runs FROM run_days WHERE status = ? AND day >= ? AND day < ?")
-    .get(status, first, end)
+  const days = wholeWithin(since, until, DAY_MS)
+  if (days === undefined) return countByQuarters(database, { since, until }, status)
   return (
-    Number(inDays?.["runs"] ?? 0) +
-    countByScan(database, { since, until: first * DAY_MS }, status) +
-    countByScan(database, { since: end * DAY_MS, until }, status)
+    countOf(database, "run_days", "day", status, days) +
+    countByQuarters(database, { since, until: days.first * DAY_MS }, status) +
+    countByQuarters(database, { since: days.end * DAY_MS, until }, status)
   )
 }
 
+const countByQuarters = (database: Database, { since, until }: Span, status: RunStatus): number => {
+  const quarters = wholeWithin(since, until, QUARTER_MS)
+  if (quarters === undefined) return countByScan(database, { since, until }, status)
+  return (
+    countOf(database, "run_quarters", "quarter", status, quarters) +
+    countByScan(database, { since, until: quarters.first * QUARTER_MS }, status) +
+    countByScan(database, { since: quarters.end * QUARTER_MS, until }, status)
+  )
+}
+
+interface Span {
+  readonly since: number
+  readonly until: number
+}
+
+/** The numbers of the whole pieces of this length within a span; undefined where there is none. */
+const wholeWithin = (since: number, until: number, length: number): { readonly first: number; readonly end: number } | undefined => {
+  const [first, end] = [Math.ceil(since / length), Math.floor(until / length)]
+  return first < end ? { first, end } : undefined
+}
+
+const countOf = (
+  database: Database,
+  table: "run_days" | "run_quarters",
+  piece: "day" | "quarter",
+  status: RunStatus,
+  { first, end }: { readonly first: number; readonly end: number },
+): number =>
+  Number(
+    database
+      .prepare(`SELECT sum(runs) AS runs FROM ${table} WHERE status = ? AND ${piece} >= ? AND ${piece} < ?`)
+      .get(status, first, end)?.["runs"] ?? 0,
+  )
+
 const DAY_MS = 86_400_000
+
+const QUARTER_MS = 900_000
 
 /** Past every date that JavaScript can say. */
 const LAST_DAY = 100_000_001
