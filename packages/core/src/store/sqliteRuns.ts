@@ -41,9 +41,10 @@ export const listRuns = (database: Database, filter: RunFilter): { readonly runs
   return { runs: pageOfRuns(database, filter, statuses), total: countRuns(database, filter, statuses) }
 }
 
-/** One scan per status, each in the order of its index and merged by SQLite, which stops when the page is full. */
+/** One scan, or one per status, each in the order of its index and merged by SQLite, which stops when the page is full. */
 const pageOfRuns = (database: Database, filter: RunFilter, statuses: ReadonlyArray<RunStatus>): ReadonlyArray<Run> => {
-  const scans = statuses.map((status) => scanOf(filter, status, "at, seq"))
+  const isAny = statuses.length === runStatuses.length
+  const scans = isAny ? [scanOf(filter, undefined, "at, seq")] : statuses.map((status) => scanOf(filter, status, "at, seq"))
   const sql = `SELECT ${runTable.columns}
     FROM (${scans.map(({ sql }) => sql).join(" UNION ALL ")} ORDER BY at DESC, seq DESC LIMIT ? OFFSET ?) AS page
     JOIN runs ON runs.seq = page.seq ORDER BY page.at DESC, page.seq DESC`
@@ -126,10 +127,10 @@ const countByScan = (database: Database, filter: RunFilter, status: RunStatus): 
   return Number(database.prepare(sql).get(...parameters)?.["runs"] ?? 0)
 }
 
-/** The part of an index that holds the runs of one status. */
+/** The part of an index that holds the runs of one status, or of any. */
 const scanOf = (
   filter: RunFilter,
-  status: RunStatus,
+  status: RunStatus | undefined,
   columns: string,
 ): { readonly sql: string; readonly parameters: Array<SQLInputValue> } => {
   const { pipeline, since, until } = filter
@@ -140,9 +141,14 @@ const scanOf = (
     ["at < ?", until],
   ]
   const given = conditions.filter(([, value]) => value !== undefined)
-  const index = pipeline === undefined ? "runs_by_status" : "runs_by_pipeline"
+  const where = given.length === 0 ? "" : `WHERE ${given.map(([sql]) => sql).join(" AND ")}`
   return {
-    sql: `SELECT ${columns} FROM runs INDEXED BY ${index} WHERE ${given.map(([sql]) => sql).join(" AND ")}`,
+    sql: `SELECT ${columns} FROM runs INDEXED BY ${indexOf(pipeline, status)} ${where}`,
     parameters: given.map(([, value]) => value!),
   }
+}
+
+const indexOf = (pipeline: string | undefined, status: RunStatus | undefined): string => {
+  if (status === undefined) return pipeline === undefined ? "runs_by_time" : "runs_of_pipeline"
+  return pipeline === undefined ? "runs_by_status" : "runs_by_pipeline"
 }

@@ -150,7 +150,7 @@ export const migrations: ReadonlyArray<string> = [
   CREATE TRIGGER definitions_changed AFTER UPDATE ON definitions BEGIN UPDATE definition_changes SET version = version + 1; END;
   CREATE TRIGGER definitions_deleted AFTER DELETE ON definitions BEGIN UPDATE definition_changes SET version = version + 1; END;
   `,
-  // A span rarely begins with a day, and a part of a day may hold a hundred thousand runs.
+  // A span rarely begins with a day, and a part of a day may hold a hundred thousand runs. Most pages are of runs in any state.
   `
   CREATE TABLE run_quarters (
     status TEXT NOT NULL,
@@ -158,6 +158,8 @@ export const migrations: ReadonlyArray<string> = [
     runs INTEGER NOT NULL,
     PRIMARY KEY (status, quarter)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX runs_of_pipeline ON runs (pipeline, at);
+  CREATE INDEX runs_by_time ON runs (at);
   INSERT INTO run_quarters SELECT status, at / 900000, count(*) FROM runs GROUP BY 1, 2;
   CREATE TRIGGER runs_created_quarter AFTER INSERT ON runs BEGIN
     INSERT INTO run_quarters VALUES (new.status, new.at / 900000, 1) ON CONFLICT DO UPDATE SET runs = runs + 1;
