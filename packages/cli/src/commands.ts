@@ -26,6 +26,16 @@ const address: Readonly<Record<string, OptionSpec>> = {
   host: { type: "string", value: "ADDRESS", summary: "0.0.0.0 for all. Default: 127.0.0.1, this machine alone." },
 }
 
+/** Of commands that go on until they are stopped. */
+const serving: Readonly<Record<string, OptionSpec>> = {
+  "shutdown-timeout": {
+    type: "string",
+    value: "TIME",
+    summary: "How long runs may still take when it is stopped: 90s, 5m. Default: DELTAFLOW_SHUTDOWN_TIMEOUT, then 30s.",
+  },
+  concurrency: { type: "string", value: "N", summary: "Runs at once; others wait. Default: any number." },
+}
+
 export const commands: ReadonlyArray<CommandSpec> = [
   {
     name: "init",
@@ -187,7 +197,7 @@ export const commands: ReadonlyArray<CommandSpec> = [
     name: "api",
     operands: "start",
     summary: "Serve the Pipeline API over HTTP.",
-    options: { ...project, ...address },
+    options: { ...project, ...address, ...serving },
     example: "deltaflow api start --port 8080",
     most: 1,
     least: 1,
@@ -197,7 +207,7 @@ export const commands: ReadonlyArray<CommandSpec> = [
     name: "serve",
     operands: "",
     summary: "Serve the API with its figures and its documentation, and run pipelines when they are due, in one process.",
-    options: { ...project, ...address },
+    options: { ...project, ...address, ...serving },
     example: "deltaflow serve",
     most: 0,
     load: () => import("./commands/serve.ts"),
@@ -205,8 +215,8 @@ export const commands: ReadonlyArray<CommandSpec> = [
   {
     name: "scheduler",
     operands: "start",
-    summary: "Run pipelines when they are due: by their schedules, and after those that they depend on.",
-    options: project,
+    summary: "Run pipelines when they are due: by their schedules, after those that they depend on, again where they failed.",
+    options: { ...project, ...serving },
     example: "deltaflow scheduler start",
     most: 1,
     least: 1,

@@ -20,7 +20,7 @@ import { nodeFiles } from "@deltaflow/core/node"
 import { sqliteStore } from "@deltaflow/core/store/sqlite"
 import * as Effect from "effect/Effect"
 import { knownPlugins } from "./knownPlugins.ts"
-import { type Invocation, isSet, textFlag, UsageError } from "./Command.ts"
+import { countFlag, type Invocation, isSet, textFlag, UsageError } from "./Command.ts"
 
 export interface Session extends AsyncDisposable {
   readonly engine: Engine
@@ -60,6 +60,13 @@ export const openProject = async (invocation: Invocation, options: SessionOption
   })
 }
 
+/** Runs at once. */
+const concurrencyOf = (invocation: Invocation): { readonly concurrency?: number } => {
+  const concurrency = countFlag(invocation, "concurrency")
+  if (concurrency === 0) throw new UsageError("--concurrency takes a number from 1, not 0.")
+  return concurrency === undefined ? {} : { concurrency }
+}
+
 /** Closes the engine, then its store. */
 export const openSession = async (invocation: Invocation, options: SessionOptions = {}): Promise<Session> => {
   const secrets = new Secrets()
@@ -71,6 +78,7 @@ export const engineFor = (invocation: Invocation, project: Project, secrets: Sec
   const store: Store | undefined = options.inMemory === true ? undefined : sqliteStore({ path: statePath(project) })
   const engine = createEngine({
     ...engineOptions(invocation, project, secrets),
+    ...concurrencyOf(invocation),
     // Looking at `process.stdin` opens it, so that is left to who reads from it.
     stdin: { [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> },
     stdout: (bytes) => invocation.terminal.bytes(bytes),

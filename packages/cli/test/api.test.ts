@@ -1,7 +1,7 @@
 /** `deltaflow api start`, `serve` and `auth`, as processes: a server that is asked over a socket, with keys that the command made. */
 import { existsSync, readFileSync } from "node:fs"
 import path from "node:path"
-import { expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { deltaflow, folderWith, project } from "./inProcess.ts"
 import { newKey, serving } from "./serving.ts"
 
@@ -112,4 +112,51 @@ it("shows the next times of a schedule, and runs what is due", { timeout: 60_000
   expect(new Set((await runs()).map(({ trigger }) => trigger))).toEqual(new Set(["schedule"]))
   child.kill("SIGTERM")
   expect([await ended, said.stderr]).toEqual([0, expect.stringContaining("The scheduler looks after 1 pipeline of this project")])
+})
+
+describe("a server that is stopped", () => {
+  const waits = (ms: number) => ({
+    "deltaflow.yml": [
+      "name: slow",
+      "sources: [{ type: csv, path: in.csv }]",
+      "transforms: [{ type: custom, module: ./wait.mjs }]",
+      "destinations: [{ type: ndjson, path: out.ndjson }]",
+    ].join("\n"),
+    "in.csv": "id\n1\n",
+    "wait.mjs": `export default async (row) => (await new Promise((resolve) => setTimeout(resolve, ${ms})), row)\n`,
+  })
+
+  const stopped = async (root: string, args: ReadonlyArray<string>) => {
+    const key = await newKey(root)
+    const { child, ended, url, said } = await serving(root, "serve", ...args)
+    const response = await fetch(`${url}/api/v1/pipelines/slow/runs`, { method: "POST", headers: { authorization: `Bearer ${key}` } })
+    expect(((await response.json()) as { data: { status: string } }).data.status).toBe("running")
+    child.kill("SIGTERM")
+    const code = await ended
+    const [run] = JSON.parse((await deltaflow(root, ["runs", "--json"])).stdout) as ReadonlyArray<{ status: string }>
+    return { code, status: run!.status, said: said.stderr }
+  }
+
+  it("waits for the runs that go on", { timeout: 60_000 }, async () => {
+    const { code, status, said } = await stopped(folderWith(waits(800)), [])
+    expect([code, status]).toEqual([0, "success"])
+    expect(said).toContain("Waiting for runs that go on, 30s at most.")
+  })
+
+  it("cancels those that take longer than --shutdown-timeout", { timeout: 60_000 }, async () => {
+    expect(await stopped(folderWith(waits(60_000)), ["--shutdown-timeout", "300ms"])).toMatchObject({ code: 0, status: "cancelled" })
+  })
+
+  it("refuses a time that is none, before it serves", async () => {
+    const root = folderWith(waits(1))
+    for (const command of [["serve"], ["api", "start"], ["scheduler", "start"]]) {
+      const wrong = await deltaflow(root, [...command, "--shutdown-timeout", "soon"])
+      expect([wrong.code, wrong.stderr]).toEqual([
+        2,
+        expect.stringContaining('--shutdown-timeout takes a duration such as 30s or 5m, not "soon"'),
+      ])
+      const none = await deltaflow(root, [...command, "--concurrency", "0"])
+      expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("--concurrency takes a number from 1")])
+    }
+  })
 })

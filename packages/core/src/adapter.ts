@@ -10,5 +10,6 @@ export { cronProblems, lastInterval, nextTimes, previousTimes, timezoneProblems 
 export { hideSecrets } from "./pipeline/secretFields.ts"
 export { decodeWith, type Outcome } from "./pipeline/schemaProblems.ts"
 export { eventTypes } from "./pipeline/ServiceDefinition.ts"
+export { formatDuration, parseDuration } from "./pipeline/Units.ts"
 export { hiddenText, type Restored, restoreSecrets } from "./pipeline/shownDefinition.ts"
 export { entriesOf } from "./store/entriesOf.ts"

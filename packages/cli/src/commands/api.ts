@@ -4,7 +4,7 @@ import { createHandler, type HandlerOptions, type HostPipeline, oidc } from "@de
 import { ApiKeys } from "@deltaflow/http/keys"
 import { listen } from "@deltaflow/http/node"
 import { countFlag, type Invocation, isSet, type RunCommand, textFlag, UsageError } from "../Command.ts"
-import { ended, servingLog } from "../serving.ts"
+import { ended, servingLog, shutdownTimeout } from "../serving.ts"
 import { openSession, type Session } from "../session.ts"
 import { startScheduler } from "./scheduler.ts"
 
@@ -17,6 +17,7 @@ export const run: RunCommand = async (invocation) => {
 export const serveApi = async (invocation: Invocation, withScheduler = false): Promise<number> => {
   const { terminal } = invocation
   const port = portOf(invocation)
+  shutdownTimeout(invocation)
   await using session = await openSession(invocation)
   const pipelines = hostPipelines(invocation, session)
   const handler = createHandler(session.engine, {
@@ -37,7 +38,9 @@ export const serveApi = async (invocation: Invocation, withScheduler = false): P
       `${terminal.style("green", "✓")} The API of ${counted(pipelines.length)} listens on ${listening.url}/api/v1. Its page is ${listening.url}/docs.`,
     )
   const scheduler = withScheduler ? await startScheduler(invocation, session) : undefined
-  return await ended(invocation, () => Promise.all([scheduler?.stop(), handler.close(), listening.close()]))
+  return await ended(invocation, (timeout) =>
+    Promise.all([scheduler?.stop(timeout), handler.close(timeout), listening.close(Math.min(timeout, CONNECTIONS_MS))]),
+  )
 }
 
 /** What the project file says of who may ask. Keys count beside tokens, so that a machine need not have one. */
@@ -61,6 +64,9 @@ const accessOf = ({ project }: Session): Pick<HandlerOptions, "auth" | "rateLimi
 }
 
 const counted = (pipelines: number): string => (pipelines === 1 ? "1 pipeline" : `${pipelines} pipelines`)
+
+/** Connections whose answers are still under way have no longer than this, milliseconds. */
+const CONNECTIONS_MS = 5000
 
 const LARGEST_PORT = 65_535
 

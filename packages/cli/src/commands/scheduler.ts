@@ -3,14 +3,15 @@ import { Scheduler } from "@deltaflow/scheduler"
 import { type Invocation, isSet, type RunCommand, UsageError } from "../Command.ts"
 import { openSession, type Session } from "../session.ts"
 import { runnablePipelines } from "@deltaflow/core"
-import { ended, servingLog } from "../serving.ts"
+import { ended, servingLog, shutdownTimeout } from "../serving.ts"
 
 export const run: RunCommand = async (invocation) => {
   if (invocation.operands[0] !== "start") throw new UsageError(`scheduler takes start, not ${JSON.stringify(invocation.operands[0])}.`)
+  shutdownTimeout(invocation)
   await using session = await openSession(invocation)
   const scheduler = await startScheduler(invocation, session)
   if (isSet(invocation, "json")) invocation.terminal.data(JSON.stringify({ started: true }))
-  return await ended(invocation, () => scheduler.stop())
+  return await ended(invocation, (timeout) => scheduler.stop(timeout))
 }
 
 /** Also of `deltaflow serve`. */
