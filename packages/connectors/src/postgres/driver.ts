@@ -55,6 +55,9 @@ export interface Submittable {
   readonly handleEmptyQuery: () => void
 }
 
+/** Values come and go as texts that depend on nothing: every type as its own, whatever parsers of types a host has set. */
+export const ALL_TEXT = { getTypeParser: () => (text: string) => text }
+
 interface QueryConfig {
   readonly text: string
   readonly values?: ReadonlyArray<unknown>
@@ -83,6 +86,8 @@ export type PgClientClass = new (config: Readonly<Record<string, unknown>>) => P
 export interface PgPool {
   readonly connect: () => Promise<PgClient>
   readonly totalCount: number
+  /** Whether it was closed. */
+  readonly ending?: boolean
 }
 
 /** What the host has brought: it stays the host's, and is never closed here. */
@@ -107,8 +112,6 @@ export interface GivenClient {
 }
 
 export const hostOf = (given: GivenHost): PgHost => given as PgHost
-
-export const poolOf = (given: GivenPool): PgPool => given as PgPool
 
 /** As `pg` makes it. */
 export type OwnPool = PgPool & {

@@ -8,7 +8,7 @@ import { connect, type Socket } from "node:net"
 import type { DeltaflowError, ErrorFields, PluginContext } from "@deltaflow/core"
 import type { ReplicationStream } from "./cdc/ReplicationStream.ts"
 import { type CopiedBlock, CopyIn, CopyOut } from "./copy.ts"
-import { isPool, loadClient, type PgClient, type PgClientClass, type PgField, type PgHost, type PgResult, type PgRow } from "./driver.ts"
+import { ALL_TEXT, isPool, loadClient, type PgClient, type PgClientClass, type PgField, type PgHost, type PgResult, type PgRow } from "./driver.ts"
 import { ConnectionLost, isServerError, type Place } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
 import { GuardedSocket } from "./guardedSocket.ts"
@@ -44,9 +44,6 @@ const FORMS = {
   // Text that is sent to the standard output of nobody.
   client_min_messages: "warning",
 }
-
-// Values come and go as texts that depend on nothing: every type as its own.
-const ALL_TEXT = { getTypeParser: () => (text: string) => text }
 
 export class Session {
   readonly server: string | undefined

@@ -3,12 +3,15 @@ import { type Files, type PluginContext, resolveInside } from "@deltaflow/core"
 import * as Redacted from "effect/Redacted"
 import { type ConnectionConfig, type SslConfig, type SslMode, sslModes } from "./options.ts"
 
+/** What it is about: an option, or what the host has lent. */
+type ProblemKey = "connection" | "ssl" | "pool" | "tx"
+
 /** Something in the options that cannot be used. The message holds no secret. */
 export class ConnectionProblem extends Error {
   override readonly name = "ConnectionProblem"
-  readonly key: "connection" | "ssl"
-  constructor(key: "connection" | "ssl", message: string) {
-    super(message)
+  readonly key: ProblemKey
+  constructor(key: ProblemKey, message: string, cause?: unknown) {
+    super(message, { cause })
     this.key = key
   }
 }

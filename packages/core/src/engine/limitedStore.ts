@@ -1,6 +1,6 @@
 import type * as Effect from "effect/Effect"
 import { StoreError } from "../contract/Errors.ts"
-import type { Store } from "../contract/Store.ts"
+import type { Store, StoreTransaction } from "../contract/Store.ts"
 import { limitTime } from "./limitTime.ts"
 
 /** Longer than any store waits for another process; a call that takes longer will not end. */
@@ -12,6 +12,11 @@ export const limitedStore = (store: Store): Store => {
     <Args extends ReadonlyArray<unknown>, A>(name: string, call: (...args: Args) => Effect.Effect<A, StoreError>) =>
     (...args: Args): Effect.Effect<A, StoreError> =>
       limitTime(STORE_MS, () => silent(name))(call(...args))
+  const transaction = ({ createRun, saveEntry, getDefinition }: StoreTransaction): StoreTransaction => ({
+    createRun: limited("createRun", createRun),
+    saveEntry: limited("saveEntry", saveEntry),
+    getDefinition: limited("getDefinition", getDefinition),
+  })
   return {
     getRun: limited("getRun", store.getRun),
     listRuns: limited("listRuns", store.listRuns),
@@ -41,7 +46,7 @@ export const limitedStore = (store: Store): Store => {
     deleteDefinition: limited("deleteDefinition", store.deleteDefinition),
     saveEntry: limited("saveEntry", store.saveEntry),
     deleteEntry: limited("deleteEntry", store.deleteEntry),
-    ...(store.inTransaction === undefined ? {} : { inTransaction: store.inTransaction }),
+    ...(store.inTransaction === undefined ? {} : { inTransaction: (tx) => transaction(store.inTransaction!(tx)) }),
     close: () => store.close(),
   }
 }

@@ -1,25 +1,28 @@
 /** The database of the store: transactions on connections of a pool, and its tables brought to the newest version. */
 import { StoreError } from "@deltaflow/core"
-import { loadPool, type PgClient, type PgPool } from "../driver.ts"
-import { isServerError, storeFailure } from "../failures.ts"
-import { quoteName } from "../quote.ts"
+import { loadPool } from "../driver.ts"
+import { isServerError, type ServerError, storeFailure } from "../failures.ts"
+import { pgTransactions, poolLends } from "../hosts/pg.ts"
+import type { Query, TransactionMode, Transactions } from "../hosts/Query.ts"
+import { quoteName, quoteTable, quoteText } from "../quote.ts"
 import { serverOf } from "../session.ts"
-import type { Settings } from "../settings.ts"
-import type { Texts } from "./tables.ts"
+import { ConnectionProblem, type Settings } from "../settings.ts"
 import { migrations as published } from "./schema.ts"
 
-/** One statement with its parameters as texts, which it casts. Every column of the result is a text too. */
-export type Query = (text: string, values: ReadonlyArray<string | null>) => Promise<ReadonlyArray<Texts>>
-
 export interface DatabaseOptions {
-  /** Made on first use, with `pg`. */
-  readonly connect: () => Promise<{ readonly pool: PgPool; readonly server: string | undefined; readonly end: () => Promise<void> }>
+  /** Called on first use. */
+  readonly connect: () => Promise<Connected>
   readonly schema: string
   /** For tests of what comes after this version. */
   readonly migrations?: ReadonlyArray<string>
 }
 
-type Connected = Awaited<ReturnType<DatabaseOptions["connect"]>>
+export interface Connected {
+  readonly transactions: Transactions
+  /** For messages; undefined where the host lends what it has. */
+  readonly server: string | undefined
+  readonly end: () => Promise<void>
+}
 
 export class Database {
   private readonly options: DatabaseOptions
@@ -32,7 +35,7 @@ export class Database {
 
   /** Runs in one transaction that sees one state and changes nothing. All errors are `StoreError`. */
   async read<A>(use: (query: Query) => Promise<A>): Promise<A> {
-    return await this.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", use)
+    return await this.transaction("read", use)
   }
 
   /**
@@ -40,7 +43,7 @@ export class Database {
    * lock sees what the other did.
    */
   async write<A>(use: (query: Query) => Promise<A>): Promise<A> {
-    return await this.transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", use)
+    return await this.transaction("write", use)
   }
 
   async close(): Promise<void> {
@@ -54,12 +57,30 @@ export class Database {
     await connected?.end()
   }
 
-  private async transaction<A>(begin: string, use: (query: Query) => Promise<A>): Promise<A> {
+  /**
+   * Runs within a transaction that the host has begun and will end: what it writes stays where the host commits. All errors are `StoreError`.
+   *
+   * Other statements of the host's may run in between, so that neither a setting nor a savepoint may be used.
+   */
+  async within<A>(lent: Query, use: (query: Query) => Promise<A>): Promise<A> {
+    const { schema } = this.options
+    try {
+      await this.open()
+      await lent(`LOCK TABLE ${quoteTable(schema, "deltaflow_store")} IN ACCESS SHARE MODE`, []).catch((cause: unknown) => {
+        throw isServerError(cause) ? unusable(cause, schema) : cause
+      })
+      return await use((text, values) => lent(withSchema(text, schema), values))
+    } catch (cause) {
+      throw storeFailure({ name: "store", server: undefined }, cause)
+    }
+  }
+
+  private async transaction<A>(mode: TransactionMode, use: (query: Query) => Promise<A>): Promise<A> {
     const place: { server: string | undefined } = { server: undefined }
     try {
-      const { pool, server } = await this.open()
+      const { transactions, server } = await this.open()
       place.server = server
-      return await inTransaction(pool, `${begin}; ${this.searchPath()}`, use)
+      return await transactions.transaction(mode, this.searchPath(), use)
     } catch (cause) {
       throw storeFailure({ name: "store", server: place.server }, cause)
     }
@@ -84,7 +105,7 @@ export class Database {
   private async openNow(): Promise<Connected> {
     const connected = await this.options.connect()
     try {
-      await this.migrate(connected.pool)
+      await this.migrate(connected.transactions)
       return connected
     } catch (cause) {
       await connected.end()
@@ -92,10 +113,12 @@ export class Database {
     }
   }
 
-  private async migrate(pool: PgPool): Promise<void> {
+  private async migrate({ transaction }: Transactions): Promise<void> {
     const { schema, migrations = published } = this.options
-    if ((await inTransaction(pool, "BEGIN READ ONLY", (query) => this.version(query))) === migrations.length) return
-    await inTransaction(pool, "BEGIN ISOLATION LEVEL READ COMMITTED", async (query) => {
+    // A path to a schema that is not there is no error.
+    const path = this.searchPath()
+    if ((await transaction("read", path, (query) => this.version(query))) === migrations.length) return
+    await transaction("write", path, async (query) => {
       // Processes that start together wait here, and then find it done.
       await query("SELECT pg_advisory_xact_lock($1::bigint)::text", [MIGRATION_LOCK])
       const version = await this.version(query)
@@ -104,7 +127,6 @@ export class Database {
       // A schema that is there may be one that this user cannot make.
       const [found] = await query("SELECT 1::text AS found FROM pg_namespace WHERE nspname = $1::text", [schema])
       if (found === undefined) await query(`CREATE SCHEMA ${quoteName(schema)}`, [])
-      await query(this.searchPath(), [])
       for (const sql of steps) await runScript(query, sql)
       if (version === 0) await query("CREATE TABLE deltaflow_store (version bigint NOT NULL)", [])
       if (version === 0) await query("INSERT INTO deltaflow_store VALUES (0)", [])
@@ -133,69 +155,27 @@ export class Database {
   }
 }
 
+/** The tables that a host's transaction reaches. Statements name them behind these words alone. */
+const TABLES =
+  /\b(FROM|INTO|UPDATE|JOIN) (definitions|runs|entries)\b/g
+
+/** For a transaction whose search path is the host's. */
+const withSchema = (sql: string, schema: string): string =>
+  sql.replaceAll(TABLES, (_, word: string, table: string) => `${word} ${quoteTable(schema, table)}`)
+
+/** Why the host's transaction cannot be used, from the first statement of ours in it. */
+const unusable = (cause: ServerError, schema: string): unknown => {
+  if (cause.code === "25P01") return new ConnectionProblem("tx", "no transaction is open on it. Begin one, and await this call before it ends", cause)
+  if (cause.code !== "42P01" && cause.code !== "3F000") return cause
+  return new ConnectionProblem("tx", `its database has no store in the schema ${schema}. The transaction must be of the store's own database`, cause)
+}
+
 /** Any number, the same for all who migrate. */
 const MIGRATION_LOCK = "4919413205427831"
 
-// Values come as the texts that they are, whatever parsers of types the host has set.
-const ALL_TEXT = { getTypeParser: () => (text: string) => text }
-
-const queryOf =
-  (client: PgClient): Query =>
-  async (text, values) => {
-    const result = await client.query({ text, types: ALL_TEXT, ...(values.length === 0 ? {} : { values }) })
-    return ("rows" in result ? result : result.at(-1)!).rows
-  }
-
-/** Several statements at once cannot have parameters. */
+/** Several statements, as the one that each library takes. */
 const runScript = async (query: Query, sql: string): Promise<void> => {
-  await query(sql, [])
-}
-
-/** Connections of a pool that may have broken while nobody used them, and not have been noticed. */
-const MOST_BROKEN = 10
-
-/** A connection with a transaction that has begun. Where one is found broken then, nothing was done yet, and the next one is taken. */
-const begun = async (pool: PgPool, begin: string): Promise<PgClient> => {
-  for (let broken = 0; ; broken++) {
-    const client = await pool.connect()
-    // A connection that breaks is told by the statement that needs it; without a listener it would end the process.
-    client.on("error", ignore)
-    try {
-      await queryOf(client)(begin, [])
-      return client
-    } catch (cause) {
-      giveBack(client, false)
-      if (broken === MOST_BROKEN || !isLost(cause)) throw cause
-    }
-  }
-}
-
-/** No answer of the server, or that it ends the connection. */
-const isLost = (cause: unknown): boolean => !isServerError(cause) || cause.code.startsWith("57P")
-
-const giveBack = (client: PgClient, isSound: boolean): void => {
-  client.removeListener("error", ignore)
-  client.release?.(!isSound)
-}
-
-const inTransaction = async <A>(pool: PgPool, begin: string, use: (query: Query) => Promise<A>): Promise<A> => {
-  const client = await begun(pool, begin)
-  const query = queryOf(client)
-  let isSound = false
-  try {
-    const result = await use(query)
-    await query("COMMIT", [])
-    isSound = true
-    return result
-  } catch (cause) {
-    isSound = await query("ROLLBACK", []).then(
-      () => true,
-      () => false,
-    )
-    throw cause
-  } finally {
-    giveBack(client, isSound)
-  }
+  await query(`DO LANGUAGE plpgsql ${quoteText(`BEGIN EXECUTE ${quoteText(sql)}; END`)}`, [])
 }
 
 const ignore = (): void => undefined
@@ -210,7 +190,7 @@ export const ownPool = async ({ client, mode, tls }: Settings, max: number): Pro
     const end = () => pool.end()
     try {
       ;(await pool.connect()).release?.()
-      return { pool, server: serverOf(client), end }
+      return { transactions: pgTransactions(poolLends(pool)), server: serverOf(client), end }
     } catch (cause) {
       await end()
       throw cause

@@ -1,6 +1,6 @@
 /** What parts around the engine keep. */
 import { type EntryFilter, livingEntry, savedEntry, type Store, type StoredEntry } from "@deltaflow/core/store"
-import type { Query } from "./database.ts"
+import type { Query } from "../hosts/Query.ts"
 import { entryTable } from "./tables.ts"
 import { encodeText } from "./texts.ts"
 
@@ -41,18 +41,24 @@ export const saveEntry = async (
   entry: Parameters<Store["saveEntry"]>[0],
   expected: number | undefined,
   clock: (query: Query) => Promise<number>,
+  /** Whether others that have expired may be taken away at once. */
+  cleans: boolean,
 ): Promise<StoredEntry | undefined> => {
   await lockEntry(query, entry.collection, entry.key)
   const now = await clock(query)
+  if (cleans) await deleteExpired(query, now)
+  const saved = savedEntry(await getEntry(query, entry.collection, entry.key), entry, expected, now)
+  if (saved === undefined) return undefined
+  await query(entryTable.upsert, entryTable.values(saved))
+  return await getEntry(query, entry.collection, entry.key)
+}
+
+const deleteExpired = async (query: Query, now: number): Promise<void> => {
   // Another who does the same is not waited for.
   await query(
     "DELETE FROM entries WHERE ctid = ANY (ARRAY(SELECT ctid FROM entries WHERE expires_at <= $1::bigint LIMIT 100 FOR UPDATE SKIP LOCKED))",
     [String(now)],
   )
-  const saved = savedEntry(await getEntry(query, entry.collection, entry.key), entry, expected, now)
-  if (saved === undefined) return undefined
-  await query(entryTable.upsert, entryTable.values(saved))
-  return await getEntry(query, entry.collection, entry.key)
 }
 
 export const deleteEntry = async (query: Query, collection: string, key: string, now: number): Promise<boolean> => {

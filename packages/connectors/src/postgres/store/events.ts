@@ -1,7 +1,7 @@
 /** Events in PostgreSQL: appended in one order, read on from any of them. */
 import { stringifyJson } from "@deltaflow/core"
 import type { EngineEvent, EventFilter } from "@deltaflow/core/store"
-import type { Query } from "./database.ts"
+import type { Query } from "../hosts/Query.ts"
 import { eventTable } from "./tables.ts"
 import { encodeText } from "./texts.ts"
 

@@ -24,13 +24,15 @@ import {
 } from "@deltaflow/core/store"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { type GivenPool, poolOf } from "../driver.ts"
 import type { SslConfig, SslMode } from "../options.ts"
 import { settingsOf } from "../settings.ts"
-import { Database, type DatabaseOptions, ownPool, type Query } from "./database.ts"
+import { storeFailure } from "../failures.ts"
+import { lentQuery, lentTransactions, type PostgresPool } from "../hosts/index.ts"
+import type { Query } from "../hosts/Query.ts"
+import { Database, type DatabaseOptions, ownPool } from "./database.ts"
 import { appendEvents, listEvents } from "./events.ts"
 import { deleteEntry, getEntry, listEntries, saveEntry } from "./entries.ts"
-import { createRun, getRun, listRuns, openRun, saveRun } from "./runs.ts"
+import { addRun, createRun, getRun, listRuns, openRun, saveRun } from "./runs.ts"
 import { checkpointTable, definitionTable, leaseTable } from "./tables.ts"
 import { getStepStates, lastStepVersion, pruneStepStates, saveStepStates } from "./stepStates.ts"
 import { encodeText } from "./texts.ts"
@@ -41,8 +43,11 @@ export interface PostgresStoreOptions {
    * store.
    */
   readonly connection?: string | PostgresServer
-  /** A pool of the host's, in place of `connection`. It stays the host's, and is never closed here. */
-  readonly pool?: GivenPool
+  /**
+   * What the host has, in place of `connection`: a `Pool` of `pg`, `sql` of postgres.js, or a database of Drizzle, Kysely, Knex or Prisma. It
+   * stays the host's, and is never closed here.
+   */
+  readonly pool?: PostgresPool
   /** The schema of the tables. Default: `deltaflow`. */
   readonly schema?: string
   /**
@@ -144,10 +149,29 @@ export const postgresStore = (options: PostgresStoreOptions): Store & AsyncDispo
         return (await query(sql, [encodeText(name), String(paused)])).length > 0
       }),
     deleteDefinition: (name) => write((query) => deleteDefinition(query, name)),
-    saveEntry: (entry, expected) => write((query) => saveEntry(query, entry, expected, clock)),
+    saveEntry: (entry, expected) => write((query) => saveEntry(query, entry, expected, clock, true)),
     deleteEntry: (collection, key) => write(async (query) => await deleteEntry(query, collection, key, await clock(query))),
+    inTransaction: (tx) => {
+      const query = transactionOf(tx)
+      const within: Attempt = (use) => attempt(() => database.within(query, use))
+      return {
+        // What is not needed would lock rows until the host commits: counts of runs, entries that have expired.
+        createRun: (run) => within((query) => addRun(query, run)),
+        saveEntry: (entry, expected) => within((query) => saveEntry(query, entry, expected, clock, false)),
+        getDefinition: (name) => within((query) => getDefinition(query, name)),
+      }
+    },
     close: () => Effect.promise(() => database.close()),
     [Symbol.asyncDispose]: () => database.close(),
+  }
+}
+
+/** Throws `StoreError` where it is none that is known. */
+const transactionOf = (tx: unknown): Query => {
+  try {
+    return lentQuery(tx)
+  } catch (cause) {
+    throw storeFailure({ name: "store", server: undefined }, cause)
   }
 }
 
@@ -170,7 +194,7 @@ const connectWith =
   (options: PostgresStoreOptions): DatabaseOptions["connect"] =>
   async () => {
     const { pool, connection, ssl, maxConnections = 5, connectTimeout } = options
-    if (pool !== undefined) return { pool: poolOf(pool), server: undefined, end: async () => undefined }
+    if (pool !== undefined) return { transactions: lentTransactions(pool), server: undefined, end: async () => undefined }
     const config = {
       ...(connection === undefined ? {} : { connection: typeof connection === "string" ? Redacted.make(connection) : hidden(connection) }),
       ...(ssl === undefined ? {} : { ssl }),

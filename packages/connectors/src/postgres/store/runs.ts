@@ -1,7 +1,7 @@
 /** Runs in PostgreSQL: pages without walking the table, totals without counting it. */
 import { StoreError } from "@deltaflow/core"
 import { isTerminal, type Run, type RunFilter, type RunStatus, runStatuses } from "@deltaflow/core/store"
-import type { Query } from "./database.ts"
+import type { Query } from "../hosts/Query.ts"
 import { runTable } from "./tables.ts"
 import { encodeText } from "./texts.ts"
 
@@ -11,12 +11,17 @@ export const getRun = async (query: Query, id: string, lock: "" | "FOR UPDATE" =
 }
 
 export const createRun = async (query: Query, run: Run): Promise<void> => {
+  if ((await addRun(query, run)) % ADD_UP_EVERY === 0) await addUpChanges(query)
+}
+
+/** Gives its number. */
+export const addRun = async (query: Query, run: Run): Promise<number> => {
   const [added] = await query(`${runTable.insert} ON CONFLICT (id) DO NOTHING RETURNING seq::text AS seq`, runTable.values(run))
   if (added === undefined) {
     const message = `there is a run ${JSON.stringify(run.id)} already. Ids of runs are new ones.`
     throw new StoreError({ code: "STORE_FAILED", message })
   }
-  if (Number(added["seq"]) % ADD_UP_EVERY === 0) await addUpChanges(query)
+  return Number(added["seq"])
 }
 
 export const saveRun = async (query: Query, run: Run): Promise<void> => {

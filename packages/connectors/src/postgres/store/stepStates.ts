@@ -1,6 +1,6 @@
 /** What steps keep from run to run. */
 import type { StepPlace, StepState } from "@deltaflow/core/store"
-import type { Query } from "./database.ts"
+import type { Query } from "../hosts/Query.ts"
 import { decodeText, encodeText } from "./texts.ts"
 
 const PLACE = "pipeline = $1::text AND destination = $2::text"

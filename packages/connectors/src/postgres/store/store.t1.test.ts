@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest"
 import { missingServer, type PostgresServer, startPostgres } from "../../../../../scripts/postgresServer.ts"
 import type { PgPool } from "../driver.ts"
+import { lentTransactions } from "../hosts/index.ts"
 import { Database } from "./database.ts"
 import { postgresStore } from "./index.ts"
 import { migrations } from "./schema.ts"
@@ -167,7 +168,7 @@ describe.skipIf(missing !== undefined)("the store in PostgreSQL", () => {
       await using store = postgresStore({ pool, schema })
       await run(store.createRun(aRun("run_1")))
     }
-    const connect = async () => ({ pool, server: undefined, end: async () => undefined })
+    const connect = async () => ({ transactions: lentTransactions(pool), server: undefined, end: async () => undefined })
     const next = [...migrations, "ALTER TABLE runs ADD COLUMN note text"]
     const newer = new Database({ connect, schema, migrations: next })
     expect(await newer.read((query) => query("SELECT id, note FROM runs", []))).toEqual([{ id: "run_1", note: null }])
@@ -183,7 +184,7 @@ describe.skipIf(missing !== undefined)("the store in PostgreSQL", () => {
 
   it("leaves nothing of a migration that fails", async () => {
     const schema = freshSchema()
-    const connect = async () => ({ pool, server: undefined, end: async () => undefined })
+    const connect = async () => ({ transactions: lentTransactions(pool), server: undefined, end: async () => undefined })
     const broken = new Database({ connect, schema, migrations: [...migrations, "SELECT 1 / 0"] })
     await expect(broken.read(async () => undefined)).rejects.toThrow(/division by zero/)
     expect(await sql(`SELECT 1 FROM pg_namespace WHERE nspname = '${schema}'`)).toEqual([])
