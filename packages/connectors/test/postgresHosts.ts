@@ -1,6 +1,7 @@
 /** What a host of each library may lend, made as the library's own users do, with the settings of theirs that could get in the way. */
+import { createRequire } from "node:module"
 import { PrismaPg } from "@prisma/adapter-pg"
-import prismaRuntime from "@prisma/client/runtime/client"
+import type * as PrismaRuntime from "@prisma/client/runtime/client"
 import { drizzle as drizzleOverPg } from "drizzle-orm/node-postgres"
 import { drizzle as drizzleOverPostgresJs } from "drizzle-orm/postgres-js"
 import makeKnex from "knex"
@@ -29,8 +30,9 @@ const parsed = () => {
 
 const pgPool = (url: string, types?: object) => {
   const pool = new pg.Pool({ connectionString: url, max: 4, ...(types === undefined ? {} : { types: types as never }) })
-  // Connections that nobody uses end with the server.
+  // Connections that nobody uses, or that were lost with a pool that was closed, end with the server.
   pool.on("error", () => undefined)
+  pool.on("connect", (client) => client.on("error", () => undefined))
   return pool
 }
 
@@ -66,7 +68,12 @@ const ofPg = (url: string): LentHost => {
 }
 
 const postgresJsSql = (url: string) =>
-  postgres(url, { max: 4, onnotice: () => undefined, transform: postgres.camel, types: { number: { to: 20, from: [20], serialize: String, parse: BigInt } } })
+  postgres(url, {
+    max: 4,
+    onnotice: () => undefined,
+    transform: postgres.camel,
+    types: { number: { to: 20, from: [20], serialize: String, parse: BigInt } },
+  })
 
 const ofPostgresJs = (url: string): LentHost => {
   const sql = postgresJsSql(url)
@@ -115,7 +122,9 @@ const ofKysely = (url: string): LentHost => {
 const camel = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(camel)
   if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), camel(one)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), camel(one)]),
+  )
 }
 
 const ofKnex = (url: string): LentHost => {
@@ -128,12 +137,13 @@ const ofKnex = (url: string): LentHost => {
   }
 }
 
-type PrismaConfig = Parameters<typeof prismaRuntime.getPrismaClient>[0]
+// Its module names no exports that an import could see.
+const { getPrismaClient } = createRequire(import.meta.url)("@prisma/client/runtime/client") as typeof PrismaRuntime
 
 const PRISMA_COMPILER = "@prisma/client/runtime/query_compiler_fast_bg.postgresql"
 
 /** The real client, for a schema without models: what `prisma generate` writes for one, which would have to fetch a program first. */
-const PrismaClient = prismaRuntime.getPrismaClient({
+const PrismaClient = getPrismaClient({
   previewFeatures: [],
   clientVersion: "7.10.0",
   engineVersion: "0",
@@ -151,7 +161,7 @@ const PrismaClient = prismaRuntime.getPrismaClient({
     },
     importName: "./query_compiler_fast_bg.js",
   },
-} as PrismaConfig)
+})
 
 interface PrismaTransaction {
   readonly $executeRawUnsafe: (text: string) => Promise<unknown>

@@ -186,6 +186,27 @@ describe("a streaming run", () => {
     await run.stop()
   })
 
+  it("lets no source forget what a destination holds within a transaction that the host has not ended", async () => {
+    const [followed, kept, within, store] = [log(), keepRows(), keepRows({ type: "within" }), memoryStore()]
+    const { destination } = within
+    const provisional: KeptRows = {
+      ...within,
+      destination: {
+        ...destination,
+        open: (request) => Effect.map(destination.open(request), (load) => ({ ...load, isProvisional: true })),
+      },
+    }
+    const engine = engineOf(followed, [kept, provisional], store)
+    followed.add(1)
+    await engine.run({ ...streaming({ destinations: [{ type: "keep" }, { type: "within" }] }), mode: "batch" })
+    expect([ids(kept), ids(within)]).toEqual([[1], [1]])
+    expect(followed.acknowledged).toEqual([])
+    // Its own checkpoint is all that says where it stands.
+    expect((await Effect.runPromise(store.getCheckpoints("follow"))).map((checkpoint) => checkpoint.destination)).toEqual([
+      "destinations[0]",
+    ])
+  })
+
   it("brings destinations that stand apart together, each row once to each, and forgets nothing before", async () => {
     const [followed, kept, late, store] = [
       log(),

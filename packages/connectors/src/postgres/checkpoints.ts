@@ -1,14 +1,14 @@
 /** Checkpoints beside the rows, in the table `_deltaflow_checkpoints` of the same schema. */
 import { type Checkpoint, overtaken } from "@deltaflow/core"
 import { quoteTable } from "./quote.ts"
-import type { Session } from "./session.ts"
+import type { Statements } from "./session.ts"
 
 const CHECKPOINTS = "_deltaflow_checkpoints"
 
 /** Any number, the same for all who make the table. */
 const LOCK = "4919413205427832"
 
-const isThere = async (session: Session, schema: string): Promise<boolean> => {
+const isThere = async (session: Statements, schema: string): Promise<boolean> => {
   const [known] = await session.query(
     "SELECT 1 FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = $2",
     [schema, CHECKPOINTS],
@@ -17,7 +17,7 @@ const isThere = async (session: Session, schema: string): Promise<boolean> => {
 }
 
 export const readCheckpoint = async (
-  session: Session,
+  session: Statements,
   schema: string,
   pipeline: string,
   destination: string,
@@ -42,7 +42,7 @@ export const readCheckpoint = async (
  * statement has, because only within it nobody else can change the row.
  */
 export const saveCheckpoint = async (
-  session: Session,
+  session: Statements,
   schema: string,
   checkpoint: Checkpoint,
   behind: Checkpoint | null | undefined,

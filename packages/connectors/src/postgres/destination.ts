@@ -3,11 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { connectionCheck } from "./check.ts"
 import { readCheckpoint } from "./checkpoints.ts"
-import { type GivenHost, hostOf, type PgHost } from "./driver.ts"
+import { type GivenHost, hostOf } from "./driver.ts"
+import { lentClient, type PostgresTransaction } from "./hosts/index.ts"
+import { LentSession } from "./hosts/LentSession.ts"
 import { writeFailure } from "./failures.ts"
 import { PostgresLoad } from "./load.ts"
 import { type ConnectionConfig, connectionFields } from "./options.ts"
-import { Session } from "./session.ts"
+import { ConnectionProblem } from "./settings.ts"
+import { type LoadSession, Session } from "./session.ts"
 
 const tableFields = {
   schema: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "The schema of the table. Default: public." })),
@@ -32,11 +35,22 @@ const HostedCheckConfig = Schema.toStandardSchemaV1(
 
 type Config = ConnectionConfig & { readonly schema?: string; readonly table: string; readonly create?: boolean }
 
-const makeDestination = <C extends Config>(config: Destination<C>["config"], host: PgHost | undefined): Destination<C> => {
-  const openSession = (context: PluginContext & { readonly config: C }) =>
+type Context<C> = PluginContext & { readonly config: C }
+
+interface Connections<C> {
+  readonly open: (context: Context<C>) => Promise<LoadSession>
+  /** Of a load, for as long as it is open. Throws where there cannot be another; gives what ends it. */
+  readonly claim?: () => () => void
+  readonly check?: Destination<C>["check"]
+  readonly isProvisional: boolean
+}
+
+const makeDestination = <C extends Config>(config: Destination<C>["config"], connections: Connections<C>): Destination<C> => {
+  const { open, claim = () => () => undefined, check, isProvisional } = connections
+  const openSession = (context: Context<C>) =>
     Effect.acquireRelease(
       Effect.tryPromise({
-        try: () => Session.open({ config: context.config, context, host, Failure: DestinationError }),
+        try: () => open(context),
         catch: (cause) => writeFailure({ name: context.name, server: undefined }, cause),
       }),
       (session) => Effect.promise(() => closeSession(session, context)),
@@ -49,10 +63,7 @@ const makeDestination = <C extends Config>(config: Destination<C>["config"], hos
     delivery: "transactional",
     writeModes: ["append", "replace", "upsert", "merge", "scd2"],
     takesChanges: true,
-    check:
-      host === undefined
-        ? connectionCheck(CheckConfig, host, DestinationError, writeFailure)
-        : connectionCheck(HostedCheckConfig, host, DestinationError, writeFailure),
+    ...(check === undefined ? {} : { check }),
     checkpoint: (context) =>
       Effect.scoped(
         Effect.gen(function* () {
@@ -65,6 +76,10 @@ const makeDestination = <C extends Config>(config: Destination<C>["config"], hos
       ),
     open: (request) =>
       Effect.gen(function* () {
+        yield* Effect.acquireRelease(
+          Effect.try({ try: claim, catch: (cause) => writeFailure({ name: request.name, server: undefined }, cause) }),
+          (end) => Effect.sync(end),
+        )
         const session = yield* openSession(request)
         const load = new PostgresLoad(session, request)
         const attempt = <A>(run: () => Promise<A>) =>
@@ -74,6 +89,7 @@ const makeDestination = <C extends Config>(config: Destination<C>["config"], hos
           label: request.config.table,
           commitsEarly: request.writeMode !== "replace" && request.changes?.absence !== true,
           releases: true,
+          isProvisional,
           write: (batch) => attempt(() => load.write(batch)),
           commit: (checkpoint, final, rows = { areAll: false }) => attempt(() => load.commit(checkpoint, final, rows)),
         } satisfies Load
@@ -89,17 +105,58 @@ const makeDestination = <C extends Config>(config: Destination<C>["config"], hos
  */
 export const postgresDestination: Destination<typeof PostgresDestinationConfig.Type> = makeDestination(
   Schema.toStandardSchemaV1(PostgresDestinationConfig),
-  undefined,
+  {
+    open: (context) => Session.open({ config: context.config, context, host: undefined, Failure: DestinationError }),
+    check: connectionCheck(CheckConfig, undefined, DestinationError, writeFailure),
+    isProvisional: false,
+  },
 )
 
 /** The same over a pool or a client of the host's, which is never closed: definitions then name no `connection`. */
 export const postgresDestinationOver = (host: GivenHost): Destination<typeof HostedConfig.Type> =>
-  makeDestination(Schema.toStandardSchemaV1(HostedConfig), hostOf(host))
+  makeDestination(Schema.toStandardSchemaV1(HostedConfig), {
+    open: (context) => Session.open({ config: context.config, context, host: hostOf(host), Failure: DestinationError }),
+    check: connectionCheck(HostedCheckConfig, hostOf(host), DestinationError, writeFailure),
+    isProvisional: false,
+  })
+
+/**
+ * The same within a transaction that the host has begun and will end: a client of `pg`, or what the transaction of postgres.js, Drizzle,
+ * Kysely, Knex or Prisma gives. Rows, checkpoint and what the host writes itself commit together, or are all gone. It is never committed,
+ * rolled back or closed here; a run that fails leaves nothing in it. Definitions then name no `connection`.
+ *
+ * Await the run before the transaction is used again. Rows go by COPY over `pg` and Knex, else as values of statements.
+ */
+export const postgresDestinationWithin = (tx: PostgresTransaction): Destination<typeof HostedConfig.Type> =>
+  makeDestination(Schema.toStandardSchemaV1(HostedConfig), {
+    open: (context) => sessionWithin(tx, context.config),
+    claim: () => claimed(tx),
+    isProvisional: true,
+  })
+
+const sessionWithin = async (tx: PostgresTransaction, config: ConnectionConfig): Promise<LoadSession> => {
+  const client = lentClient(tx)
+  return client === undefined ? new LentSession(tx, config) : Session.within(await client(), config)
+}
+
+/** Transactions that a load is in. */
+const taken = new WeakSet<PostgresTransaction>()
+
+/** A transaction is one row of statements, which two loads at once would mix up. Gives what ends the claim. */
+const claimed = (tx: PostgresTransaction): (() => void) => {
+  if (taken.has(tx))
+    throw new ConnectionProblem(
+      "tx",
+      "another load is in this transaction. Let runs within it follow each other, each with one destination in it",
+    )
+  taken.add(tx)
+  return () => void taken.delete(tx)
+}
 
 const tableOf = ({ schema = "public", table }: Config): string => `${schema}.${table}`
 
 /** What cannot be cleaned up is told and left: the run has ended by now, one way or the other. */
-const closeSession = async (session: Session, { name, log }: PluginContext): Promise<void> => {
+const closeSession = async (session: LoadSession, { name, log }: PluginContext): Promise<void> => {
   const problem = await session.close()
   if (problem !== undefined) log.warn(writeFailure(session.place(name), problem).message)
 }

@@ -51,6 +51,7 @@ const STATES: Readonly<Record<string, Meaning>> = {
   "42703": { advice: "Check the names of the columns." },
   "42501": { advice: "Grant the user what is missing, or use another one." },
   "42601": { advice: "Correct the SQL." },
+  "25P01": { advice: "Begin a transaction first, and await what is done within it." },
   "25P02": { advice: "A statement before this one failed. Roll the transaction back, and begin another." },
   "25006": { advice: "The server is a copy that can only be read, or the database is set so. Name the one that can be written." },
   "40001": { retryable: true, advice: "Another transaction came in between. Run it again." },
@@ -119,7 +120,11 @@ const describe = (cause: unknown): Described => {
       isConnection: true,
     }
   if (CLOSED.test(message))
-    return { advice: "The pool that was lent is closed. Close the store before it, or give another one.", what: withStop(message), isConnection: false }
+    return {
+      advice: "The pool that was lent is closed. Close the store before it, or give another one.",
+      what: withStop(message),
+      isConnection: false,
+    }
   if (/terminated/.test(message)) return describeLost(new ConnectionLost(false, cause))
   return { ...(SYSTEM[code] ?? { advice: "" }), what: withStop(message), isConnection: SYSTEM[code] !== undefined }
 }

@@ -1,2 +1,2 @@
-export { postgresDestination, PostgresDestinationConfig, postgresDestinationOver } from "./destination.ts"
+export { postgresDestination, PostgresDestinationConfig, postgresDestinationOver, postgresDestinationWithin } from "./destination.ts"
 export { postgresSource, PostgresSourceConfig, postgresSourceOver } from "./source.ts"

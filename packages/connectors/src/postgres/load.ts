@@ -18,7 +18,7 @@ import { quoteEndMark, SentRows } from "./csvRows.ts"
 import { isServerError, type ServerError } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
 import { nameProblem, quoteName, quoteTable, quoteText } from "./quote.ts"
-import type { Session } from "./session.ts"
+import type { CopyTarget, LoadSession, Session } from "./session.ts"
 import { type Table, tableNamed } from "./tables.ts"
 import { isDirect, sqlType, withArrayTexts } from "./types.ts"
 
@@ -49,7 +49,7 @@ interface Layout {
 }
 
 export class PostgresLoad {
-  private readonly session: Session
+  private readonly session: LoadSession
   private readonly request: LoadRequest<Config>
   private readonly schema: string
   private table: Table | undefined
@@ -70,7 +70,7 @@ export class PostgresLoad {
     | undefined
   private failure: { readonly cause: unknown } | undefined
 
-  constructor(session: Session, request: LoadRequest<Config>) {
+  constructor(session: LoadSession, request: LoadRequest<Config>) {
     this.session = session
     this.request = request
     this.schema = request.config.schema ?? "public"
@@ -93,7 +93,7 @@ export class PostgresLoad {
     const fitted = this.fit(batch)
     if (fitted.length === 0) return
     const { session } = this
-    if (this.request.isolatesRows === false) return await this.send(fitted)
+    if (this.request.isolatesRows === false && session.keepsCopies) return await this.send(fitted)
     await session.query("SAVEPOINT batch")
     const before = { table: this.table, layout: this.layout, hasStage: this.hasStage }
     try {
@@ -102,7 +102,7 @@ export class PostgresLoad {
       await session.query("RELEASE SAVEPOINT batch")
     } catch (cause) {
       Object.assign(this, before)
-      await session.query("ROLLBACK TO SAVEPOINT batch; RELEASE SAVEPOINT batch")
+      await session.script(["ROLLBACK TO SAVEPOINT batch", "RELEASE SAVEPOINT batch"])
       throw cause
     }
   }
@@ -113,7 +113,7 @@ export class PostgresLoad {
     const layout = await this.layoutFor(batch.schema)
     if (layout.casts.size > 0) return await this.copy(batch, layout)
     const bytes = quoteEndMark(this.encode(batch, layout), layout.columns.length)
-    this.copying ??= { layout, copy: await this.session.startCopy(this.copyText(layout)), rows: new SentRows() }
+    this.copying ??= { layout, copy: await this.session.startCopy(this.copyTarget(layout)), rows: new SentRows() }
     const { copy, rows } = this.copying
     rows.add(batch, bytes)
     await copy.write(bytes)
@@ -137,12 +137,12 @@ export class PostgresLoad {
   }
 
   private async copyInto(bytes: Uint8Array, layout: Layout): Promise<void> {
-    await this.session.copyIn(this.copyText(layout), bytes)
+    await this.session.copyIn(this.copyTarget(layout), bytes)
   }
 
-  private copyText({ isStaged, columns }: Layout): string {
-    const names = columns.map(({ name }, i) => (isStaged ? `c${i}` : quoteName(name))).join(", ")
-    return `COPY ${isStaged ? STAGE : this.target} (${names}) FROM STDIN (FORMAT csv)`
+  private copyTarget({ isStaged, columns, types }: Layout): CopyTarget {
+    const names = columns.map(({ name }, i) => (isStaged ? `c${i}` : quoteName(name)))
+    return { table: isStaged ? STAGE : this.target, columns: names, types }
   }
 
   /** Invariants 2 and 7: rows and checkpoint in one transaction, and only with an epoch that is not behind. */
@@ -297,7 +297,9 @@ export class PostgresLoad {
   private rowError(cause: ServerError, rowAt: (line: number) => number, { columns, isStaged }: Layout): DestinationError | ServerError {
     const line = /, line (\d+)/.exec(cause.where ?? "")?.[1]
     // Only classes 21, 22 and 23 are about values; a full disk would be the same for each row.
-    if (line === undefined || !/^2[123]/.test(cause.code)) return cause
+    if (!/^2[123]/.test(cause.code)) return cause
+    // Only COPY counts lines. Without one the batch is halved until the row is found, where the pipeline skips rows.
+    if (line === undefined) return this.session.keepsCopies ? cause : this.error("DESTINATION_FAILED", `${cause.message}.`, { cause })
     const row = rowAt(Number(line))
     const named = cause.column ?? /, column ((?:"[^"]*")|[^:"]+)/.exec(cause.where ?? "")?.[1]
     const column = isStaged ? columns[Number(/^c(\d+)$/.exec(named ?? "")?.[1] ?? -1)]?.name : named
@@ -384,7 +386,7 @@ export class PostgresLoad {
     const values = layout.columns.map(({ name }, i) => (layout.casts.has(name) ? `c${i}::${layout.casts.get(name)}` : `c${i}`))
     const into = `INSERT INTO ${this.target} (${names.join(", ")})`
     if (request.writeMode !== "upsert") {
-      await session.query(`${into} SELECT ${values.join(", ")} FROM ${STAGE} ORDER BY n; TRUNCATE ${STAGE}`)
+      await session.script([`${into} SELECT ${values.join(", ")} FROM ${STAGE} ORDER BY n`, `TRUNCATE ${STAGE}`])
       return
     }
     const places = request.key.map((name) => `c${layout.columns.findIndex((column) => column.name === name)}`).join(", ")
@@ -393,21 +395,23 @@ export class PostgresLoad {
     const others = names.filter((_, i) => !request.key.includes(layout.columns[i]!.name))
     const action = others.length === 0 ? "NOTHING" : `UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(", ")}`
     const key = request.key.map(quoteName).join(", ")
-    const insert = (from: string): string =>
-      `${into} SELECT ${values.join(", ")} FROM ${from} ON CONFLICT (${key}) DO ${action}; TRUNCATE ${STAGE}`
+    const insert = (from: string): ReadonlyArray<string> => [
+      `${into} SELECT ${values.join(", ")} FROM ${from} ON CONFLICT (${key}) DO ${action}`,
+      `TRUNCATE ${STAGE}`,
+    ]
     if (!this.hasTwice) {
       // Looking for keys that come twice costs a good part of the insert, which finds them by itself.
       await session.query("SAVEPOINT deltaflow_upsert")
       try {
-        await session.query(`${insert(STAGE)}; RELEASE deltaflow_upsert`)
+        await session.script([...insert(STAGE), "RELEASE deltaflow_upsert"])
         return
       } catch (cause) {
         if (!isServerError(cause) || cause.code !== AFFECTED_TWICE) throw cause
-        await session.query("ROLLBACK TO deltaflow_upsert; RELEASE deltaflow_upsert")
+        await session.script(["ROLLBACK TO deltaflow_upsert", "RELEASE deltaflow_upsert"])
         this.hasTwice = true
       }
     }
-    await session.query(insert(latest))
+    await session.script(insert(latest))
   }
 
   /** Does what the staged rows say. */

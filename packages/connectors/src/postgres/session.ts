@@ -8,10 +8,21 @@ import { connect, type Socket } from "node:net"
 import type { DeltaflowError, ErrorFields, PluginContext } from "@deltaflow/core"
 import type { ReplicationStream } from "./cdc/ReplicationStream.ts"
 import { type CopiedBlock, CopyIn, CopyOut } from "./copy.ts"
-import { ALL_TEXT, isPool, loadClient, type PgClient, type PgClientClass, type PgField, type PgHost, type PgResult, type PgRow } from "./driver.ts"
+import {
+  ALL_TEXT,
+  isPool,
+  loadClient,
+  type PgClient,
+  type PgClientClass,
+  type PgField,
+  type PgHost,
+  type PgResult,
+  type PgRow,
+} from "./driver.ts"
 import { ConnectionLost, isServerError, type Place } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
 import { GuardedSocket } from "./guardedSocket.ts"
+import { Savepoint } from "./savepoint.ts"
 import { quoteText } from "./quote.ts"
 import { type Settings, settingsOf } from "./settings.ts"
 
@@ -24,6 +35,25 @@ export interface SessionOptions {
   readonly Failure: new (fields: ErrorFields) => DeltaflowError
   /** Whether the connection takes commands of replication, and none with values. Default false. */
   readonly replicates?: boolean
+}
+
+/** What most of us ask of a session. */
+export type Statements = Pick<Session, "query" | "execute">
+
+/** What a load asks of a session. */
+export type LoadSession = Pick<
+  Session,
+  "query" | "execute" | "script" | "copyIn" | "startCopy" | "keepsCopies" | "begin" | "commit" | "close" | "place"
+>
+
+/** Where rows go that come as CSV. */
+export interface CopyTarget {
+  /** Quoted. */
+  readonly table: string
+  /** Quoted. */
+  readonly columns: ReadonlyArray<string>
+  /** As `format_type` writes them. */
+  readonly types: ReadonlyArray<string>
 }
 
 /** How long a statement that was cancelled may take to end. */
@@ -45,20 +75,40 @@ const FORMS = {
   client_min_messages: "warning",
 }
 
+/** What a transaction sets for itself, and a part of a host's transaction too. */
+export const settingsFor = ({ statement_timeout, lock_timeout = LOCK_MS }: ConnectionConfig): Readonly<Record<string, string>> => ({
+  ...FORMS,
+  lock_timeout: String(lock_timeout),
+  ...(statement_timeout === undefined ? {} : { statement_timeout: String(statement_timeout) }),
+})
+
 export class Session {
   readonly server: string | undefined
+  /**
+   * Whether a COPY may stay open between two batches. Within a transaction of the host's it would keep the host's own statements waiting.
+   */
+  readonly keepsCopies: boolean
   private readonly client: PgClient
   private readonly config: ConnectionConfig
   /** Ends the connection, or gives it back. */
   private readonly giveBack: (isSound: boolean) => Promise<void>
   private lost: Error | undefined
   private inTransaction = false
+  /** Within a transaction of the host's, where we never begin or end one. */
+  private savepoint: Savepoint | undefined
   private pending: Promise<unknown> | undefined
   private reading: CopyOut | undefined
   private readonly messages: Array<Buffer> = []
 
-  private constructor(client: PgClient, config: ConnectionConfig, server: string | undefined, giveBack: Session["giveBack"]) {
+  private constructor(
+    client: PgClient,
+    config: ConnectionConfig,
+    server: string | undefined,
+    giveBack: Session["giveBack"],
+    isWithin = false,
+  ) {
     this.client = client
+    this.keepsCopies = !isWithin
     this.config = config
     this.server = server
     this.giveBack = giveBack
@@ -75,6 +125,11 @@ export class Session {
     if (!isPool(host)) return new Session(host, config, undefined, async () => undefined)
     const client = await host.connect()
     return new Session(client, config, undefined, async (isSound) => client.release?.(!isSound))
+  }
+
+  /** On a client whose transaction the host has begun, and will end. */
+  static within(client: PgClient, config: ConnectionConfig): Session {
+    return new Session(client, config, undefined, async () => undefined, true)
   }
 
   private static async openOwn({ config, context, Failure, replicates = false }: SessionOptions): Promise<Session> {
@@ -116,16 +171,21 @@ export class Session {
     return (await this.run(text, values)).rowCount ?? 0
   }
 
+  /** Statements one after the other. */
+  async script(statements: ReadonlyArray<string>): Promise<void> {
+    await this.query(statements.join("; "))
+  }
+
   /** `COPY … FROM STDIN`. The bytes may be used again when it has returned. */
-  async copyIn(text: string, bytes: Uint8Array): Promise<void> {
-    const copy = await this.startCopy(text)
+  async copyIn(target: CopyTarget, bytes: Uint8Array): Promise<void> {
+    const copy = await this.startCopy(target)
     await copy.write(bytes)
     await copy.end()
   }
 
   /** The same for bytes that come one after the other. Nothing else may be asked before it has ended. */
-  async startCopy(text: string): Promise<Pick<CopyIn, "write" | "end">> {
-    const copy = new CopyIn(text, this.messages)
+  async startCopy({ table, columns }: CopyTarget): Promise<Pick<CopyIn, "write" | "end">> {
+    const copy = new CopyIn(`COPY ${table} (${columns.join(", ")}) FROM STDIN (FORMAT csv)`, this.messages)
     this.client.query(copy)
     const done = this.watch(copy.done)
     done.catch(() => {
@@ -173,11 +233,10 @@ export class Session {
 
   /** `how` is what follows BEGIN, such as `ISOLATION LEVEL REPEATABLE READ`. */
   async begin(how = ""): Promise<void> {
-    const { statement_timeout, lock_timeout = LOCK_MS } = this.config
-    const settings = {
-      ...FORMS,
-      lock_timeout: String(lock_timeout),
-      ...(statement_timeout === undefined ? {} : { statement_timeout: String(statement_timeout) }),
+    const settings = settingsFor(this.config)
+    if (!this.keepsCopies) {
+      this.savepoint = await Savepoint.set(this, settings)
+      return
     }
     const set = Object.entries(settings).map(([key, value]) => `SET LOCAL ${key} = ${quoteText(value)}`)
     this.inTransaction = true
@@ -186,11 +245,18 @@ export class Session {
 
   /** Where the connection is lost meanwhile, the error says that nobody knows whether it was done. */
   async commit(): Promise<void> {
+    if (this.savepoint !== undefined) {
+      await this.savepoint.keep()
+      this.savepoint = undefined
+      return
+    }
     await this.run("COMMIT", undefined, true)
     this.inTransaction = false
   }
 
   async rollback(): Promise<void> {
+    await this.savepoint?.undo()
+    this.savepoint = undefined
     if (!this.inTransaction) return
     await this.query("ROLLBACK")
     this.inTransaction = false

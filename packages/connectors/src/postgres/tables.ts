@@ -1,5 +1,5 @@
 /** Tables as the catalogue knows them. */
-import type { Session } from "./session.ts"
+import type { Statements } from "./session.ts"
 
 export interface Table {
   /** In their order, without those that are dropped. `type` is as `format_type` writes it: `numeric(10,2)`. */
@@ -11,7 +11,7 @@ export interface Table {
 }
 
 /** Undefined where there is none of this name. */
-export const tableNamed = async (session: Session, schema: string, name: string): Promise<Table | undefined> => {
+export const tableNamed = async (session: Statements, schema: string, name: string): Promise<Table | undefined> => {
   const [found] = await session.query(
     `SELECT pg_class.oid FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
      WHERE nspname = $1 AND relname = $2 AND relkind IN ('r', 'p', 'f', 'v', 'm')`,

@@ -158,6 +158,11 @@ export interface Load {
   }
   /** Whether `commit` may be called before the end. False for a replace, which readers must see whole or not at all. */
   readonly commitsEarly: boolean
+  /**
+   * Whether what is committed counts only when a transaction around it does, which the host ends later. The engine then believes nothing
+   * but the destination's own checkpoint, and lets no source forget what it has read. Default false.
+   */
+  readonly isProvisional?: boolean
   /** Makes everything written so far durable, together with the checkpoint. `final` is true once, at the end of the run. */
   readonly commit: (checkpoint: Checkpoint, final: boolean, rows?: CommittedRows) => Effect.Effect<CommitResult, DestinationError>
   /** For people: `filtered_users.json`. */

@@ -364,6 +364,7 @@ class LoadsWriter {
       const cursors = this.passed.get(oldest)
       if (acknowledge === undefined || this.loads.length < destinations.length || cursors === undefined || oldest <= this.acknowledged)
         return Effect.void
+      if (this.loads.some(({ load }) => load.isProvisional === true)) return Effect.void
       this.acknowledged = oldest
       for (const number of this.passed.keys()) if (number < oldest) this.passed.delete(number)
       return acknowledge(cursors)
@@ -405,7 +406,9 @@ class LoadsWriter {
         .commit(checkpoint, final, { areAll: this.areAll(opened) })
         .pipe(limitTime(options.pipeline.timeout, () => timeLimit(options.pipeline, opened.destination, "did not commit")))
       if (options.checkpoints.has(opened.destination.name)) options.checkpoints.set(opened.destination.name, checkpoint)
-      if (options.incremental || result.state !== undefined) {
+      // Otherwise the store would be ahead of the destination where the host rolls back.
+      const isKept = opened.load.isProvisional !== true && (options.incremental || result.state !== undefined)
+      if (isKept) {
         const saved = yield* options.store.saveCheckpoint(this.stored(opened, checkpoint, result.state), options.lease())
         if (!saved) return yield* Effect.fail(leaseLost(options.pipeline.name))
       }

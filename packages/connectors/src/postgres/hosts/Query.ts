@@ -2,8 +2,8 @@
 import type { PgRow } from "../driver.ts"
 
 /**
- * Runs one statement with its parameters as texts, which it casts. Every column of the result is a text too, and its name is of small letters
- * and `_`: so it does not matter what the host has set for types and names.
+ * Runs one statement with its parameters as texts, which it casts. Every column of the result is a text too, and its name is of small
+ * letters and `_`: so it does not matter what the host has set for types and names.
  */
 export type Query = (text: string, values: ReadonlyArray<string | null>) => Promise<ReadonlyArray<PgRow>>
 

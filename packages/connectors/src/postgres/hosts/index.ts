@@ -4,9 +4,10 @@
  *
  * Connections are used within transactions alone, and nothing is left in a session.
  */
-import type { PgClient, PgPool } from "../driver.ts"
+import type { GivenClient, GivenPool, PgClient, PgPool } from "../driver.ts"
 import {
   type DrizzleTransaction,
+  drizzleNested,
   drizzleQuery,
   type Kysely,
   type KyselyTransaction,
@@ -14,6 +15,7 @@ import {
   kyselyTransactions,
   type PostgresJs,
   type PostgresJsTransaction,
+  postgresJsNested,
   postgresJsQuery,
   postgresJsTransactions,
   type Prisma,
@@ -29,12 +31,21 @@ type Method = (...args: never) => unknown
 
 /** A `Pool` of `pg`, `sql` of postgres.js, or a database of Drizzle (over one of these two), Kysely, Knex or Prisma. */
 export type PostgresPool =
-  | { readonly connect: Method; readonly totalCount: number }
+  | GivenPool
   | { readonly begin: Method; readonly unsafe: Method }
   | { readonly $client: object; readonly transaction: Method }
   | { readonly isTransaction: boolean; readonly executeQuery: Method; readonly withoutPlugins: Method }
   | { readonly client: object; readonly raw: Method; readonly transaction: Method }
   | { readonly $transaction: Method; readonly $queryRawUnsafe: Method }
+
+/** A client of `pg` in a transaction, or what the transaction of postgres.js, Drizzle, Kysely, Knex or Prisma gives. */
+export type PostgresTransaction =
+  | GivenClient
+  | { readonly unsafe: Method; readonly savepoint: Method }
+  | { readonly execute: Method; readonly rollback: Method }
+  | { readonly isTransaction: boolean; readonly executeQuery: Method }
+  | { readonly client: object; readonly raw: Method; readonly commit: Method }
+  | { readonly $queryRawUnsafe: Method }
 
 /** Knex keeps connections of `pg`, and lends them. */
 interface KnexClient {
@@ -57,19 +68,26 @@ const TRANSACTIONS = "a client of pg, or what the transaction of postgres.js, Dr
 /** Transactions on what the host lends. Throws where it is nothing that is known. */
 export const lentTransactions = (pool: unknown): Transactions => {
   if (has(pool, "connect") && has(pool, "totalCount")) return pgTransactions(poolLends(pool as unknown as PgPool))
-  if (isMethod(pool, "begin") && isMethod(pool, "unsafe")) return postgresJsTransactions(pool as unknown as PostgresJs)
+  if (isMethod(pool, "begin") && isMethod(pool, "unsafe")) return postgresJsTransactions(pool as PostgresJs)
   // Its own pool is all that is needed of Drizzle. A single client of pg would run two transactions in one.
   if (has(pool, "$client") && !isMethod(pool, "rollback")) return lentTransactions(pool["$client"])
   if (isKysely(pool) && pool["isTransaction"] === false) return kyselyTransactions(pool as unknown as Kysely)
   if (isKnex(pool) && pool.isTransaction !== true) return pgTransactions(knexLends(postgresOnly(pool.client)))
-  if (isMethod(pool, "$transaction") && isMethod(pool, "$connect")) return prismaTransactions(pool as unknown as Prisma)
+  if (isMethod(pool, "$transaction") && isMethod(pool, "$connect")) return prismaTransactions(pool as Prisma)
   const what = transactionQuery(pool) === undefined ? "" : " This is a single connection or transaction."
   throw new ConnectionProblem("pool", `it is none that can be used.${what} Give ${POOLS}`)
 }
 
 /** Statements on a transaction that the host has begun. Throws where it is nothing that is known. */
-export const lentQuery = (tx: unknown): Query => {
-  const query = transactionQuery(tx)
+export const lentQuery = (tx: unknown): Query => known(transactionQuery(tx))
+
+/** The same for statements that may fail without an end of the transaction, and are none that begin or end a savepoint. */
+export const lentNested = (tx: unknown): Query => {
+  if (isPostgresJs(tx)) return postgresJsNested(tx)
+  return isDrizzle(tx) ? drizzleNested(tx) : lentQuery(tx)
+}
+
+const known = (query: Query | undefined): Query => {
   if (query !== undefined) return query
   throw new ConnectionProblem("tx", `it is no transaction that can be used. Give ${TRANSACTIONS}, and no pool`)
 }
@@ -80,10 +98,10 @@ const transactionQuery = (tx: unknown): Query | undefined => {
     // The client is asked for when it is needed.
     return async (text, values) => await pgQuery(await client())(text, values)
   }
-  if (isMethod(tx, "unsafe") && !isMethod(tx, "begin")) return postgresJsQuery(tx as unknown as PostgresJsTransaction)
+  if (isPostgresJs(tx)) return postgresJsQuery(tx)
   if (isKysely(tx) && tx["isTransaction"] === true) return kyselyQuery(tx as unknown as KyselyTransaction)
-  if (isMethod(tx, "rollback") && isMethod(tx, "execute")) return drizzleQuery(tx as unknown as DrizzleTransaction)
-  if (isMethod(tx, "$queryRawUnsafe") && !isMethod(tx, "$connect")) return prismaQuery(tx as unknown as PrismaTransaction)
+  if (isDrizzle(tx)) return drizzleQuery(tx)
+  if (isMethod(tx, "$queryRawUnsafe") && !isMethod(tx, "$connect")) return prismaQuery(tx as PrismaTransaction)
   return undefined
 }
 
@@ -119,7 +137,11 @@ type Fields = Readonly<Record<string, unknown>>
 const has = (host: unknown, name: string): host is Fields =>
   ((typeof host === "object" && host !== null) || typeof host === "function") && name in host
 
-const isMethod = (host: unknown, name: string): host is Fields => has(host, name) && typeof host[name] === "function"
+const isMethod = (host: unknown, name: string): boolean => has(host, name) && typeof host[name] === "function"
+
+const isPostgresJs = (tx: unknown): tx is Fields & PostgresJsTransaction => isMethod(tx, "unsafe") && !isMethod(tx, "begin")
+
+const isDrizzle = (tx: unknown): tx is Fields & DrizzleTransaction => isMethod(tx, "rollback") && isMethod(tx, "execute")
 
 const isKysely = (host: unknown): host is Fields => has(host, "isTransaction") && isMethod(host, "executeQuery")
 

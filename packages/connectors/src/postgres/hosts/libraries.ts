@@ -4,8 +4,8 @@ import type { Query, Transactions } from "./Query.ts"
 import { begunInTime } from "./waiting.ts"
 
 /**
- * A parameter is a text for the library, and becomes what it is on the server. Otherwise the library would look at its type, and write a text
- * such as `true` or `{}` as it thinks best.
+ * A parameter is a text for the library, and becomes what it is on the server. Otherwise the library would look at its type, and write a
+ * text such as `true` or `{}` as it thinks best.
  */
 const asTexts = (text: string): string => text.replaceAll(/\$(\d+)::(?!text\b)/g, "$$$1::text::")
 
@@ -14,6 +14,7 @@ type Rows = ReadonlyArray<PgRow>
 
 export interface PostgresJsTransaction {
   readonly unsafe: (text: string, values: Values) => PromiseLike<Rows>
+  readonly savepoint?: <A>(body: (tx: PostgresJsTransaction) => Promise<A>) => Promise<A>
 }
 
 export interface PostgresJs {
@@ -24,6 +25,12 @@ export const postgresJsQuery =
   (tx: PostgresJsTransaction): Query =>
   async (text, values) =>
     named(await tx.unsafe(values.length === 0 ? text : asTexts(text), values))
+
+/** A transaction of postgres.js does not commit once a statement has failed in it, but where that was within a savepoint of its own. */
+export const postgresJsNested = (tx: PostgresJsTransaction): Query =>
+  tx.savepoint === undefined
+    ? postgresJsQuery(tx)
+    : async (text, values) => (await tx.savepoint!(async (inner) => [await postgresJsQuery(inner)(text, values)]))[0]!
 
 /** The host may have names of columns changed: `run_id` comes as `runId`, `RunId` or `run-id`. */
 const named = (rows: Rows): Rows =>
@@ -49,6 +56,7 @@ interface DrizzleStatement {
 
 export interface DrizzleTransaction {
   readonly execute: (statement: DrizzleStatement) => PromiseLike<Rows | { readonly rows: Rows }>
+  readonly transaction: <A>(body: (tx: DrizzleTransaction) => Promise<A>) => Promise<A>
 }
 
 export const drizzleQuery =
@@ -63,6 +71,12 @@ export const drizzleQuery =
       throw cause instanceof Error && "query" in cause && cause.cause !== undefined ? cause.cause : cause
     }
   }
+
+/** As for postgres.js, over which Drizzle may be. */
+export const drizzleNested =
+  (tx: DrizzleTransaction): Query =>
+  async (text, values) =>
+    (await tx.transaction(async (inner) => [await drizzleQuery(inner)(text, values)]))[0]!
 
 /** A statement as Kysely compiles its own. */
 interface KyselyStatement {
@@ -104,8 +118,7 @@ export const kyselyTransactions = (kysely: Kysely): Transactions => ({
   transaction: (mode, setup, use) => {
     const [level, access] = mode === "read" ? (["repeatable read", "read only"] as const) : (["read committed", "read write"] as const)
     return begunInTime(
-      (body: (tx: KyselyTransaction) => Promise<void>) =>
-        kysely.transaction().setIsolationLevel(level).setAccessMode(access).execute(body),
+      (body: (tx: KyselyTransaction) => Promise<void>) => kysely.transaction().setIsolationLevel(level).setAccessMode(access).execute(body),
       prepared(kyselyQuery, setup, use),
     )
   },

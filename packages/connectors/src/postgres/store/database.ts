@@ -58,7 +58,8 @@ export class Database {
   }
 
   /**
-   * Runs within a transaction that the host has begun and will end: what it writes stays where the host commits. All errors are `StoreError`.
+   * Runs within a transaction that the host has begun and will end: what it writes stays where the host commits. All errors are
+   * `StoreError`.
    *
    * Other statements of the host's may run in between, so that neither a setting nor a savepoint may be used.
    */
@@ -156,8 +157,7 @@ export class Database {
 }
 
 /** The tables that a host's transaction reaches. Statements name them behind these words alone. */
-const TABLES =
-  /\b(FROM|INTO|UPDATE|JOIN) (definitions|runs|entries)\b/g
+const TABLES = /\b(FROM|INTO|UPDATE|JOIN) (definitions|runs|entries)\b/g
 
 /** For a transaction whose search path is the host's. */
 const withSchema = (sql: string, schema: string): string =>
@@ -165,9 +165,14 @@ const withSchema = (sql: string, schema: string): string =>
 
 /** Why the host's transaction cannot be used, from the first statement of ours in it. */
 const unusable = (cause: ServerError, schema: string): unknown => {
-  if (cause.code === "25P01") return new ConnectionProblem("tx", "no transaction is open on it. Begin one, and await this call before it ends", cause)
+  if (cause.code === "25P01")
+    return new ConnectionProblem("tx", "no transaction is open on it. Begin one, and await this call before it ends", cause)
   if (cause.code !== "42P01" && cause.code !== "3F000") return cause
-  return new ConnectionProblem("tx", `its database has no store in the schema ${schema}. The transaction must be of the store's own database`, cause)
+  return new ConnectionProblem(
+    "tx",
+    `its database has no store in the schema ${schema}. The transaction must be of the store's own database`,
+    cause,
+  )
 }
 
 /** Any number, the same for all who migrate. */

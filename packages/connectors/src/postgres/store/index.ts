@@ -44,8 +44,8 @@ export interface PostgresStoreOptions {
    */
   readonly connection?: string | PostgresServer
   /**
-   * What the host has, in place of `connection`: a `Pool` of `pg`, `sql` of postgres.js, or a database of Drizzle, Kysely, Knex or Prisma. It
-   * stays the host's, and is never closed here.
+   * What the host has, in place of `connection`: a `Pool` of `pg`, `sql` of postgres.js, or a database of Drizzle, Kysely, Knex or Prisma.
+   * It stays the host's, and is never closed here.
    */
   readonly pool?: PostgresPool
   /** The schema of the tables. Default: `deltaflow`. */
