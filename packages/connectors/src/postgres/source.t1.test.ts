@@ -4,6 +4,7 @@ import { runLaws, sourceLaws } from "@deltaflow/testing"
 import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest"
 import { missingServer, type PostgresServer, startPostgres } from "../../../../scripts/postgresServer.ts"
 import { memoryDestination } from "../memory/index.ts"
+import type { PgPool } from "./driver.ts"
 import { postgresDestination, postgresSource, postgresSourceOver } from "./index.ts"
 
 /** The package brings no types. */
@@ -299,7 +300,7 @@ describe.skipIf(missing !== undefined)("the source postgres", async () => {
   it("sees one snapshot, whatever is written meanwhile", async () => {
     await sql("CREATE TABLE moving AS SELECT i AS id, 'a' AS text FROM generate_series(1, 20000) AS i")
     const output = memoryDestination()
-    await using engine = createEngine({ plugins: [postgresSourceOver(pool), output] })
+    await using engine = createEngine({ plugins: [postgresSourceOver(pool as unknown as PgPool), output] })
     const started = await engine.start({
       name: "out",
       sources: [{ type: "postgres", table: "moving", batch_size: 100 }],
@@ -429,7 +430,7 @@ describe.skipIf(missing !== undefined)("the source postgres", async () => {
       const few = new Pool({ host: "127.0.0.1", port: server.port, user: "postgres", password: "any", max: 2 })
       try {
         const output = memoryDestination()
-        await using engine = createEngine({ plugins: [postgresSourceOver(few), output] })
+        await using engine = createEngine({ plugins: [postgresSourceOver(few as unknown as PgPool), output] })
         const source = { type: "postgres", table: "few", parallel: 5, connect_timeout: "200ms" }
         await engine.run({ name: "out", sources: [source], destinations: [{ type: "memory" }] })
         expect(output.rows().length).toBe(27_273)

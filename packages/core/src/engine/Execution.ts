@@ -144,7 +144,7 @@ const closedByAnother = (pipeline: string): EngineError =>
   new EngineError({
     code: "LEASE_LOST",
     message:
-      `${pipeline}: this process stood still for so long that another one took its run for lost, and closed it. ` +
+      `${pipeline}: this process stood still for so long, or its clock is so far off, that another one took its run for lost, and closed it. ` +
       "Run it again: it goes on from the last checkpoint.",
     path: [pipeline],
     retryable: true,
