@@ -28,9 +28,9 @@ const parsed = () => {
   return types
 }
 
-const pgPool = (url: string, types?: object) => {
-  const pool = new pg.Pool({ connectionString: url, max: 4, ...(types === undefined ? {} : { types: types as never }) })
-  // Connections that nobody uses, or that were lost with a pool that was closed, end with the server.
+/** One whose connections may end with the server. */
+export const pgPool = (url: string, options: pg.PoolConfig = {}): pg.Pool => {
+  const pool = new pg.Pool({ connectionString: url, max: 4, ...options })
   pool.on("error", () => undefined)
   pool.on("connect", (client) => client.on("error", () => undefined))
   return pool
@@ -46,7 +46,7 @@ const answers = async (ask: () => PromiseLike<unknown>): Promise<boolean> => {
 }
 
 const ofPg = (url: string): LentHost => {
-  const pool = pgPool(url, parsed())
+  const pool = pgPool(url, { types: parsed() })
   return {
     pool,
     transaction: async (body) => {
@@ -67,16 +67,18 @@ const ofPg = (url: string): LentHost => {
   }
 }
 
-const postgresJsSql = (url: string) =>
+/** It gives names to statements, its own too, unless it is told that a pooler is in between. */
+const postgresJsSql = (url: string, isPooled: boolean) =>
   postgres(url, {
     max: 4,
+    prepare: !isPooled,
     onnotice: () => undefined,
     transform: postgres.camel,
     types: { number: { to: 20, from: [20], serialize: String, parse: BigInt } },
   })
 
-const ofPostgresJs = (url: string): LentHost => {
-  const sql = postgresJsSql(url)
+const ofPostgresJs = (url: string, isPooled: boolean): LentHost => {
+  const sql = postgresJsSql(url, isPooled)
   return {
     pool: sql,
     transaction: async (body) => {
@@ -88,7 +90,7 @@ const ofPostgresJs = (url: string): LentHost => {
 }
 
 const ofDrizzle = (url: string): LentHost => {
-  const pool = pgPool(url, parsed())
+  const pool = pgPool(url, { types: parsed() })
   const database = drizzleOverPg(pool, { casing: "snake_case" })
   return {
     pool: database,
@@ -98,8 +100,8 @@ const ofDrizzle = (url: string): LentHost => {
   }
 }
 
-const ofDrizzleOverPostgresJs = (url: string): LentHost => {
-  const sql = postgresJsSql(url)
+const ofDrizzleOverPostgresJs = (url: string, isPooled: boolean): LentHost => {
+  const sql = postgresJsSql(url, isPooled)
   const database = drizzleOverPostgresJs(sql)
   return {
     pool: database,
@@ -183,7 +185,7 @@ const ofPrisma = (url: string): LentHost => {
   }
 }
 
-export const lentHosts: ReadonlyArray<readonly [name: string, open: (url: string) => LentHost]> = [
+export const lentHosts: ReadonlyArray<readonly [name: string, open: (url: string, isPooled: boolean) => LentHost]> = [
   ["pg", ofPg],
   ["postgres.js", ofPostgresJs],
   ["Drizzle over pg", ofDrizzle],

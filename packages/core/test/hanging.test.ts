@@ -378,3 +378,14 @@ describe("an increment without rows", () => {
     await expect(empty.run(pipeline)).rejects.toMatchObject({ code: "UNKNOWN_COLUMN" })
   })
 })
+
+it("looks again at a store that was away when the engine was used first", async () => {
+  const kept = keepRows()
+  const store = memoryStore()
+  let isAway = true
+  const away: Store = { ...store, listRuns: (filter) => (isAway ? Effect.fail(down("listRuns")) : store.listRuns(filter)) }
+  await using engine = createEngine({ store: away, plugins: [rowsSource(numbers(3)), kept.destination] })
+  await expect(engine.run(definition())).rejects.toMatchObject({ code: "STORE_FAILED" })
+  isAway = false
+  expect((await engine.run(definition())).rowsLoaded).toBe(3)
+})

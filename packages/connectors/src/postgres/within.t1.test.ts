@@ -1,10 +1,10 @@
 /** The destination within a transaction of the host's: one contract for all libraries. */
 import { createEngine, defineSource, type PipelineDefinition, type Plugin, type Store, type WriteMode } from "@deltaflow/core"
 import { memoryStore } from "@deltaflow/core/store/memory"
-import pg from "pg"
+import type pg from "pg"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { missingServer, type PostgresServer, startPostgres } from "../../../../scripts/postgresServer.ts"
-import { type LentHost, lentHosts } from "../../test/postgresHosts.ts"
+import { type LentHost, lentHosts, pgPool } from "../../test/postgresHosts.ts"
 import { memoryDestination, memorySource } from "../memory/index.ts"
 import type { PostgresTransaction } from "./hosts/index.ts"
 import { postgresDestinationOver, postgresDestinationWithin } from "./index.ts"
@@ -23,7 +23,7 @@ describe.skipIf(missing !== undefined)("the destination within the host's transa
   const url = () => `postgres://postgres:any@127.0.0.1:${server.port}/postgres`
   beforeAll(async () => {
     server = await startPostgres()
-    pool = new pg.Pool({ connectionString: url(), max: 4 })
+    pool = pgPool(url())
     await pool.query("CREATE TABLE invoices (id int)")
   })
   afterAll(async () => {
@@ -56,7 +56,7 @@ describe.skipIf(missing !== undefined)("the destination within the host's transa
   describe.each(lentHosts)("%s", (name, open) => {
     let host: LentHost
     beforeAll(() => {
-      host = open(url())
+      host = open(url(), false)
     })
     afterAll(async () => {
       expect(await host.works()).toBe(true)
@@ -240,6 +240,39 @@ describe.skipIf(missing !== undefined)("the destination within the host's transa
         client.release()
       }
     })
+  })
+
+  it("counts on from what a step remembers after a rollback, and says what was lost where there were two runs in it", async () => {
+    const table = newTable()
+    const store = memoryStore()
+    const definition = {
+      sources: [{ type: "memory", incremental: true }],
+      transforms: [{ type: "aggregate", group_by: "kind", metrics: { n: "COUNT(*)" } }],
+    } as const
+    const rows: Array<{ readonly kind: string }> = []
+    const run = async (client: pg.PoolClient, count: number) => {
+      for (let i = 0; i < count; i++) rows.push({ kind: "a" })
+      return await load(client, rows, { table, write_mode: "upsert", key: "kind" }, { store, definition })
+    }
+    const inTransaction = async (end: "COMMIT" | "ROLLBACK", counts: ReadonlyArray<number>) => {
+      const client = await pool.connect()
+      try {
+        await client.query("BEGIN")
+        for (const count of counts) await run(client, count)
+        await client.query(end)
+      } catch (cause) {
+        await client.query("ROLLBACK")
+        throw cause
+      } finally {
+        client.release()
+      }
+    }
+    await inTransaction("COMMIT", [2])
+    await inTransaction("ROLLBACK", [3])
+    await inTransaction("COMMIT", [1])
+    expect(await sql(`SELECT n::int FROM ${table}`)).toEqual([[6]])
+    await inTransaction("ROLLBACK", [1, 1])
+    await expect(inTransaction("COMMIT", [1])).rejects.toMatchObject({ code: "STATE_LOST" })
   })
 
   it("lets one of two runs that take the same rows in transactions of their own commit", async () => {

@@ -17,8 +17,14 @@ export class EngineScope {
 
   /** The engine, opened by the first call. */
   engine(): Promise<EngineShape> {
-    this.shape ??= promised(makeEngine(this.options).pipe(Scope.provide(this.scope)))
-    return this.shape
+    if (this.shape !== undefined) return this.shape
+    const shape = promised(makeEngine(this.options).pipe(Scope.provide(this.scope)))
+    this.shape = shape
+    shape.catch(() => {
+      // Told to whoever asked. A store that was away may be there when the next one asks.
+      this.shape = undefined
+    })
+    return shape
   }
 
   /** Here because an `Engine` loads Effect with its scope. */

@@ -1,9 +1,10 @@
 /** Processes whose clocks are five minutes before or behind that of the database: leases go by the database's. */
 import { createEngine, defineDestination, defineSource, type Run, type Store } from "@deltaflow/core"
 import * as Effect from "effect/Effect"
-import pg from "pg"
+import type pg from "pg"
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest"
 import { missingServer, type PostgresServer, startPostgres } from "../../../../../scripts/postgresServer.ts"
+import { pgPool } from "../../../test/postgresHosts.ts"
 import { postgresStore } from "./index.ts"
 
 const missing = await missingServer()
@@ -42,7 +43,7 @@ describe.skipIf(missing !== undefined)("a clock that is five minutes off", () =>
   let pool: pg.Pool
   beforeAll(async () => {
     server = await startPostgres()
-    pool = new pg.Pool({ host: "127.0.0.1", port: server.port, user: "postgres", password: "any", max: 8 })
+    pool = pgPool(`postgres://postgres:any@127.0.0.1:${server.port}/postgres`)
   })
   afterAll(async () => {
     await pool.end()

@@ -2,10 +2,10 @@
 import { createEngine, defineDestination, defineSource, type Run } from "@deltaflow/core"
 import { runLaws, storeLaws } from "@deltaflow/testing"
 import * as Effect from "effect/Effect"
-import pg from "pg"
+import type pg from "pg"
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest"
 import { missingServer, type PostgresServer, startPostgres } from "../../../../../scripts/postgresServer.ts"
-import { type LentHost, lentHosts } from "../../../test/postgresHosts.ts"
+import { type LentHost, lentHosts, pgPool } from "../../../test/postgresHosts.ts"
 import { postgresStore } from "./index.ts"
 
 const missing = await missingServer()
@@ -62,7 +62,7 @@ describe.skipIf(missing !== undefined)("the store on what the host has", () => {
   const url = () => `postgres://postgres:any@127.0.0.1:${server.port}/postgres`
   beforeAll(async () => {
     server = await startPostgres()
-    pool = new pg.Pool({ connectionString: url(), max: 4 })
+    pool = pgPool(url())
   })
   afterAll(async () => {
     await pool.end()
@@ -71,10 +71,35 @@ describe.skipIf(missing !== undefined)("the store on what the host has", () => {
 
   const sql = async (text: string): Promise<ReadonlyArray<Record<string, unknown>>> => (await pool.query(text)).rows
 
+  it("does not wait for ever where the host's transaction holds the only connection", { timeout: 40_000 }, async () => {
+    const only = pgPool(url(), { max: 1 })
+    const schema = freshSchema()
+    const store = postgresStore({ pool: only, schema })
+    const engine = createEngine({ store, plugins })
+    const client = await only.connect()
+    await client.query("BEGIN")
+    const message =
+      "store: the pool that was lent gave no connection within 20 s. See whether it was closed, or all its connections are in use."
+    await expect(engine.enqueueRun({ pipeline: definition, tx: client })).rejects.toMatchObject({ code: "STORE_FAILED", message })
+    await client.query("ROLLBACK")
+    client.release()
+    // Once store and engine are open, nothing but the transaction is needed.
+    await engine.listRuns()
+    const again = await only.connect()
+    await again.query("BEGIN")
+    const { id } = await engine.enqueueRun({ pipeline: definition, tx: again })
+    await again.query("COMMIT")
+    again.release()
+    expect(await engine.getRun(id)).toMatchObject({ status: "pending" })
+    await engine.close()
+    await run(store.close())
+    await only.end()
+  })
+
   describe.each(lentHosts)("%s", (_, open) => {
     let host: LentHost
     beforeAll(async () => {
-      host = open(url())
+      host = open(url(), false)
       await sql("CREATE TABLE IF NOT EXISTS invoices (id int)")
     })
     afterAll(async () => {
@@ -205,7 +230,7 @@ describe.skipIf(missing !== undefined)("the store on what the host has", () => {
       const schema = freshSchema()
       await sql(`DROP DATABASE IF EXISTS elsewhere`)
       await sql(`CREATE DATABASE elsewhere`)
-      const elsewhere = open(url().replace(/postgres$/, "elsewhere"))
+      const elsewhere = open(url().replace(/postgres$/, "elsewhere"), false)
       await using store = postgresStore({ pool: host.pool, schema })
       await using engine = createEngine({ store, plugins })
       const failed = elsewhere.transaction(async (tx) => {
@@ -220,7 +245,7 @@ describe.skipIf(missing !== undefined)("the store on what the host has", () => {
     })
 
     it("tells that the pool was closed under it, at once, and again", async () => {
-      const closing = open(url())
+      const closing = open(url(), false)
       const schema = freshSchema()
       const store = postgresStore({ pool: closing.pool, schema })
       await run(store.createRun(aRun("run_1")))
@@ -241,7 +266,7 @@ describe.skipIf(missing !== undefined)("the store on what the host has", () => {
 
     // Kysely does not tell those who wait, so that they are told after a while.
     it("fails what was asked while the pool was closed, or does it", { timeout: 40_000 }, async () => {
-      const closing = open(url())
+      const closing = open(url(), false)
       const store = postgresStore({ pool: closing.pool, schema: freshSchema() })
       await run(store.countDefinitions())
       const asked = Array.from({ length: 20 }, (_, i) => run(Effect.result(store.createRun(aRun(`run_${i}`)))))
