@@ -63,6 +63,8 @@ export interface PostgresStoreOptions {
   readonly now?: () => number
 }
 
+export type { PostgresPool } from "../hosts/index.ts"
+
 export interface PostgresServer {
   readonly host?: string
   readonly port?: number
