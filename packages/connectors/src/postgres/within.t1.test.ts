@@ -275,6 +275,29 @@ describe.skipIf(missing !== undefined)("the destination within the host's transa
     await expect(inTransaction("COMMIT", [1])).rejects.toMatchObject({ code: "STATE_LOST" })
   })
 
+  it("reads all again after a reset, which the store knows and the destination does not", async () => {
+    const table = newTable()
+    const store = memoryStore()
+    const rows = [{ id: 1 }, { id: 2 }]
+    const into = { table, write_mode: "append" } as const
+    const inTransaction = async () => {
+      const client = await pool.connect()
+      await client.query("BEGIN")
+      const { rowsLoaded } = await load(client, rows, into, { store })
+      await client.query("COMMIT")
+      client.release()
+      return rowsLoaded
+    }
+    expect([await inTransaction(), await inTransaction()]).toEqual([2, 0])
+    await using engine = createEngine({ store, plugins: [memorySource({ rows }), postgresDestinationOver(pool)] })
+    await engine.resetState(`into_${table}`, {
+      name: `into_${table}`,
+      sources: [{ type: "memory", incremental: true }],
+      destinations: [{ type: "postgres", ...into }],
+    })
+    expect([await inTransaction(), await inTransaction()]).toEqual([2, 0])
+  })
+
   it("lets one of two runs that take the same rows in transactions of their own commit", async () => {
     const table = newTable()
     await sql(`CREATE TABLE ${table} (id int)`)

@@ -57,7 +57,7 @@ import { decodeStepTest } from "./stepTest.ts"
 import { scopedForRun } from "./scopedForRun.ts"
 import { rememberingStep, withoutSteps } from "./Remembering.ts"
 import { type PipelineInput, readyPipeline, resolve, validationOf } from "./Resolve.ts"
-import type { ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
+import type { ResolvedDestination, ResolvedPipeline, ResolvedSource } from "./Resolved.ts"
 import type { DecodedPipeline } from "../pipeline/DecodedPipeline.ts"
 import { keepPlace, leaseName, leaseOf, placesOf } from "./slots.ts"
 import { logicalTimeOf } from "./logicalTime.ts"
@@ -520,13 +520,16 @@ class EngineRuns {
     pipeline: string,
     definition: PipelineInput | undefined,
   ): Effect.Effect<void, DefinitionError | EngineError | SourceError | StoreError> {
-    const reset = this.changeCheckpoints(pipeline, (stored) => stored.map((checkpoint) => ({ ...checkpoint, cursors: {}, state: null })))
-    if (definition === undefined) return reset
+    const reset = (destinations: ReadonlyArray<ResolvedDestination>) =>
+      this.changeCheckpoints(pipeline, (stored) =>
+        [...stored, ...notStored(pipeline, destinations, stored)].map((checkpoint) => ({ ...checkpoint, cursors: {}, state: null })),
+      )
+    if (definition === undefined) return reset([])
     return Effect.gen({ self: this }, function* () {
       const decoded = yield* this.decode(definition, {})
-      yield* reset
-      // Behind the cursors: what is given back without them would leave cursors that lead nowhere.
       const execution = this.execution(decoded, {})
+      yield* reset(execution.pipeline.destinations)
+      // Behind the cursors: what is given back without them would leave cursors that lead nowhere.
       yield* Effect.forEach(execution.pipeline.sources, (source) => forgetSource(execution, source), { discard: true })
     })
   }
@@ -626,6 +629,16 @@ const forgetSource = (
       })
     return plugin.forget?.({ ...context, config }).pipe(limitOpening(timeout, slow)) ?? Effect.void
   })
+
+/** Of destinations that may hold a checkpoint which the store does not know, to overrule it. */
+const notStored = (
+  pipeline: string,
+  destinations: ReadonlyArray<ResolvedDestination>,
+  stored: ReadonlyArray<StoredCheckpoint>,
+): ReadonlyArray<StoredCheckpoint> =>
+  destinations
+    .filter(({ name, plugin }) => plugin.checkpoint !== undefined && stored.every(({ destination }) => destination !== name))
+    .map(({ name }) => firstCheckpoint(pipeline, name))
 
 const firstCheckpoint = (pipeline: string, destination: string): StoredCheckpoint => ({
   pipeline,

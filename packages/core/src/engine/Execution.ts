@@ -635,7 +635,9 @@ export const slowToClose = ({ environment, pipeline }: Execution): void =>
 /** `:last_run` of a source without a cursor column is the start of the last successful run. */
 export const runtimeValues = (execution: Execution, stored: ReadonlyArray<StoredCheckpoint>): Readonly<Record<string, unknown>> => {
   const { run, environment, options } = execution
-  const last = stored.length === 0 || options.fullRefresh === true ? 0 : Math.max(...stored.map((checkpoint) => checkpoint.updatedAt))
+  // One that no run has stored says nothing of when rows were read.
+  const times = stored.filter(({ runId }) => runId !== "").map(({ updatedAt }) => updatedAt)
+  const last = options.fullRefresh === true ? 0 : Math.max(0, ...times)
   return {
     last_run: new Date(last).toISOString(),
     run_id: run.id,
