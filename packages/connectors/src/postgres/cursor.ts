@@ -6,7 +6,8 @@ import { checkCursorColumns } from "../sql/cursorColumns.ts"
 /** Stored between runs: only ever add optional fields. `value` is PostgreSQL's own text; `seen` tells apart the rows that share it. */
 export interface PostgresCursor {
   readonly value: string
-  readonly seen: ReadonlyArray<string>
+  /** None in a cursor that was set by hand. */
+  readonly seen?: ReadonlyArray<string>
   /** With a lookback: `value` in microseconds since 1970, and the times of `seen`. */
   readonly at?: number
   readonly times?: ReadonlyArray<number>
@@ -46,7 +47,7 @@ export class CursorFollower {
     for (const mark of cursor?.seen ?? []) this.before.set(mark, (this.before.get(mark) ?? 0) + 1)
     this.value = cursor?.value
     this.at = cursor?.at ?? -Infinity
-    this.seen = cursor?.seen.map((mark, i) => [mark, cursor.times?.[i] ?? this.at] as const) ?? []
+    this.seen = cursor?.seen?.map((mark, i) => [mark, cursor.times?.[i] ?? this.at] as const) ?? []
     this.lookback = lookback === undefined ? undefined : lookback * 1000
   }
 

@@ -7,7 +7,7 @@ import { type BatchSchema, SourceError, type SourceRequest } from "@deltaflow/co
  */
 export const checkCursorColumns = (
   { columns }: BatchSchema,
-  { name, incremental, config }: SourceRequest<{ readonly table?: string }>,
+  { name, incremental, config, cursor }: SourceRequest<{ readonly table?: string }>,
   product: string,
 ): BatchSchema["columns"][number] | undefined => {
   if (incremental === undefined) return undefined
@@ -16,6 +16,7 @@ export const checkCursorColumns = (
     const message = `${name}: incremental reading of ${product} goes by a column whose values grow. Name it: incremental: { column: … }.`
     throw new SourceError({ code: "INVALID_VALUE", message, path: [name, "incremental", "column"] })
   }
+  checkCursor(cursor, name)
   const find = (wanted: string) => columns.find((found) => found.name === wanted)
   const missing = [column, ...key].find((wanted) => find(wanted) === undefined)
   if (missing === undefined) return find(column)
@@ -26,4 +27,16 @@ export const checkCursorColumns = (
     path: [name, "incremental", missing === column ? "column" : "key"],
     column: missing,
   })
+}
+
+/** Somebody may have set it by hand. One without a value would begin from the start, in silence. */
+const checkCursor = (cursor: unknown, name: string): void => {
+  if (cursor === undefined) return
+  const { value, seen = [] } = (typeof cursor === "object" && cursor !== null ? cursor : {}) as {
+    readonly value?: unknown
+    readonly seen?: unknown
+  }
+  if (["string", "number", "bigint"].includes(typeof value) && Array.isArray(seen)) return
+  const message = `${name}: the stored cursor has no value of a column. Set it as {"value": …}, run once with --full-refresh, or reset the state.`
+  throw new SourceError({ code: "CURSOR_INVALID", message, path: [name], hint: "deltaflow run --full-refresh" })
 }

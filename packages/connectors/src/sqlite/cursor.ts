@@ -6,7 +6,8 @@ import type { SqliteValue } from "./database.ts"
 /** Stored between runs: only ever add optional fields. `seen` tells apart the rows that share the last value, as often as each came. */
 export interface SqliteCursor {
   readonly value: string | number | bigint
-  readonly seen: ReadonlyArray<string>
+  /** None in a cursor that was set by hand. */
+  readonly seen?: ReadonlyArray<string>
   /** With a lookback: the value of each row of `seen`, which may lie before the last one. */
   readonly values?: ReadonlyArray<string | number | bigint>
 }
@@ -33,7 +34,7 @@ export class CursorFollower {
     this.keys = (request.incremental?.key ?? []).map((key) => shape.columns.findIndex((item) => item.name === key))
     for (const mark of cursor?.seen ?? []) this.before.set(mark, (this.before.get(mark) ?? 0) + 1)
     this.value = cursor?.value
-    this.seen = cursor?.seen.map((mark, i) => [mark, cursor.values?.[i] ?? cursor.value] as const) ?? []
+    this.seen = cursor?.seen?.map((mark, i) => [mark, cursor.values?.[i] ?? cursor.value] as const) ?? []
     this.lookback = request.incremental?.lookback
   }
 

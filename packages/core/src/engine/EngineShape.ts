@@ -31,6 +31,7 @@ import { backfillName, overRange } from "./backfill.ts"
 import { EventHub } from "./Events.ts"
 import { maskError } from "./maskError.ts"
 import {
+  BY_HAND,
   CANCELS,
   cancelledFailure,
   closeOrphan,
@@ -574,7 +575,7 @@ class EngineRuns {
       const raised =
         lease.epoch > highest ? lease : ((yield* this.store.acquireLease(lease.name, lease.owner, RESET_MS, highest + 1)) ?? lease)
       const save = Effect.forEach(change(stored), (checkpoint) =>
-        this.store.saveCheckpoint({ ...checkpoint, epoch: raised.epoch, updatedAt: this.now() }, raised),
+        this.store.saveCheckpoint({ ...checkpoint, runId: BY_HAND, epoch: raised.epoch, updatedAt: this.now() }, raised),
       )
       const saved = yield* save.pipe(Effect.ensuring(Effect.ignore(this.store.releaseLease(raised))))
       if (saved.includes(false)) return yield* Effect.fail(stateHeld(pipeline))
@@ -643,7 +644,7 @@ const notStored = (
 const firstCheckpoint = (pipeline: string, destination: string): StoredCheckpoint => ({
   pipeline,
   destination,
-  runId: "",
+  runId: BY_HAND,
   epoch: 0,
   batchId: 0,
   cursors: {},

@@ -72,6 +72,11 @@ export interface Finished {
 /** How long a lease holds that nobody renews, milliseconds. */
 export const LEASE_MS = 12_000
 
+/** In the place of a run's id: a checkpoint that no run has stored, but a reset of the state or somebody who set it. */
+export const BY_HAND = ""
+
+const isByHand = ({ runId }: StoredCheckpoint): boolean => runId === BY_HAND
+
 /** How long a run may be about to take its lease, milliseconds. */
 export const PENDING_MS = 60_000
 
@@ -420,8 +425,9 @@ const checkpointOf = (
     const mine = stored.find((checkpoint) => checkpoint.destination === destination.name)
     // Invariant 2: what stands beside the rows is true, whatever the store says.
     const own = yield* ownCheckpoint(execution, holder, destination, startedAt)
-    // A reset of the state is stored with a higher epoch than what the destination has.
-    const isReset = mine !== undefined && own !== undefined && mine.epoch > own.epoch
+    // What somebody set by hand goes over it, until a run has committed since. A higher epoch alone would not say so: the destination may
+    // be a backup that was put back, and what it lost is to be loaded again.
+    const isReset = mine !== undefined && own !== undefined && isByHand(mine) && mine.epoch > own.epoch
     const isOwn = destination.plugin.checkpoint !== undefined && !isReset
     const cursors = isOwn ? own?.cursors : mine?.cursors
     if (cursors === undefined) return {}
@@ -636,7 +642,7 @@ export const slowToClose = ({ environment, pipeline }: Execution): void =>
 export const runtimeValues = (execution: Execution, stored: ReadonlyArray<StoredCheckpoint>): Readonly<Record<string, unknown>> => {
   const { run, environment, options } = execution
   // One that no run has stored says nothing of when rows were read.
-  const times = stored.filter(({ runId }) => runId !== "").map(({ updatedAt }) => updatedAt)
+  const times = stored.filter((checkpoint) => !isByHand(checkpoint)).map(({ updatedAt }) => updatedAt)
   const last = options.fullRefresh === true ? 0 : Math.max(0, ...times)
   return {
     last_run: new Date(last).toISOString(),
