@@ -58,11 +58,13 @@ server.listen(Number(process.env["PORT"] ?? 8080), "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
 
-process.once("SIGTERM", async () => {
-  // No more runs and no more requests; runs that go on have 20 seconds, then they are cancelled with the engine and go on next time.
+/** No more runs and no more requests; runs that go on have 20 seconds, then they are cancelled with the engine and go on next time. */
+const close = async (): Promise<void> => {
   server.close()
   await Promise.all([scheduler.stop(20_000), api.close(20_000)])
   server.closeAllConnections()
   await engine.close()
   await store[Symbol.asyncDispose]()
-})
+}
+
+process.once("SIGTERM", () => void close())
