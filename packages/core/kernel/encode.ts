@@ -62,6 +62,7 @@ let nullAt: usize = 0
 let nullLength: usize = 0
 let endAt: usize = 0
 let endLength: usize = 0
+let requotes: bool = false
 let columnCount: u32 = 0
 let operations: usize = 0
 let selection: usize = 0
@@ -97,6 +98,7 @@ export function encodeStart(settings: usize): void {
   columnCount = load<u32>(settings, 76)
   operations = load<u32>(settings, 80)
   selection = load<u32>(settings, 84)
+  requotes = load<u32>(settings, 88) != 0
 }
 
 /** The row that was not written, counted as the selection counts. */
@@ -213,7 +215,14 @@ function csvToJson(at: usize, kind: u32, start: usize, end: usize): usize {
     const to = putJsonText(at, start, end)
     return to != 0 ? to : putEscaped(at, start, end, 0x100)
   }
-  if (!isPlain(kind, start, end)) return fail(NOT_PLAIN)
+  if (!isPlain(kind, start, end)) {
+    if (kind != TIMESTAMPTZ) return fail(NOT_PLAIN)
+    store<u8>(at++, QUOTE)
+    at = putUtc(at, start, end)
+    if (at == 0) return 0
+    store<u8>(at, QUOTE)
+    return at + 1
+  }
   if (kind >= DATE) {
     store<u8>(at++, QUOTE)
     copy(at, start, end - start)
@@ -225,8 +234,13 @@ function csvToJson(at: usize, kind: u32, start: usize, end: usize): usize {
   return at + (end - start)
 }
 
+/** Fields of another dialect are not quoted where they come from. */
 function csvToCsv(at: usize, kind: u32, start: usize, end: usize): usize {
-  if (kind != STRING && !isPlain(kind, start, end)) return fail(NOT_PLAIN)
+  if (kind != STRING && !isPlain(kind, start, end)) {
+    if (!requotes || kind != TIMESTAMPTZ || isOfTimes(delimiter) || isOfTimes(targetQuote)) return fail(NOT_PLAIN)
+    return putUtc(at, start, end)
+  }
+  if (requotes) return putCsvText(at, start, end)
   copy(at, start, end - start)
   return at + (end - start)
 }
@@ -557,6 +571,26 @@ function isTimestamptz(start: usize, end: usize): bool {
     twoDigits(zone + 1) <= 14 &&
     twoDigits(zone + 4) <= 59
   )
+}
+
+/** `2025-01-28 04:05:06.5+00`, as PostgreSQL writes a time in UTC, in the form of ISO 8601. */
+function putUtc(at: usize, start: usize, end: usize): usize {
+  const zone = end - 3
+  if (end - start < 22 || load<u8>(start, 10) != 0x20 || timestampEnd(start, zone) != zone) return fail(NOT_PLAIN)
+  // What rows show ends with no zero behind the point.
+  const isShort = zone - start == 19 || load<u8>(zone - 1) != ZERO
+  if (!isShort || load<u8>(zone) != 0x2b || load<u16>(zone, 1) != 0x3030) return fail(NOT_PLAIN)
+  copy(at, start, zone - start)
+  store<u8>(at, 0x54, 10)
+  at += zone - start
+  store<u8>(at, 0x5a)
+  return at + 1
+}
+
+/** Whether a time may hold the character. */
+@inline
+function isOfTimes(byte: u32): bool {
+  return byte - ZERO <= 10 || byte == MINUS || byte == DOT || byte == 0x54 || byte == 0x5a
 }
 
 function isUuid(start: usize, end: usize): bool {

@@ -6,6 +6,8 @@ import type { Session } from "./session.ts"
 export interface SourceColumn extends ColumnSchema {
   /** As `format_type` writes it. */
   readonly sqlType: string
+  /** Whether `type` is another than the one that it would be read as. */
+  readonly isDeclared?: boolean
 }
 
 /** By the name of a type without modifiers. All other types are read as the texts that PostgreSQL writes. */

@@ -1,6 +1,6 @@
 /** Rows that COPY writes, as batches. */
-import { type BatchSchema, type ColumnSchema, type SourceBatch, SourceError } from "@deltaflow/core"
-import { DecodeError, type DecodedText, makeCsvDecoder, strictCsv } from "@deltaflow/core/text"
+import { type Batch, type BatchSchema, type Column, type SourceBatch, SourceError } from "@deltaflow/core"
+import { copyText, DecodeError, type DecodedText, EscapedColumn, makeCsvDecoder, TextColumn } from "@deltaflow/core/text"
 import { selected, type SourceColumn } from "./columns.ts"
 import type { Session } from "./session.ts"
 
@@ -11,9 +11,8 @@ export const shapeOf = (columns: ReadonlyArray<SourceColumn>): BatchSchema => ({
   columns: columns.map(({ name, type, nullable }) => ({ name, type, nullable })),
 })
 
-/** COPY writes nothing for a null that is alone in its row, so that no row has one column. */
-export const selectList = (read: ReadonlyArray<SourceColumn>): string =>
-  [...read.map(selected), ...(read.length < 2 ? ["0", "0"] : [])].join(", ")
+/** COPY takes no query without a column. */
+export const selectList = (read: ReadonlyArray<SourceColumn>): string => (read.length === 0 ? "0" : read.map(selected).join(", "))
 
 /** The rows of a SELECT over `selectList(read)`, numbered from 1. */
 export async function* copiedRows(
@@ -23,21 +22,36 @@ export async function* copiedRows(
   request: { readonly name: string; readonly batchSize: number },
 ): AsyncGenerator<SourceBatch> {
   const shape = shapeOf(read)
-  const filler = read.length < 2 ? ["0", "1"].map((name): ColumnSchema => ({ name: `\0${name}`, type: "integer", nullable: false })) : []
-  const decode = makeCsvDecoder({ ...strictCsv, columns: [...shape.columns, ...filler], batchSize: request.batchSize, lenient: false })
+  const columns = read.length === 0 ? [{ name: "\0", type: "integer", nullable: false } as const] : shape.columns
+  const decode = makeCsvDecoder({ ...copyText, columns, batchSize: request.batchSize, lenient: false })
+  const isDeclared = read.map((column) => column.isDeclared === true)
+  const asRead = isDeclared.includes(true) ? (batch: Batch): Batch => checked(batch, isDeclared) : (batch: Batch): Batch => batch
   let firstRow = 1
-  for await (const block of session.copyOut(`COPY (${sql}) TO STDOUT (FORMAT csv)`, BLOCK_BYTES)) {
+  for await (const block of session.copyOut(`COPY (${sql}) TO STDOUT`, BLOCK_BYTES)) {
     const { batches, release } = decodeBlock(decode, block.bytes, request, firstRow)
     const done = () => {
       release?.()
       block.release()
     }
     for (const [i, decoded] of batches.entries()) {
-      const batch = filler.length === 0 ? decoded : decoded.withColumns(shape, decoded.columns.slice(0, read.length))
+      const batch = read.length === 0 ? decoded.withColumns(shape, []) : asRead(decoded)
       yield { batch: batch.withFirstRow(firstRow), ...(i + 1 === batches.length ? { release: done } : {}) }
       firstRow += batch.length
     }
   }
+}
+
+/** The text of a column with a declared type need not be of that type: whoever copies it has to look. */
+const checked = (batch: Batch, isDeclared: ReadonlyArray<boolean>): Batch =>
+  batch.withColumns(
+    batch.schema,
+    batch.columns.map((column, i) => (isDeclared[i]! ? checkedColumn(column) : column)),
+  )
+
+const checkedColumn = (column: Column): Column => {
+  const { rows, field, name, type } = column as TextColumn | EscapedColumn
+  const Kind = column instanceof EscapedColumn ? EscapedColumn : TextColumn
+  return rows.format === "csv" ? new Kind({ ...rows, escapes: false }, field, name, type) : column
 }
 
 const decodeBlock = (

@@ -9,15 +9,15 @@ import {
   formatValue,
   type LoadRequest,
 } from "@deltaflow/core"
-import { EncodeError, makeCsvEncoder, type TextEncode } from "@deltaflow/core/text"
+import { EncodeError, type TextEncode } from "@deltaflow/core/text"
 import { MISREAD } from "../files/failures.ts"
 import { fitBatch } from "../files/schemaChange.ts"
 import { absent, applyHistory, applyStep, NO_HISTORY, numberSteps, type Staged } from "../sql/changes.ts"
 import { saveCheckpoint } from "./checkpoints.ts"
-import { quoteEndMark, SentRows } from "./csvRows.ts"
 import { isServerError, type ServerError } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
 import { nameProblem, quoteName, quoteTable, quoteText } from "./quote.ts"
+import { copyEncoders, type CopyFormat, formatOf, quoteEndMark, SentRows } from "./sentRows.ts"
 import type { CopyTarget, LoadSession, Session } from "./session.ts"
 import { type Table, tableNamed } from "./tables.ts"
 import { isDirect, sqlType, withArrayTexts } from "./types.ts"
@@ -39,7 +39,7 @@ const KEYS = "pg_temp._deltaflow_keys"
 /** The columns of the rows at hand, and how they go into the table. */
 interface Layout {
   readonly columns: ReadonlyArray<ColumnSchema>
-  readonly encode: TextEncode
+  readonly encoders: Readonly<Record<CopyFormat, TextEncode>>
   /** Whether the rows go to the stage first. */
   readonly isStaged: boolean
   /** Columns that have to be cast, with the type of the table. */
@@ -66,7 +66,12 @@ export class PostgresLoad {
   private isReplaced = false
   /** The statement that takes rows at the moment, and what has failed: from then on nothing of this load counts. */
   private copying:
-    | { readonly layout: Layout; readonly copy: Awaited<ReturnType<Session["startCopy"]>>; readonly rows: SentRows }
+    | {
+        readonly layout: Layout
+        readonly format: CopyFormat
+        readonly copy: Awaited<ReturnType<Session["startCopy"]>>
+        readonly rows: SentRows
+      }
     | undefined
   private failure: { readonly cause: unknown } | undefined
 
@@ -112,8 +117,10 @@ export class PostgresLoad {
     if (this.failure !== undefined) throw this.failure.cause
     const layout = await this.layoutFor(batch.schema)
     if (layout.casts.size > 0) return await this.copy(batch, layout)
-    const bytes = quoteEndMark(this.encode(batch, layout), layout.columns.length)
-    this.copying ??= { layout, copy: await this.session.startCopy(this.copyTarget(layout)), rows: new SentRows() }
+    const format = this.formatFor(batch)
+    if (this.copying !== undefined && this.copying.format !== format) await this.sent()
+    const bytes = this.encode(batch, layout, format)
+    this.copying ??= { layout, format, copy: await this.session.startCopy(this.copyTarget(layout, format)), rows: new SentRows() }
     const { copy, rows } = this.copying
     rows.add(batch, bytes)
     await copy.write(bytes)
@@ -136,13 +143,13 @@ export class PostgresLoad {
     }
   }
 
-  private async copyInto(bytes: Uint8Array, layout: Layout): Promise<void> {
-    await this.session.copyIn(this.copyTarget(layout), bytes)
+  private formatFor(batch: Batch): CopyFormat {
+    return this.session.takesText ? formatOf(batch) : "csv"
   }
 
-  private copyTarget({ isStaged, columns, types }: Layout): CopyTarget {
+  private copyTarget({ isStaged, columns, types }: Layout, format: CopyFormat): CopyTarget {
     const names = columns.map(({ name }, i) => (isStaged ? `c${i}` : quoteName(name)))
-    return { table: isStaged ? STAGE : this.target, columns: names, types }
+    return { table: isStaged ? STAGE : this.target, columns: names, types, format }
   }
 
   /** Invariants 2 and 7: rows and checkpoint in one transaction, and only with an epoch that is not behind. */
@@ -233,17 +240,18 @@ export class PostgresLoad {
         return target === undefined || isDirect(type, target) ? [] : [[name, target]]
       }),
     )
-    const encode = makeCsvEncoder({ columns: columns.map(({ name }) => name), delimiter: 44, quote: 34, nulls: [""], lend: true })
+    const encoders = copyEncoders(columns.map(({ name }) => name))
     const staged = columns.map(({ name, type }) => (casts.has(name) ? sqlType(type) : (types.get(name) ?? sqlType(type))))
-    return { columns, encode, casts, types: staged, isStaged: this.isKeyed || casts.size > 0 }
+    return { columns, encoders, casts, types: staged, isStaged: this.isKeyed || casts.size > 0 }
   }
 
   private async copy(batch: Batch, layout: Layout): Promise<void> {
-    const bytes = quoteEndMark(this.encode(batch, layout), layout.columns.length)
+    const format = this.formatFor(batch)
+    const bytes = this.encode(batch, layout, format)
     const rows = new SentRows()
     rows.add(batch, bytes)
     try {
-      await this.copyInto(bytes, layout)
+      await this.session.copyIn(this.copyTarget(layout, format), bytes)
     } catch (cause) {
       throw isServerError(cause) ? this.rowError(cause, (line) => rows.rowAt(line), layout) : cause
     }
@@ -264,12 +272,13 @@ export class PostgresLoad {
     return [...updates, ...inserts].flatMap((assignments) => assignments ?? [])
   }
 
-  private encode(batch: Batch, { encode }: Layout): Uint8Array {
+  private encode(batch: Batch, { encoders, columns }: Layout, format: CopyFormat): Uint8Array {
     try {
       const texts = withArrayTexts(batch)
-      const bytes = encode(texts)
-      if (bytes.includes(0)) throw this.nulError(texts)
-      return bytes
+      const bytes = encoders[format](texts)
+      // Of a buffer, whose search is many times quicker than the array's.
+      if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(0)) throw this.nulError(texts)
+      return format === "csv" ? quoteEndMark(bytes, columns.length) : bytes
     } catch (cause) {
       if (!(cause instanceof EncodeError)) throw cause
       const advice = cause.code === "VALUE_TYPE" ? ` ${MISREAD}` : ""

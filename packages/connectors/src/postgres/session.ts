@@ -23,6 +23,7 @@ import { ConnectionLost, isServerError, type Place } from "./failures.ts"
 import type { ConnectionConfig } from "./options.ts"
 import { GuardedSocket } from "./guardedSocket.ts"
 import { Savepoint } from "./savepoint.ts"
+import type { CopyFormat } from "./sentRows.ts"
 import { quoteText } from "./quote.ts"
 import { type Settings, settingsOf } from "./settings.ts"
 
@@ -43,10 +44,10 @@ export type Statements = Pick<Session, "query" | "execute">
 /** What a load asks of a session. */
 export type LoadSession = Pick<
   Session,
-  "query" | "execute" | "script" | "copyIn" | "startCopy" | "keepsCopies" | "begin" | "commit" | "close" | "place"
+  "query" | "execute" | "script" | "copyIn" | "startCopy" | "keepsCopies" | "takesText" | "begin" | "commit" | "close" | "place"
 >
 
-/** Where rows go that come as CSV. */
+/** Where rows go, and in which form they come. */
 export interface CopyTarget {
   /** Quoted. */
   readonly table: string
@@ -54,6 +55,7 @@ export interface CopyTarget {
   readonly columns: ReadonlyArray<string>
   /** As `format_type` writes them. */
   readonly types: ReadonlyArray<string>
+  readonly format: CopyFormat
 }
 
 /** How long a statement that was cancelled may take to end. */
@@ -88,6 +90,8 @@ export class Session {
    * Whether a COPY may stay open between two batches. Within a transaction of the host's it would keep the host's own statements waiting.
    */
   readonly keepsCopies: boolean
+  /** Whether rows may come in the text format of COPY too, and not as CSV alone. */
+  readonly takesText: boolean = true
   private readonly client: PgClient
   private readonly config: ConnectionConfig
   /** Ends the connection, or gives it back. */
@@ -184,8 +188,8 @@ export class Session {
   }
 
   /** The same for bytes that come one after the other. Nothing else may be asked before it has ended. */
-  async startCopy({ table, columns }: CopyTarget): Promise<Pick<CopyIn, "write" | "end">> {
-    const copy = new CopyIn(`COPY ${table} (${columns.join(", ")}) FROM STDIN (FORMAT csv)`, this.messages)
+  async startCopy({ table, columns, format }: CopyTarget): Promise<Pick<CopyIn, "write" | "end">> {
+    const copy = new CopyIn(`COPY ${table} (${columns.join(", ")}) FROM STDIN (FORMAT ${format})`, this.messages)
     this.client.query(copy)
     const done = this.watch(copy.done)
     done.catch(() => {

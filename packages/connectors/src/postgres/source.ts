@@ -219,7 +219,9 @@ const trimmed = (query: string): string => query.replace(/[\s;]+$/, "")
 
 /** A declared type takes the place of the one that the column has; PostgreSQL's text is read as it. */
 const declaredColumn = (column: SourceColumn, { columns = {} }: SourceRequest<Config>): SourceColumn =>
-  Object.hasOwn(columns, column.name) ? { ...column, type: columns[column.name]! } : column
+  Object.hasOwn(columns, column.name) && columns[column.name] !== column.type
+    ? { ...column, type: columns[column.name]!, isDeclared: true }
+    : column
 
 const warnOfIndex = async (
   session: Session,

@@ -3,10 +3,12 @@ import { describe, expect, it } from "vitest"
 import type { ColumnSchema, ColumnType } from "../model/ColumnType.ts"
 import type { Row } from "../model/Value.ts"
 import { csvDecoder, type CsvDecoderOptions, makeCsvDecoder } from "./csvDecoder.ts"
-import { NO_QUOTE } from "./csvDialect.ts"
+import { copyText, NO_QUOTE } from "./csvDialect.ts"
 import { checkHeader, readFirstRow } from "./csvHeader.ts"
 import { DecodeError } from "./DecodeError.ts"
+import { EscapedColumn, escapeText } from "./EscapedColumn.ts"
 import { csvSplitter } from "./rowSplitter.ts"
+import { TextColumn } from "./TextRows.ts"
 
 const columnsOf = (names: string): ReadonlyArray<ColumnSchema> =>
   names.split(",").map((name) => {
@@ -286,3 +288,34 @@ const cut = (bytes: Buffer, sizes: ReadonlyArray<number>, lenient: boolean): Rea
   }
   return [...chunks, bytes.subarray(start)]
 }
+
+describe("the text of COPY", () => {
+  it("is read with its escapes and nulls", () => {
+    const { rows } = decode("\\N\t\\\\N\n\t\\b\\f\\n\\r\\t\\v\\\\\n\u0001\\x\tN\n", "a,b", copyText)
+    expect(rows).toEqual([
+      { a: null, b: "\\N" },
+      { a: "", b: "\b\f\n\r\t\v\\" },
+      { a: "\u0001x", b: "N" },
+    ])
+  })
+
+  it("stays text in the columns that have no escape", () => {
+    const { batches } = decode("\\N\ta\t\\\\x00\n1\t\\N\t\\N\n", "a:integer,b,c:bytes", copyText)
+    expect(batches[0]!.columns.map(({ constructor }) => constructor)).toEqual([TextColumn, TextColumn, EscapedColumn])
+    expect(batches[0]!.toRows()).toEqual([
+      { a: null, b: "a", c: new Uint8Array([0]) },
+      { a: 1, b: null, c: null },
+    ])
+  })
+
+  it("gives back any text, whatever the size of the batches", () => {
+    const text = fc.option(fc.string({ unit: fc.constantFrom("\\", "\n", "\r", "\t", "N", "a", "é", "😀", ".") }))
+    fc.assert(
+      fc.property(fc.array(fc.tuple(text, text), { minLength: 1 }), fc.integer({ min: 1, max: 5 }), (table, batchSize) => {
+        const lines = table.map((row) => `${row.map((one) => (one === null ? "\\N" : escapeText(one))).join("\t")}\n`)
+        const { rows } = decode(lines.join(""), "a,b", { ...copyText, batchSize })
+        expect(rows).toEqual(table.map(([a, b]) => ({ a, b })))
+      }),
+    )
+  })
+})

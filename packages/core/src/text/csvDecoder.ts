@@ -11,6 +11,7 @@ import { csvError } from "./csvDecoderErrors.ts"
 import { normaliseCsv } from "./csvDecoderLenient.ts"
 import type { CsvDialect } from "./csvDialect.ts"
 import { checkUtf8 } from "./encoding.ts"
+import { EscapedColumn, escapedFields } from "./EscapedColumn.ts"
 import { type CsvScan, textKernel } from "./kernel.ts"
 import { countLines } from "./lines.ts"
 import { type CsvRows, TextColumn } from "./TextRows.ts"
@@ -109,9 +110,10 @@ class CsvScanner {
   }
 
   private toRows(buffer: Uint8Array, scan: CsvScan): CsvRows {
-    const { delimiter, quote } = this.options
+    const { delimiter, quote, escapes } = this.options
     const { offsets, columns, crlf, quotes } = scan
-    return { format: "csv", buffer, offsets, columns, crlf, quotes, delimiter, quote, nulls: this.nulls }
+    const rows: CsvRows = { format: "csv", buffer, offsets, columns, crlf, quotes, delimiter, quote, nulls: this.nulls }
+    return escapes === true ? { ...rows, escapes } : rows
   }
 }
 
@@ -126,10 +128,13 @@ const toBatches = (rows: CsvRows, { columns, batchSize }: CsvDecoderOptions): Re
   for (let start = 0; start < total; start += batchSize) {
     const end = Math.min(total, start + batchSize)
     const part = { ...rows, offsets: rows.offsets.subarray(start * rows.columns, end * rows.columns + 1) }
+    const isEscaped = part.escapes === true ? escapedFields(part) : undefined
     batches.push(
       new Batch({
         schema,
-        columns: columns.map(({ name, type }, field) => new TextColumn(part, field, name, type)),
+        columns: columns.map(({ name, type }, field) =>
+          isEscaped?.[field] === true ? new EscapedColumn(part, field, name, type) : new TextColumn(part, field, name, type),
+        ),
         rowCount: end - start,
         byteSize: part.offsets.at(-1)! - part.offsets[0]! + part.offsets.byteLength,
       }),

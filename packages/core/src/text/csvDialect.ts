@@ -6,9 +6,14 @@ export interface CsvDialect {
   readonly quote: number
   /** Unquoted fields with one of these texts are null. */
   readonly nulls: ReadonlyArray<string>
+  /** Whether it is the text of COPY, in which a backslash begins an escape. Default false. */
+  readonly escapes?: boolean
 }
 
 /** A byte that UTF-8 never holds, for files without quotes. */
 export const NO_QUOTE = 0xff
 
 export const strictCsv: CsvDialect = { delimiter: 44, quote: 34, nulls: [""] }
+
+/** Text as COPY of PostgreSQL writes and reads it. */
+export const copyText: CsvDialect = { delimiter: 9, quote: NO_QUOTE, nulls: ["\\N"], escapes: true }

@@ -17,7 +17,8 @@ import { NO_QUOTE } from "./csvDialect.ts"
 import { decodeText } from "./decode.ts"
 import { textKernel } from "./kernel.ts"
 import { KernelRows, operationOf } from "./kernelEncode.ts"
-import type { TextKernel } from "./kernelTypes.ts"
+import { EncodeOperation, type TextKernel } from "./kernelTypes.ts"
+import { EscapedColumn, escapeText } from "./EscapedColumn.ts"
 import { type CsvRows, JsonKind, type JsonRows, TextColumn } from "./TextRows.ts"
 
 export interface CsvEncoderOptions extends CsvDialect {
@@ -89,6 +90,7 @@ const putDelimiter = (out: TextOutput, at: number, delimiter: number): number =>
 
 const LF = 10
 const CR = 13
+const BACKSLASH = 92
 
 class CsvWriter {
   readonly delimiter: number
@@ -101,12 +103,14 @@ class CsvWriter {
   private readonly hasNumericNull: boolean
   /** Bytes that each row takes beside its values. */
   readonly perRow: number
-  /** For each byte whether a field with it must be quoted. */
+  readonly escapes: boolean
+  /** For each byte whether a field with it must be quoted, or escaped. */
   private readonly special = new Uint8Array(256)
   private readonly specialText: RegExp
   readonly kernelRows: KernelRows
 
-  constructor({ delimiter, quote, nulls, columns }: CsvEncoderOptions, kernel: TextKernel) {
+  constructor({ delimiter, quote, nulls, columns, escapes = false }: CsvEncoderOptions, kernel: TextKernel) {
+    this.escapes = escapes
     this.delimiter = delimiter
     this.quote = quote
     this.quoted = quote !== NO_QUOTE
@@ -115,10 +119,12 @@ class CsvWriter {
     this.hasNumericNull = nulls.some((text) => /\d/.test(text))
     this.nullBytes = Buffer.from(this.nullText)
     this.perRow = columns.length * (this.nullBytes.length + 3) + 1
-    for (const byte of [delimiter, quote, LF, CR]) this.special[byte] = 1
-    const marks = [delimiter, ...(this.quoted ? [quote] : [])].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`)
+    const own = [...(this.quoted ? [quote] : []), ...(escapes ? [BACKSLASH] : [])]
+    for (const byte of [delimiter, LF, CR, ...own]) this.special[byte] = 1
+    const marks = [delimiter, ...own].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`)
     this.specialText = new RegExp(`[\r\n${marks.join("")}]`)
-    const frame = { target: "csv", null: NO_TEXT, end: LINE_END, delimiter, quote, quotesEmpty: nulls.length > 0 } as const
+    const quotesEmpty = nulls.length > 0 && !escapes
+    const frame = { target: "csv", null: this.nullBytes, end: LINE_END, delimiter, quote, quotesEmpty } as const
     const before = Uint8Array.of(delimiter)
     this.kernelRows = new KernelRows(
       kernel,
@@ -127,10 +133,13 @@ class CsvWriter {
     )
   }
 
-  /** What the kernel does with a column: where only the empty field is null, and the text is JSON or CSV of this dialect. */
+  /**
+   * What the kernel does with a column: what stands in this dialect, and, where only the empty field is null, other text without quotes.
+   */
   operation(column: Column, type: ColumnType): number | undefined {
-    if (!(column instanceof TextColumn) || column.type !== type || !this.hasOnlyEmptyNull()) return undefined
-    return column.rows.format === "json" || this.isSameDialect(column.rows) ? operationOf[type] : undefined
+    if (this.isCopyText(column, type)) return EncodeOperation.string
+    if (!(column instanceof TextColumn) || column.type !== type || this.escapes || !this.hasOnlyEmptyNull()) return undefined
+    return column.rows.format === "json" || this.isSameDialect(column.rows) || !column.rows.quotes ? operationOf[type] : undefined
   }
 
   private hasOnlyEmptyNull(): boolean {
@@ -142,6 +151,12 @@ class CsvWriter {
     return delimiter === this.delimiter && quote === this.quote && nulls.length === 1 && nulls[0]!.length === 0
   }
 
+  /** Whether a server wrote the column's text for COPY, and a server reads it: every value is as it has to be, its escapes too. */
+  private isCopyText(column: Column, type: ColumnType): column is (TextColumn & { readonly rows: CsvRows }) | EscapedColumn {
+    const isText = column instanceof TextColumn || column instanceof EscapedColumn
+    return this.escapes && isText && column.type === type && column.rows.format === "csv" && column.rows.escapes === true
+  }
+
   /** What writes column `index` of the batch as the `position`-th field of a row. */
   column(batch: Batch, index: number, position: number): PutField {
     const put =
@@ -151,6 +166,7 @@ class CsvWriter {
   }
 
   private field(column: Column, type: ColumnType): PutField {
+    if (this.isCopyText(column, type)) return copyRaw(csvText(column.rows, column.field), noCheck)
     if (!(column instanceof TextColumn) || column.type !== type) return this.values(column, type)
     return column.rows.format === "json" ? this.fromJson(column, column.rows) : this.fromCsv(column, column.rows)
   }
@@ -170,6 +186,7 @@ class CsvWriter {
   /** A text as a field, quoted where it must be. */
   text(out: TextOutput, at: number, text: string): number {
     if (!this.specialText.test(text) && !this.nulls.has(text)) return putUtf8(out, at, text)
+    if (this.escapes) return putUtf8(out, at, escapeText(text))
     if (!this.quoted) throw new UnsupportedValue("the text can only be written in quotes, and `quote` is off")
     const sign = String.fromCharCode(this.quote)
     return putUtf8(out, at, `${sign}${text.replaceAll(sign, sign + sign)}${sign}`)
@@ -207,7 +224,7 @@ class CsvWriter {
   ): number {
     const { special } = this
     for (let i = start; i < end; i++) if (special[bytes[i]!] !== 0) return this.text(out, at, decodeText(bytes, start, end))
-    const mayBeNull = start === end || this.nulls.size > 1 || this.nullText !== ""
+    const mayBeNull = !this.escapes && (start === end || this.nulls.size > 1 || this.nullText !== "")
     return mayBeNull ? this.text(out, at, decodeText(bytes, start, end)) : putBytes(out, at, source, start, end)
   }
 
@@ -216,7 +233,7 @@ class CsvWriter {
     const text = { bytes: buffer, source: wordSource(buffer) }
     const { type, field } = column
     // Where more than the empty field is null, each value has to be compared with those texts.
-    const isSimple = this.nulls.size <= 1 && this.nullText === ""
+    const isSimple = this.nulls.size <= 1 && (this.nullText === "" || this.escapes)
     const bare = isSimple ? copyBare[type] : undefined
     const words = isSimple ? copyWords[type] : undefined
     return (out, at, row) => {
@@ -240,7 +257,7 @@ class CsvWriter {
   /** Throws where a field is not of its column's type. */
   private checkOf(column: TextColumn): Check {
     const { type } = column
-    if (type === "string") return () => undefined
+    if (type === "string") return noCheck
     const copy: CopyScalar | undefined = copyBare[type] ?? copyWords[type]
     const { buffer } = column.rows
     return (out, at, row, start, end) => {
@@ -252,6 +269,8 @@ class CsvWriter {
 
 const NO_TEXT = new Uint8Array(0)
 const LINE_END = Uint8Array.of(LF)
+
+const noCheck: Check = () => undefined
 
 type Check = (out: TextOutput, at: number, row: number, start: number, end: number) => void
 

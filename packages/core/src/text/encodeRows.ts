@@ -3,6 +3,7 @@ import type { Batch, Column } from "../model/Batch.ts"
 import { ValueError } from "../model/Value.ts"
 import { EncodeError } from "./EncodeError.ts"
 import type { TextOutput } from "./encodeOutput.ts"
+import { EscapedColumn } from "./EscapedColumn.ts"
 import { type TextRows, TextColumn } from "./TextRows.ts"
 
 /** Writes the field of one column in this physical row, with what stands before it, and gives the place behind. */
@@ -13,11 +14,15 @@ export class UnsupportedValue extends Error {
   override readonly name = "UnsupportedValue"
 }
 
+/** Whether the column's fields are text of its source, which may be copied. */
+export const isTextAsItStands = (column: Column | undefined): column is TextColumn | EscapedColumn =>
+  column instanceof TextColumn || column instanceof EscapedColumn
+
 /** What the copied fields of columns can take at most: the text that each of them comes from, as often as it is used. */
 export const copiedBytes = (columns: ReadonlyArray<Column>, length: number, perRow: number): number => {
   const uses = new Map<TextRows, Map<number, number>>()
   for (const column of columns) {
-    if (!(column instanceof TextColumn)) continue
+    if (!isTextAsItStands(column)) continue
     const fields = uses.get(column.rows) ?? new Map<number, number>()
     fields.set(column.field, (fields.get(column.field) ?? 0) + 1)
     uses.set(column.rows, fields)

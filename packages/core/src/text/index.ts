@@ -1,13 +1,14 @@
 /** Text formats: what a connector needs to read and write CSV and JSON without decoding what nobody looks at. */
 export { ArchiveError, type ArchiveLimits, type Compression, compressionOf, compressions, Compressor, decompress } from "./compression.ts"
 export { csvDecoder, type CsvDecoderOptions, type DecodedText, makeCsvDecoder, type TextDecode } from "./csvDecoder.ts"
-export { type CsvDialect, NO_QUOTE, strictCsv } from "./csvDialect.ts"
+export { copyText, type CsvDialect, NO_QUOTE, strictCsv } from "./csvDialect.ts"
 export { checkHeader, type FirstRow, type FirstRowOptions, readFirstRow } from "./csvHeader.ts"
 export { decodeText } from "./decode.ts"
 export { DecodeError, type DecodePlace } from "./DecodeError.ts"
 export { csvEncoder, type CsvEncoderOptions, encodeCsvHeader, makeCsvEncoder } from "./encodeCsv.ts"
 export { EncodeError } from "./EncodeError.ts"
 export { jsonEncoder, type JsonEncoderOptions, makeJsonEncoder, type TextEncode } from "./encodeJson.ts"
+export { EscapedColumn } from "./EscapedColumn.ts"
 export { byteOrderMark, type ByteOrderMark, checkUtf8, type Encoding, EncodingError, encodings, toUtf8 } from "./encoding.ts"
 export { TypeGuess } from "./infer.ts"
 export {

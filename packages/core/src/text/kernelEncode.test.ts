@@ -4,10 +4,12 @@ import { describe, expect, it } from "vitest"
 import { type Batch, ValuesColumn } from "../model/Batch.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
 import { makeCsvDecoder } from "./csvDecoder.ts"
+import { copyText } from "./csvDialect.ts"
 import { makeCsvEncoder } from "./encodeCsv.ts"
 import { EncodeError } from "./EncodeError.ts"
 import { makeJsonEncoder, type TextEncode } from "./encodeJson.ts"
 import { makeNdjsonDecoder } from "./jsonDecoder.ts"
+import { escapeText } from "./EscapedColumn.ts"
 import { javascriptKernel } from "./kernel.ts"
 import { makeWasmKernel } from "./kernelWasm.ts"
 import type { TextKernel } from "./kernelTypes.ts"
@@ -39,7 +41,7 @@ const time = fc
   .tuple(part(24), part(60), part(60), fc.constantFrom("", ".5", ".123456", ".1234567", "."))
   .map(([hour, minute, second, fraction]) => `${hour}:${minute}:${second}${fraction}`)
 const timestamp = fc.tuple(date, fc.constantFrom("T", " ", "t"), time).map((parts) => parts.join(""))
-const zone = fc.constantFrom("Z", "+02:00", "-14:59", "+15:00", "+0200", "")
+const zone = fc.constantFrom("Z", "+00", "+00", "+02", "+02:00", "-14:59", "+15:00", "+0200", "")
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
   fc.string({ unit: fc.constantFrom("a", "é", "😀", '"', "\\", "\n", "\r", "\t", ",", "\u0001", "'", "/"), maxLength: 40 }),
@@ -75,9 +77,24 @@ const borders: Partial<Record<ColumnType, ReadonlyArray<string>>> = {
   date: [...days, "2024/01/01", "2024-1-01", "2024-01-01 ", "x024-01-01", "20x4-01-01", ""],
   time: [...times, ...fractions],
   timestamp: [...days.slice(0, 20), ...times].map((word) => (word.includes(":") ? `2024-01-31T${word}` : `${word} 12:00:00`)),
-  timestamptz: ["Z", "z", "+00:00", "-14:59", "+14:60", "+15:00", "+0200", "+02", "", "Z ", "+02:00x"].map(
-    (zone) => `2024-01-31T12:00:00.5${zone}`,
-  ),
+  timestamptz: [
+    "Z",
+    "z",
+    "+00:00",
+    "-14:59",
+    "+14:60",
+    "+15:00",
+    "+0200",
+    "+02",
+    "+00",
+    "0+00",
+    "+0",
+    "-00",
+    "+00x",
+    "",
+    "Z ",
+    "+02:00x",
+  ].map((zone) => `2024-01-31T12:00:00.5${zone}`),
   uuid: [
     "6f1c8c2e-4d7b-4c0a-9a51-0123456789AB",
     "6f1c8c2e-4d7b-4c0a-9a51-0123456789ag",
@@ -153,6 +170,13 @@ const csvBatch = ({ columns, rows }: Table, end: string, quoteAll: boolean, null
   return decode(Buffer.from(lines.join(""))).batches[0]!
 }
 
+/** As COPY of PostgreSQL writes the rows. */
+const copyBatch = ({ columns, rows }: Table): Batch => {
+  const lines = rows.map((row) => `${row.map((value) => (value === "NULL" ? "\\N" : escapeText(value))).join("\t")}\n`)
+  return makeCsvDecoder({ ...copyText, columns: schemaOf(columns), batchSize: 5000, lenient: false })(Buffer.from(lines.join("")))
+    .batches[0]!
+}
+
 const isNumber = (value: string): boolean => /^-?(0|[1-9]\d*)(\.\d+)?(e\d+)?$/.test(value)
 
 const jsonToken = (value: string, type: ColumnType): string => {
@@ -199,6 +223,8 @@ const encoders = (batch: Batch): ReadonlyArray<(kernel: TextKernel) => TextEncod
     (kernel) => makeCsvEncoder({ delimiter: 44, quote: 34, nulls: [""], columns }, kernel),
     (kernel) => makeCsvEncoder({ delimiter: 59, quote: 39, nulls: [""], columns }, kernel),
     (kernel) => makeCsvEncoder({ delimiter: 44, quote: 34, nulls: ["", "NULL"], columns: [...columns, "none"].reverse() }, kernel),
+    (kernel) => makeCsvEncoder({ delimiter: 58, quote: 34, nulls: [""], columns }, kernel),
+    (kernel) => makeCsvEncoder({ ...copyText, columns: [...columns, "none"].reverse() }, kernel),
     (kernel) => makeCsvEncoder({ delimiter: 44, quote: 0xff, nulls: [""], columns: [...columns, "none"].reverse() }, kernel),
   ]
 }
@@ -219,6 +245,15 @@ describe("the kernel's encoder and the writers", () => {
     fc.assert(
       fc.property(table, fc.constantFrom("\n", "\r\n"), fc.boolean(), nulls, (rows, end, quoteAll, nulls) => {
         expectSame(changed(csvBatch(rows, end, quoteAll, nulls), rows))
+      }),
+      { numRuns: 600 },
+    )
+  })
+
+  it("agree on rows of COPY", () => {
+    fc.assert(
+      fc.property(table, (rows) => {
+        expectSame(changed(copyBatch(rows), rows))
       }),
       { numRuns: 600 },
     )
@@ -246,6 +281,7 @@ describe("the kernel's encoder and the writers", () => {
           ...all,
         }
         expectSame(csvBatch(rows, "\n", false, [""]))
+        expectSame(copyBatch(rows))
         expectSame(ndjsonBatch(rows, false))
       }
     }

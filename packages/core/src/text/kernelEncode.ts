@@ -8,7 +8,7 @@ import type { Batch } from "../model/Batch.ts"
 import type { ColumnType } from "../model/ColumnType.ts"
 import { ValueError } from "../model/Value.ts"
 import { TextOutput } from "./encodeOutput.ts"
-import { copiedBytes, type PutField, UnsupportedValue } from "./encodeRows.ts"
+import { copiedBytes, isTextAsItStands, type PutField, UnsupportedValue } from "./encodeRows.ts"
 import {
   EncodeOperation,
   type EncodeColumn,
@@ -17,7 +17,7 @@ import {
   type PreparedColumn,
   type TextKernel,
 } from "./kernelTypes.ts"
-import { JsonKind, type JsonRows, type TextRows, TextColumn } from "./TextRows.ts"
+import { JsonKind, type JsonRows, type TextRows } from "./TextRows.ts"
 
 /** The operations for columns of each type; types without one are prepared. */
 export const operationOf: Partial<Record<ColumnType, number>> = {
@@ -96,8 +96,7 @@ export class KernelRows {
     const column = batch.columns[index]
     const pause = this.pauses[index]!
     if (pause > 0) this.pauses[index] = pause - 1
-    if (pause > 0 || operation === undefined || !(column instanceof TextColumn) || column.rows !== rows)
-      return this.prepare(batch, index, field)
+    if (pause > 0 || operation === undefined || !isTextAsItStands(column) || column.rows !== rows) return this.prepare(batch, index, field)
     return { operation, key: this.keys[index]!, field: column.field }
   }
 
@@ -127,7 +126,7 @@ const mainRows = ({ columns }: Batch, operations: ReadonlyArray<number | undefin
   let rows: TextRows | undefined
   let count = 0
   for (const [index, column] of columns.entries()) {
-    if (!(column instanceof TextColumn) || operations[index] === undefined) continue
+    if (!isTextAsItStands(column) || operations[index] === undefined) continue
     rows ??= column.rows
     if (column.rows === rows) count++
   }

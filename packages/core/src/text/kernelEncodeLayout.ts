@@ -1,8 +1,9 @@
 /** Where the text, the places of its fields and the operations lie in the kernel's memory for one call of its encoder. */
 import { nullsOf } from "./encodeCsvText.ts"
 import type { EncodeColumn, EncodeFrame, EncodeText } from "./kernelTypes.ts"
+import type { CsvRows } from "./textLayout.ts"
 
-const SETTINGS = 22
+const SETTINGS = 23
 const OPERATION = 6
 /** Bytes behind every text that the kernel may read. */
 const PADDING = 64
@@ -52,6 +53,7 @@ export class EncodeLayout {
       columns.length,
       start + 4 * SETTINGS,
       selection === undefined ? 0 : this.add(selection),
+      csv === undefined || isDialectOf(csv, frame) ? 0 : 1,
     ])
     columns.forEach((column, i) => this.header.set(this.operation(column), SETTINGS + OPERATION * i))
   }
@@ -73,5 +75,9 @@ export class EncodeLayout {
     return at
   }
 }
+
+/** Whether fields of these rows, nulls too, stand in the frame as they stand here. */
+const isDialectOf = ({ delimiter, quote, nulls }: CsvRows, frame: EncodeFrame): boolean =>
+  delimiter === frame.delimiter && quote === frame.quote && nulls.length === 1 && Buffer.compare(nulls[0]!, frame.null) === 0
 
 const align = (place: number): number => Math.ceil(place / 64) * 64

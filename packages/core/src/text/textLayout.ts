@@ -19,6 +19,8 @@ export interface CsvRows {
   readonly quote: number
   /** Unquoted fields with this text are null. The empty field is usually one of them. */
   readonly nulls: ReadonlyArray<Uint8Array>
+  /** True for the text of COPY, just as a server wrote it. What has an escape in it is no `TextColumn`, but an `EscapedColumn`. */
+  readonly escapes?: boolean
   /** Takes the memory back, once nobody looks at the rows any more. */
   readonly release?: () => void
 }

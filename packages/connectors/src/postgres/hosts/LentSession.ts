@@ -10,6 +10,8 @@ import type { Query } from "./Query.ts"
 
 export class LentSession implements LoadSession {
   readonly keepsCopies = false
+  /** Values are read from CSV. */
+  readonly takesText = false
   /** For what begins and ends savepoints, and for all else. */
   private readonly control: Query
   private readonly nested: Query

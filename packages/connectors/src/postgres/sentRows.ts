@@ -1,6 +1,27 @@
-/** Rows of CSV as `COPY` reads them. */
+/** Rows as `COPY` reads them. */
 import type { Batch } from "@deltaflow/core"
-import { countLines } from "@deltaflow/core/text"
+import { copyText, countLines, EscapedColumn, makeCsvEncoder, strictCsv, type TextEncode, TextColumn } from "@deltaflow/core/text"
+
+/** The text that PostgreSQL itself writes, or CSV, which our text sources give. */
+export type CopyFormat = "text" | "csv"
+
+/** In which of them the rows go with the least work, for the server too: to read CSV costs it more. */
+export const formatOf = ({ columns }: Batch): CopyFormat => {
+  let hasText = false
+  for (const column of columns) {
+    if (column instanceof EscapedColumn) return "text"
+    if (!(column instanceof TextColumn)) continue
+    if (column.rows.format === "csv" && column.rows.escapes === true) return "text"
+    hasText = true
+  }
+  return hasText ? "csv" : "text"
+}
+
+/** What writes rows of these columns. */
+export const copyEncoders = (columns: ReadonlyArray<string>): Readonly<Record<CopyFormat, TextEncode>> => ({
+  text: makeCsvEncoder({ ...copyText, columns, lend: true }),
+  csv: makeCsvEncoder({ ...strictCsv, columns, lend: true }),
+})
 
 const QUOTE = 34
 const LF = 10
@@ -23,7 +44,7 @@ export class SentRows {
       // Only where a text has lines of its own must they be looked for.
       bytes: lines === length ? undefined : new Uint8Array(bytes),
       first: firstRow + (length > 0 ? batch.physicalRow(0) : 0),
-      rows: isWhole ? undefined : Int32Array.from({ length }, (_, i) => firstRow + batch.physicalRow(i)),
+      rows: isWhole ? undefined : batch.selection?.map((row) => firstRow + row),
     })
     this.lines += lines
     this.bytes += bytes.length
