@@ -193,8 +193,11 @@ export class CopyOut extends Statement implements AsyncIterable<CopiedBlock>, Ro
       gathered.to += to - from
       return
     }
-    this.moveRows()
     this.gathered = { bytes, from, to }
+  }
+
+  takeOver(): void {
+    this.moveRows()
   }
 
   private moveRows(): void {

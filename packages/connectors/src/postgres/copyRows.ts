@@ -5,6 +5,7 @@
  * Messages are a byte that says what they are, their length with itself in four bytes, and the rest:
  * https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
+import { Socket } from "node:net"
 import type { PgConnection } from "./driver.ts"
 
 /** Takes the bytes of rows as they come. */
@@ -13,6 +14,8 @@ export interface RowTaker {
   readonly beginRow: (length: number) => void
   /** A part of it. What lies before `to` is the taker's, to overwrite as well. */
   readonly addBytes: (bytes: Uint8Array, from: number, to: number) => void
+  /** The bytes that were added are gone after this. */
+  readonly takeOver: () => void
 }
 
 /** What says that a message brings a part of a copy, in either direction. */
@@ -32,11 +35,16 @@ export class CopyRows {
   /** Bytes of the row at hand that have not come. */
   private missing = 0
   private isOver = false
+  /** Whether the client has got something of the bytes at hand, and may keep it. */
+  private hasPassed = false
+  private readonly ownsBytes: boolean
 
   /** Nothing may be on its way: what comes next begins a message. */
   constructor({ stream }: PgConnection, taker: RowTaker) {
     this.stream = stream
     this.taker = taker
+    // What another kind of stream gives may be memory that it uses again.
+    this.ownsBytes = stream instanceof Socket
     this.listeners = stream.listeners("data")
     stream.on("data", this.onData)
     for (const listener of this.listeners) stream.removeListener("data", listener)
@@ -52,9 +60,13 @@ export class CopyRows {
 
   private readonly onData = (data: Uint8Array): void => {
     const bytes = this.rest.length === 0 ? data : Buffer.concat([this.rest, data])
-    this.rest = bytes.subarray(this.take(bytes))
+    this.hasPassed = false
+    const rest = bytes.subarray(this.take(bytes))
+    this.taker.takeOver()
     // What follows the end of the copy is the client's.
-    if (this.isOver && this.rest.length > 0) this.pass(this.rest)
+    if (this.isOver && rest.length > 0) this.pass(rest)
+    this.rest = new Uint8Array(rest)
+    if (this.ownsBytes && !this.hasPassed) for (const one of new Set([data, bytes])) giveBack(one)
   }
 
   /** Gives how many bytes are done with. */
@@ -86,6 +98,16 @@ export class CopyRows {
   }
 
   private pass(message: Uint8Array): void {
+    this.hasPassed = true
     for (const listener of this.listeners) listener(message)
   }
+}
+
+/**
+ * Frees memory that nobody looks at any more. The garbage collector would do so much later, with as much more waiting for it as the heap
+ * has room for.
+ */
+const giveBack = ({ buffer, byteLength }: Uint8Array): void => {
+  // A part of a larger memory is not ours alone.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }

@@ -156,8 +156,8 @@ const quickTimestamp = (buffer: Uint8Array, start: number, end: number, zoned: b
 }
 
 /**
- * The text itself, where it is a date or time in the very form in which rows show it (ISO 8601, UTC, no more digits than needed); undefined
- * where it has to be brought to this form.
+ * The text in the form in which rows show a date or time (ISO 8601, UTC, no more digits than needed), where it is in this form, or as
+ * PostgreSQL writes it in UTC; undefined where there is more to change.
  */
 export const isoText = (buffer: Uint8Array, start: number, end: number, type: "date" | "timestamp" | "timestamptz"): string | undefined => {
   if (type === "date") {
@@ -165,10 +165,26 @@ export const isoText = (buffer: Uint8Array, start: number, end: number, type: "d
     return days === days ? decodeText(buffer, start, end) : undefined
   }
   const zoned = type === "timestamptz"
-  const length = end - start - (zoned ? 1 : 0)
-  if (zoned && buffer[end - 1] !== 90) return undefined
-  if (buffer[start + 10] !== 84 || (length !== 19 && !isShortFraction(buffer, start + 19, start + length))) return undefined
-  return quickTimestamp(buffer, start, start + length, false) === undefined ? undefined : decodeText(buffer, start, end)
+  const separator = buffer[start + 10]
+  const zone = !zoned ? end : buffer[end - 1] === 90 ? end - 1 : isUtcOffset(buffer, end - 3) ? end - 3 : -1
+  if ((separator !== 84 && separator !== 32) || zone < start + 19) return undefined
+  if (zone !== start + 19 && !isShortFraction(buffer, start + 19, zone)) return undefined
+  if (quickTimestamp(buffer, start, zone, false) === undefined) return undefined
+  return separator === 84 && zone >= end - 1 ? decodeText(buffer, start, end) : withSigns(buffer, start, zone, zoned)
+}
+
+const isUtcOffset = (buffer: Uint8Array, at: number): boolean => buffer[at] === 43 && buffer[at + 1] === ZERO && buffer[at + 2] === ZERO
+
+/** The longest time, with its signs. */
+const signed = new Uint8Array(27)
+
+/** The text up to `end` with the `T` and the `Z` of ISO 8601. */
+const withSigns = (buffer: Uint8Array, start: number, end: number, zoned: boolean): string => {
+  const length = end - start
+  for (let i = 0; i < length; i++) signed[i] = buffer[start + i]!
+  signed[10] = 84
+  if (zoned) signed[length] = 90
+  return decodeText(signed, 0, zoned ? length + 1 : length)
 }
 
 /** A point with one to six digits behind it, the last of which is no zero. */

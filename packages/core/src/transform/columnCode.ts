@@ -65,6 +65,9 @@ const textKey = ({ rows, field, type }: TextColumn, groups: Array<TextRows>): st
 
 const csvKey = (rows: CsvRows): string => `c${rows.columns}${rows.crlf ? "r" : "n"}${rows.quotes ? rows.quote : "-"}${nullsKey(rows.nulls)}`
 
+/** Nulls with more bytes are compared by a call. */
+const MOST_INLINE = 4
+
 const nullsKeys = new WeakMap<ReadonlyArray<Uint8Array>, string>()
 
 const nullsKey = (nulls: ReadonlyArray<Uint8Array>): string => {
@@ -176,7 +179,11 @@ export class ColumnSources {
 
   private csvNull(nulls: ReadonlyArray<Uint8Array>, buffer: string, start: string, end: string): string | undefined {
     if (nulls.length === 0) return undefined
-    if (nulls.length === 1 && nulls[0]!.length === 0) return `(${start} === ${end})`
+    const [only] = nulls
+    if (nulls.length === 1 && only!.length <= MOST_INLINE) {
+      const bytes = Array.from(only!, (byte, i) => ` && ${buffer}[${start} + ${i}] === ${byte}`)
+      return `(${end} - ${start} === ${only!.length}${bytes.join("")})`
+    }
     return `${this.constants.name(isNullText)}(${buffer}, ${start}, ${end}, ${this.constants.name(nulls)})`
   }
 

@@ -18,15 +18,21 @@ type MakeReader = (columns: ReadonlyArray<Column>, rowCount: number) => RowReade
 export const rowReaders = (schema: BatchSchema, backend: Backend): ((batch: Batch) => RowReader) => {
   if (backend === "closure") return (batch) => plainReader(schema, batch)
   const all = schema.columns.map((_, i) => i)
-  let lastKey: string | undefined
-  let make: MakeReader | undefined
+  const made = new Map<string, MakeReader>()
   return (batch) => {
     const key = physicalKey(batch.columns, all)
-    if (make === undefined || key !== lastKey) make = generate(schema, batch.columns)
-    lastKey = key
+    let make = made.get(key)
+    if (make === undefined) {
+      // Only a source whose batches look different each time gets here; its functions are not worth keeping.
+      if (made.size >= MOST_KINDS) made.clear()
+      make = generate(schema, batch.columns)
+      made.set(key, make)
+    }
     return make(batch.columns, batch.rowCount)
   }
 }
+
+const MOST_KINDS = 16
 
 const plainReader = ({ columns }: BatchSchema, batch: Batch): RowReader => {
   const given = columns.map(() => new Array<RowValue>(batch.rowCount))
