@@ -70,9 +70,10 @@ export class PostgresLoad {
         readonly layout: Layout
         readonly format: CopyFormat
         readonly copy: Awaited<ReturnType<Session["startCopy"]>>
-        readonly rows: SentRows
       }
     | undefined
+  /** What that statement was given. */
+  private readonly rows = new SentRows()
   private failure: { readonly cause: unknown } | undefined
 
   constructor(session: LoadSession, request: LoadRequest<Config>) {
@@ -120,8 +121,12 @@ export class PostgresLoad {
     const format = this.formatFor(batch)
     if (this.copying !== undefined && this.copying.format !== format) await this.sent()
     const bytes = this.encode(batch, layout, format)
-    this.copying ??= { layout, format, copy: await this.session.startCopy(this.copyTarget(layout, format)), rows: new SentRows() }
-    const { copy, rows } = this.copying
+    if (this.copying === undefined) {
+      this.rows.begin()
+      this.copying = { layout, format, copy: await this.session.startCopy(this.copyTarget(layout, format)) }
+    }
+    const { rows } = this
+    const { copy } = this.copying
     rows.add(batch, bytes)
     await copy.write(bytes)
     // Now and then, so that what is wrong is heard of, and no statement takes for ever.
@@ -137,7 +142,7 @@ export class PostgresLoad {
     try {
       await copying.copy.end()
     } catch (cause) {
-      const told = isServerError(cause) ? this.rowError(cause, (line) => copying.rows.rowAt(line), copying.layout) : cause
+      const told = isServerError(cause) ? this.rowError(cause, (line) => this.rows.rowAt(line), copying.layout) : cause
       this.failure = { cause: told }
       throw told
     }
@@ -248,7 +253,8 @@ export class PostgresLoad {
   private async copy(batch: Batch, layout: Layout): Promise<void> {
     const format = this.formatFor(batch)
     const bytes = this.encode(batch, layout, format)
-    const rows = new SentRows()
+    const { rows } = this
+    rows.begin()
     rows.add(batch, bytes)
     try {
       await this.session.copyIn(this.copyTarget(layout, format), bytes)

@@ -32,6 +32,15 @@ export class SentRows {
   bytes = 0
   private lines = 0
   private readonly pieces: Array<Piece> = []
+  /** Memory of pieces that the server has read. */
+  private readonly free: Array<Uint8Array> = []
+
+  /** A new statement begins. */
+  begin(): void {
+    while (this.pieces.length > 0) this.forget()
+    this.bytes = 0
+    this.lines = 0
+  }
 
   add(batch: Batch, bytes: Uint8Array): void {
     const lines = countLines(bytes, 0, bytes.length)
@@ -42,13 +51,26 @@ export class SentRows {
       lines,
       end: this.bytes + bytes.length,
       // Only where a text has lines of its own must they be looked for.
-      bytes: lines === length ? undefined : new Uint8Array(bytes),
+      bytes: lines === length ? undefined : this.kept(bytes),
       first: firstRow + (length > 0 ? batch.physicalRow(0) : 0),
       rows: isWhole ? undefined : batch.selection?.map((row) => firstRow + row),
     })
     this.lines += lines
     this.bytes += bytes.length
-    while (this.pieces[0]!.end < this.bytes - ON_THE_WAY) this.pieces.shift()
+    while (this.pieces[0]!.end < this.bytes - ON_THE_WAY) this.forget()
+  }
+
+  private kept(bytes: Uint8Array): Uint8Array {
+    const index = this.free.findIndex((one) => one.length >= bytes.length)
+    // With room for a batch that is a little larger, so that the memory serves for the next ones too.
+    const memory = index < 0 ? new Uint8Array(Math.ceil(bytes.length * 1.125)) : this.free.splice(index, 1)[0]!
+    memory.set(bytes)
+    return memory.subarray(0, bytes.length)
+  }
+
+  private forget(): void {
+    const { bytes } = this.pieces.shift()!
+    if (bytes !== undefined) this.free.push(new Uint8Array(bytes.buffer))
   }
 
   /** The number of the row, of which the server names a line. It counts from 1, and those within quotes too. */
@@ -72,8 +94,8 @@ interface Piece {
   readonly rows: Int32Array | undefined
 }
 
-/** Bytes that may be between this process and the server's reading of them. */
-const ON_THE_WAY = 16 * 1024 * 1024
+/** Bytes that may be between this process and the server's reading of them: what two sockets take by themselves, and what waits here. */
+const ON_THE_WAY = 12 * 1024 * 1024
 
 const rowAtLine = (bytes: Uint8Array, line: number): number => {
   let row = 0

@@ -70,7 +70,7 @@ describe.skipIf(missing !== undefined)("a session", () => {
     await using(redacted(url()), async (session) => {
       await session.begin()
       await session.query(`CREATE TABLE ${quoteName(name)} (${quoteName(name)} int8, b text)`)
-      await session.copyIn({ table: quoteName(name), columns: [quoteName(name), "b"], types: ["bigint", "text"] }, Buffer.from(text))
+      await session.copyIn({ table: quoteName(name), columns: [quoteName(name), "b"], types: ["bigint", "text"], format: "csv" }, Buffer.from(text))
       const blocks: Array<Uint8Array> = []
       for await (const block of session.copyOut(`COPY ${quoteName(name)} TO STDOUT (FORMAT csv, FORCE_QUOTE (b))`, 10_000)) {
         // What is given back is written over by rows to come, and what is not stays.
@@ -92,12 +92,12 @@ describe.skipIf(missing !== undefined)("a session", () => {
       await session.query("CREATE TEMP TABLE t (a int)")
       await session.query("SAVEPOINT s")
       const bytes = Buffer.from(`1\nx\n${"2\n".repeat(500_000)}`)
-      await expect(session.copyIn({ table: "t", columns: ["a"], types: ["integer"] }, bytes)).rejects.toMatchObject({
+      await expect(session.copyIn({ table: "t", columns: ["a"], types: ["integer"], format: "csv" }, bytes)).rejects.toMatchObject({
         code: "22P02",
         where: 'COPY t, line 2, column a: "x"',
       })
       await session.query("ROLLBACK TO s")
-      await session.copyIn({ table: "t", columns: ["a"], types: ["integer"] }, Buffer.from("1\n"))
+      await session.copyIn({ table: "t", columns: ["a"], types: ["integer"], format: "csv" }, Buffer.from("1\n"))
       expect(await session.query("SELECT a FROM t")).toEqual([{ a: "1" }])
     })
   })

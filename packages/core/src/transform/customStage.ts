@@ -176,15 +176,27 @@ export class CustomStage implements Stage {
     const builder = new OutputBuilder(this.shape, batch, "rows", reader.given)
     const take = (row: number, result: unknown): TransformError | undefined => {
       // A function that forgot its `return` must not drop every row without a word.
-      if (result === null) return
-      const rows: ReadonlyArray<unknown> = Array.isArray(result) ? result : [result]
-      const wrong = rows.findIndex((one) => !isRow(one))
-      if (wrong >= 0) return this.noRow(reporter.rowNumber(row), rows[wrong], ROW_RESULTS)
-      rows.forEach((one, i) => (i === 0 ? builder.replace(row, one as Row) : builder.add(row, one as Row)))
+      let problem: TransformError | undefined
+      if (Array.isArray(result)) problem = this.takeSeveral(builder, reporter, row, result)
+      else if (result !== null && !isRow(result)) problem = this.noRow(reporter.rowNumber(row), result, ROW_RESULTS)
+      else if (result !== null) builder.replace(row, result)
+      reader.forget(row)
+      return problem
     }
     const call = (row: number): unknown => this.function(reader.read(row) as never, this.context)
     const done = this.eachRow({ batch, reporter, builder, call, take })
     return isPromise(done) ? done.then(() => this.built(builder, reporter)) : this.built(builder, reporter)
+  }
+
+  private takeSeveral(
+    builder: OutputBuilder,
+    reporter: RowReporter,
+    row: number,
+    rows: ReadonlyArray<unknown>,
+  ): TransformError | undefined {
+    const wrong = rows.findIndex((one) => !isRow(one))
+    if (wrong >= 0) return this.noRow(reporter.rowNumber(row), rows[wrong], ROW_RESULTS)
+    rows.forEach((one, i) => (i === 0 ? builder.replace(row, one as Row) : builder.add(row, one as Row)))
   }
 
   private runPatches(batch: Batch, reporter: RowReporter): StageResult | Promise<StageResult> {

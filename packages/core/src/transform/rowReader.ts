@@ -10,6 +10,11 @@ export interface RowReader {
   readonly read: (row: number) => Row
   /** For each column the values that were given out, by physical row. */
   readonly given: ReadonlyArray<ReadonlyArray<RowValue>>
+  /**
+   * Lets go of the values of a row, with which nothing is compared any more: kept for the whole batch, each would be moved by the garbage
+   * collector.
+   */
+  readonly forget: (row: number) => void
 }
 
 type MakeReader = (columns: ReadonlyArray<Column>, rowCount: number) => RowReader
@@ -44,7 +49,10 @@ const plainReader = ({ columns }: BatchSchema, batch: Batch): RowReader => {
     }
     return object
   }
-  return { read, given }
+  const forget = (row: number): void => {
+    for (const values of given) values[row] = undefined
+  }
+  return { read, given, forget }
 }
 
 const generate = (schema: BatchSchema, columns: ReadonlyArray<Column>): MakeReader => {
@@ -62,7 +70,7 @@ const generate = (schema: BatchSchema, columns: ReadonlyArray<Column>): MakeRead
     "return (columns, rowCount) => {",
     ...[...sources.perBatch, ...given.map((name) => `${name} = new Array(rowCount)`)].map((part) => `const ${part}`),
     "let s = 0, e = 0, v",
-    `return { given: [${given.join(", ")}], read: (r) => {`,
+    `return { given: [${given.join(", ")}], forget: (r) => { ${given.map((name) => `${name}[r] = `).join("")}undefined }, read: (r) => {`,
     sources.perRow.length === 0 ? "" : `const ${sources.perRow.join(", ")}`,
     `return { ${fields.join(", ")} }`,
     "} } }",
