@@ -57,6 +57,29 @@ describe("a run that waits", () => {
     expect(await another.getRun(id)).toMatchObject({ status: "pending" })
   })
 
+  it("hides no run that was lost, however many wait", async () => {
+    let now = 1_000_000
+    const store = memoryStore({ now: () => now, maxRuns: 5000 })
+    await using engine = createEngine({ plugins: [rowsSource([{ id: 1 }]), keepRows().destination], store, now: () => now })
+    const { id } = await engine.run(definition)
+    const lost = { ...(await engine.getRun(id))!, id: "run_lost", status: "running" as const, completedAt: null }
+    await Effect.runPromise(store.createRun(lost))
+    for (let i = 0; i < 1500; i++) {
+      now++
+      await engine.enqueueRun({ pipeline: definition })
+    }
+    const other = { ...definition, name: "other" }
+    await Effect.runPromise(store.createRun({ ...lost, id: "run_other", pipeline: "other" }))
+    await Effect.runPromise((await engine.service()).closeLostRuns)
+    expect(await engine.getRun("run_lost")).toMatchObject({ status: "failed", error: { code: "RUN_INTERRUPTED" } })
+    expect((await engine.listRuns({ status: ["pending"], limit: 0 })).total).toBe(1500)
+    // A run of its own pipeline finds one too.
+    await Effect.runPromise(store.createRun({ ...lost, id: "run_again", pipeline: "other" }))
+    await engine.run(other)
+    expect(await engine.getRun("run_again")).toMatchObject({ status: "failed" })
+    expect(await engine.getRun("run_other")).toMatchObject({ status: "failed" })
+  })
+
   it("is started once, however many try", async () => {
     const store = memoryStore()
     const engines = Array.from({ length: 5 }, () => gated(store))

@@ -149,7 +149,11 @@ export class Runs {
   }
 
   async runningOf(pipeline: string): Promise<Run | undefined> {
-    return (await promised(this.service.store.listRuns({ pipeline, status: ["running", "pending"], limit: 1 }))).runs[0]
+    for (const status of ["running", "pending"] as const) {
+      const [run] = (await promised(this.service.store.listRuns({ pipeline, status: [status], limit: 1 }))).runs
+      if (run !== undefined) return run
+    }
+    return undefined
   }
 
   /** A run is announced when its lease is held; until then it stands in the store as pending. */

@@ -125,7 +125,10 @@ export class Starter {
   }
 
   private async runningOf(pipeline: string): Promise<Run | undefined> {
-    const { runs } = await promised(this.context.service.store.listRuns({ pipeline, status: ["running", "pending"] }))
+    const { store } = this.context.service
+    const [running] = (await promised(store.listRuns({ pipeline, status: ["running"], limit: 1 }))).runs
+    if (running !== undefined) return running
+    const { runs } = await promised(store.listRuns({ pipeline, status: ["pending"] }))
     const waiting = new Set((await this.waiting()).map(({ id }) => id))
     return runs.find(({ id }) => !waiting.has(id))
   }

@@ -70,7 +70,10 @@ describe.skipIf(missing !== undefined)("a session", () => {
     await using(redacted(url()), async (session) => {
       await session.begin()
       await session.query(`CREATE TABLE ${quoteName(name)} (${quoteName(name)} int8, b text)`)
-      await session.copyIn({ table: quoteName(name), columns: [quoteName(name), "b"], types: ["bigint", "text"], format: "csv" }, Buffer.from(text))
+      await session.copyIn(
+        { table: quoteName(name), columns: [quoteName(name), "b"], types: ["bigint", "text"], format: "csv" },
+        Buffer.from(text),
+      )
       const blocks: Array<Uint8Array> = []
       for await (const block of session.copyOut(`COPY ${quoteName(name)} TO STDOUT (FORMAT csv, FORCE_QUOTE (b))`, 10_000)) {
         // What is given back is written over by rows to come, and what is not stays.

@@ -64,7 +64,17 @@ import { keepPlace, leaseName, leaseOf, placesOf } from "./slots.ts"
 import { logicalTimeOf } from "./logicalTime.ts"
 import { keepPayload, payloadOf } from "./payload.ts"
 import { messageOf } from "../model/messageOf.ts"
-import { enqueue, type EnqueueOptions, pendingRun, runExists, runOptionsOf, WAITING, type WaitingRun, waitingRun } from "./waiting.ts"
+import {
+  enqueue,
+  type EnqueueOptions,
+  openRuns,
+  pendingRun,
+  runExists,
+  runOptionsOf,
+  WAITING,
+  type WaitingRun,
+  waitingRun,
+} from "./waiting.ts"
 
 /** The service, and what only the Promise API needs: listening that starts at the call, not at the first `next`. */
 export interface EngineShape extends EngineService {
@@ -504,10 +514,8 @@ class EngineRuns {
   /** Invariant 8: what an earlier process left running is closed at the next start. */
   closeOrphans(): Effect.Effect<void, StoreError> {
     return Effect.gen({ self: this }, function* () {
-      const { runs } = yield* this.store.listRuns({ status: ["pending", "running"] })
-      for (const run of runs) {
-        // Whoever starts one that waits has the lease before it takes the entry away.
-        if (run.status === "pending" && (yield* waitingRun(this.store, run.id)) !== undefined) continue
+      // Whoever starts one that waits has the lease before it takes the entry away, so entries are looked at first.
+      for (const run of yield* openRuns(this.store, undefined, () => true)) {
         // By the store's clock, and not by this process's, which may be another.
         const isAlive = (yield* leaseOf(this.store, run)) !== undefined
         // A pending run may be about to take its lease. One from the future was made by a clock that is wrong.

@@ -30,7 +30,7 @@ import { maskError } from "./maskError.ts"
 import { paceOf, type StageNews } from "./stageEvents.ts"
 import { messageOf } from "../model/messageOf.ts"
 import { forgetPlace, leaseName, leaseOf } from "./slots.ts"
-import { waitingRun } from "./waiting.ts"
+import { openRuns } from "./waiting.ts"
 
 /** What the engine lends to a run. */
 export interface RunEnvironment {
@@ -230,14 +230,11 @@ const withTimeout = <A>(execution: Execution, body: Effect.Effect<A, PipelineErr
 const closeOrphans = (execution: Execution): Effect.Effect<void, EngineError | StoreError> =>
   Effect.gen(function* () {
     const { store } = execution.environment
-    const { runs } = yield* store.listRuns({ pipeline: execution.run.pipeline, status: ["pending", "running"] })
     const mine = execution.run
     // A pending run that is younger waits for this one's lease, unless it is from the future: then its clock is wrong.
     const isLost = ({ status, createdAt }: Run): boolean =>
       status === "running" || createdAt < mine.createdAt || createdAt > mine.createdAt + PENDING_MS
-    const others = runs.filter((run) => run.id !== mine.id && isLost(run))
-    // One that waits was lost by nobody.
-    const gone = yield* Effect.filter(others, (run) => Effect.map(waitingRun(store, run.id), (waiting) => waiting === undefined))
+    const gone = yield* openRuns(store, mine.pipeline, (run) => run.id !== mine.id && isLost(run))
     if (gone.length === 0) return
     // Who stood still since it took the lease may look at the run of who has it now.
     const lease = yield* store.getLease(leaseName(execution.pipeline.name))

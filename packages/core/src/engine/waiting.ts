@@ -87,3 +87,37 @@ export const runExists = (id: string): EngineError =>
     message: `${id}: there is a run with this id already. Look at that run, or give another id.`,
     path: [id],
   })
+
+const PAGE = 1000
+
+const waitingIds = (store: StoreReader): Effect.Effect<ReadonlySet<string>, StoreError> =>
+  Effect.gen(function* () {
+    const ids = new Set<string>()
+    for (let after: string | undefined; ;) {
+      const page = yield* store.listEntries({ collection: WAITING, limit: PAGE, ...(after === undefined ? {} : { after }) })
+      for (const { key } of page) ids.add(key)
+      if (page.length < PAGE) return ids
+      after = page.at(-1)!.key
+    }
+  })
+
+/**
+ * Runs that have begun, or are about to, and have not ended, of those that `isWanted`. Runs that wait are none of them, and hide none,
+ * however many they are.
+ */
+export const openRuns = (
+  store: StoreReader,
+  pipeline: string | undefined,
+  isWanted: (run: Run) => boolean,
+): Effect.Effect<ReadonlyArray<Run>, StoreError> =>
+  Effect.gen(function* () {
+    const filter = pipeline === undefined ? { limit: PAGE } : { pipeline, limit: PAGE }
+    const { runs } = yield* store.listRuns({ ...filter, status: ["pending", "running"] })
+    const all = runs.length < PAGE ? runs : [...runs.filter(isPending), ...(yield* store.listRuns({ ...filter, status: ["running"] })).runs]
+    const wanted = all.filter(isWanted)
+    if (!wanted.some(isPending)) return wanted
+    const waiting = yield* waitingIds(store)
+    return wanted.filter(({ id }) => !waiting.has(id))
+  })
+
+const isPending = ({ status }: Run): boolean => status === "pending"
