@@ -130,8 +130,9 @@ export const seededBugs: ReadonlyArray<SeededBug> = [
     edits: [
       {
         file: "packages/core/src/engine/EngineShape.ts",
-        find: "const isAlive = lease?.owner === run.id\n",
-        replace: "const isAlive = lease?.owner === run.id && lease.expiresAt > this.now()\n",
+        find: "const isAlive = (yield* leaseOf(this.store, run)) !== undefined\n",
+        replace:
+          "const held = yield* leaseOf(this.store, run)\n        const isAlive = held !== undefined && held.expiresAt > this.now()\n",
       },
     ],
     suite: histories("rows and checkpoint in one transaction"),

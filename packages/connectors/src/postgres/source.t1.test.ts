@@ -368,7 +368,7 @@ describe.skipIf(missing !== undefined)("the source postgres", async () => {
     const expectNoConnections = () =>
       vi.waitFor(
         async () => expect(await sql("SELECT pid, state, query FROM pg_stat_activity WHERE application_name = 'deltaflow'")).toEqual([]),
-        { timeout: 10_000 },
+        { timeout: 30_000 },
       )
 
     it("gives the rows of one connection, in their order, while others write", async () => {
